@@ -1,0 +1,1 @@
+"""persona_tf: bots with a personality, in TensorFlow and Keras."""
