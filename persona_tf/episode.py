@@ -108,7 +108,7 @@ class Probe:
 
     source: str
     slot: str
-    value: str
+    value: str = ""
     decoys: tuple[str, ...] = ()
     swap: Swap | None = None
 
@@ -141,7 +141,7 @@ class Episode:
     learners: tuple[int, ...] = (0, 1)
 
     def to_json(self) -> dict[str, Any]:
-        """The episode as JSON-able dicts and lists; empty fields are left out."""
+        """The episode as JSON-able dicts and lists; empty fields that have a default are left out."""
         return _to_json(self)
 
     @classmethod
@@ -184,8 +184,11 @@ def sentences(text: str) -> tuple[str, ...]:
 
 def _to_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        needed = {f.name for f in dataclasses.fields(value) if f.default is dataclasses.MISSING}
         pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {name: _to_json(v) for name, v in pairs if v not in ("", (), None)}
+        return {
+            name: _to_json(v) for name, v in pairs if v not in ("", (), None) or (name in needed and v is not None)
+        }
     if isinstance(value, tuple):
         return [_to_json(v) for v in value]
     return value

@@ -1,0 +1,98 @@
+# persona_tf: type `make` for the list. Each target sets up .venv by itself.
+
+# The first Python that is new enough; PYTHON=... names another.
+PYTHON ?= $(or $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done),python3)
+EXP ?=
+GIN ?=
+RUN ?=
+DATA_DIR ?=
+SPLITS ?=
+SEED ?=
+PLACE ?=
+PERSONA ?=
+
+BIN := .venv/bin
+# Only a change of setup.cfg, which holds the dependencies, installs again.
+STAMP := .venv/.installed-$(shell cksum setup.cfg | cut -d ' ' -f 1)
+quoted = '$(subst ','\'',$(1))'
+flag = $(if $(2), --$(1) $(call quoted,$(2)))
+FLAGS = $(call flag,experiment,$(EXP))$(call flag,run,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
+PERSONA_TF = $(BIN)/python -m persona_tf
+
+.PHONY: help train eval chat board bench test test-slow lint format setup clean experiment
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment"
+	@echo "make chat EXP=quickstart    talk to it          (SEED=, PLACE=, PERSONA= choose who and where)"
+	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
+	@echo "make board                  TensorBoard on runs/"
+	@echo "make bench                  speed of ours and of peers"
+	@echo "make test                   the quick tests     (make test-slow: the others)"
+	@echo "make lint                   ruff and mypy       (make format: let ruff mend it)"
+	@echo "make clean                  remove .venv and caches; runs/ and data/ stay"
+	@echo
+	@echo "Experiments: $(notdir $(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin))))"
+	@echo 'Options: GIN="BATCH_TOKENS=4096 SEED=2"  RUN=folder of the run  DATA_DIR=folder of the data'
+	@echo "Begin with: make train EXP=quickstart"
+
+train: experiment $(STAMP)
+	@$(PERSONA_TF) train$(FLAGS)
+
+eval: experiment $(STAMP)
+	@$(PERSONA_TF) evaluate$(FLAGS)$(call flag,splits,$(SPLITS))
+
+chat: experiment $(STAMP)
+	@$(PERSONA_TF) chat$(FLAGS)$(call flag,seed,$(SEED))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))
+
+board: $(STAMP)
+	@test -d runs || { echo "No runs yet. This makes one: make train EXP=quickstart" >&2; exit 2; }
+	@echo "Starting TensorBoard on runs/; Ctrl-C stops it."
+	@CUDA_VISIBLE_DEVICES= $(BIN)/tensorboard --logdir runs 2>&1 | grep --line-buffered "^TensorBoard\|^ERROR\|Error:"
+
+bench: $(STAMP)
+	@$(PERSONA_TF) bench
+
+test: $(STAMP)
+	@echo "Running the quick tests (a few minutes on two cores) ..."
+	@$(BIN)/python -m pytest
+	@echo "All is well. Next: make train EXP=quickstart, or make chat EXP=quickstart where that is done."
+
+test-slow: $(STAMP)
+	@echo "Running the slow tests (some ten minutes on two cores) ..."
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+experiment:
+	@$(if $(RUN)$(wildcard experiments/$(EXP)/config.gin),,echo $(call quoted,No experiment '$(EXP)'. There are: $(notdir \
+	$(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin)))). Try: make $(firstword $(MAKECMDGOALS)) EXP=quickstart) >&2; exit 2)
+
+setup: $(STAMP)
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "persona_tf needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	  echo "Install one (Debian, Ubuntu: sudo apt install python3.11 python3.11-venv), or name it: make ... PYTHON=/path/to/python3.11" >&2; \
+	  exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) lacks its venv module. Debian, Ubuntu: sudo apt install python3-venv; then make again." >&2; \
+	  exit 2; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv .venv; }
+	@echo "Installing TensorFlow and friends into .venv (about 2 minutes, 2.6 GB) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]' || { \
+	  echo "The installation failed: see above. It needs the network and 2.6 GB of disk. The same make tries again." >&2; \
+	  exit 2; }
+	@rm -f .venv/.installed-* && touch $@

@@ -1,0 +1,481 @@
+"""The command line: ``python -m persona_tf VERB``. Flags and logging live here only.
+
+Each verb imports its rooms when it runs, so that ``--help`` is instant. Where a lower room needs a higher one
+at run time, the verb hands it over.
+"""
+
+import ast
+import contextlib
+import dataclasses
+import difflib
+import io
+import itertools
+import logging
+import os
+import pathlib
+import random
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+if TYPE_CHECKING:
+    from persona_tf.config import Settings
+    from persona_tf.decoding.config import DecodeConfig
+    from persona_tf.run_dir import RunDir
+
+_OVERRIDES = "--gin."
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """A command line: flags by name, what stands beside them, ``--gin.NAME=VALUE``, and the whole."""
+
+    flags: Any
+    words: tuple[str, ...]
+    bindings: tuple[str, ...]
+    typed: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Verb:
+    """What a verb does, in one line; the function; the names of its flags; the words it takes."""
+
+    about: str
+    run: Callable[[Arguments], None]
+    flags: tuple[str, ...]
+    words: str = ""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a verb and returns the exit code.
+
+    0: done. 1: it could not be done, for the reason printed. 2: the command line is wrong. 130: interrupted.
+    """
+    typed = list(sys.argv[1:] if argv is None else argv)
+    if not typed or typed[0] in ("--help", "-h", "help"):
+        print(_help())
+        return 0
+    name, rest = typed[0], typed[1:]
+    if name not in VERBS:
+        return _fail(f"unknown verb {name!r}{_near(name, VERBS)}. Verbs: {', '.join(VERBS)}", 2)
+    if "--help" in rest or "-h" in rest:
+        print(_verb_help(name))
+        return 0
+    try:
+        arguments = _parse(name, rest)
+    except flags.Error as error:
+        message = str(error).rstrip(" ?.")
+        return _fail(f"{name}: {message}. See: python -m persona_tf {name} --help", 2)
+    return _run(name, arguments)
+
+
+def entry_point() -> None:
+    """The console script ``persona_tf``."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads on: `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _run(name: str, arguments: Arguments) -> int:
+    _quieten()
+    try:
+        VERBS[name].run(arguments)
+    except KeyboardInterrupt:
+        again = "; the same command goes on where it stopped" if name == "train" else ""
+        return _fail(f"{name}: stopped{again}", 130)
+    except BrokenPipeError:
+        raise
+    except (ValueError, OSError, FloatingPointError) as error:
+        if arguments.flags.debug:
+            raise
+        return _fail(f"{name}: {error}", 1)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"persona_tf {message}", file=sys.stderr)
+    return code
+
+
+def _quieten() -> None:
+    """Shows our progress and, of TensorFlow, errors only. Must run before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("persona_tf").setLevel(logging.INFO)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # progress arrives also through a pipe
+
+
+@contextlib.contextmanager
+def _tensorflow_quiet() -> Iterator[None]:
+    """Holds back what TensorFlow says on stderr while it is imported; shows it if the import fails.
+
+    These lines are written before any setting of the log level is read.
+    """
+    with tempfile.TemporaryFile() as said:
+        stderr = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(stderr, said.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+# ----------------------------------------------------------------------------------------------- the verbs
+
+
+def _train(arguments: Arguments) -> None:
+    from persona_tf import config
+    from persona_tf.run_dir import RunDir, write_atomically
+
+    settings = config.load(arguments.flags.experiment, arguments.bindings)
+    path = _run_dir(arguments, settings).path
+    name = settings.experiment.name
+    print(f"{name}: about {_duration(settings.experiment.minutes)} on two cores. The run is kept in {path}.")
+    print("Ctrl-C stops it; the same command goes on from the last checkpoint.")
+    run = RunDir.create(path, name, settings.config_text, arguments.typed)
+    write_atomically(run.operative_config, settings.operative_text.encode())
+
+    with _tensorflow_quiet():
+        from persona_tf.evaluation import evaluator
+        from persona_tf.training import experiment
+    experiment.train(settings, run, _data_dir(arguments), experiment.Hooks(_save_bundle, _show_samples))
+    print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
+    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments))
+    of = f"RUN={shlex.quote(arguments.flags.run)}" if arguments.flags.run else f"EXP={name}"
+    print(f"Done. What came of it is in {run.path}. Next:")
+    for make, about in _NEXT.items():
+        print(f"  {make.format(of):<{len(of) + 12}} {about}")
+
+
+def _save_bundle(settings: "Settings", run: "RunDir", model: Any, vocabulary_model: bytes, step: int) -> None:
+    from persona_tf.export.bundle import save_bundle
+
+    configs = {name: getattr(settings, name) for name in ("text", "example", "decode")}
+    configs["model"] = model.config  # with the sizes that the vocabulary decides
+    save_bundle(run.bundle, settings.experiment.name, step, configs, model, vocabulary_model)
+
+
+def _vocab(arguments: Arguments) -> None:
+    if not arguments.flags.out:
+        raise ValueError("expected --out=FILE: where the vocabulary goes")
+    from persona_tf import config
+    from persona_tf.data.sources import read_split
+    from persona_tf.example import examples
+    from persona_tf.text.vocabulary import train_vocabulary
+
+    with _tensorflow_quiet():
+        from persona_tf.training.experiment import texts
+
+    settings = config.load(arguments.flags.experiment, arguments.bindings)
+    path, data = pathlib.Path(arguments.flags.out), settings.data
+    episodes = read_split(data.source, data.train_split, _data_dir(arguments), data.options)
+    stream = itertools.chain.from_iterable(examples(episode, settings.example) for episode in episodes)
+    train_vocabulary(texts(stream), settings.text.vocabulary_size, path)
+    print(f"{path}: {settings.text.vocabulary_size:,} ids")
+
+
+def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, examples: Any, step: int) -> None:
+    from persona_tf.chat.bot import Bot
+    from persona_tf.evaluation.samples import show_samples
+    from persona_tf.export.bundle import Bundle
+
+    name = settings.experiment.name
+    bundle = Bundle(name, step, settings.text, settings.example, settings.decode, model, packer)
+    show_samples(writer, Bot(bundle), examples, step)
+
+
+def _evaluate(arguments: Arguments) -> None:
+    if arguments.flags.predictions:
+        return _evaluate_file(pathlib.Path(arguments.flags.predictions))
+    run = _trained(arguments)
+    settings, decode = _overridden(run, arguments.bindings)
+    with _tensorflow_quiet():
+        from persona_tf.evaluation import evaluator
+    splits = tuple(arguments.flags.splits)
+    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode)
+    print(f"The tables are in {run.path / 'evaluation'}, the replies in {run.path / 'predictions'}.")
+
+
+def _evaluate_file(path: pathlib.Path) -> None:
+    """Scores a file of predictions, whoever made it."""
+    from persona_tf.evaluation.prediction_file import read_predictions
+    from persona_tf.evaluation.report import report
+    from persona_tf.evaluation.table import Result, markdown
+
+    targets = read_predictions(path)
+    if not targets:
+        raise ValueError(
+            f"{path} holds no predictions; see persona_tf/evaluation/prediction_file.py for its lines"
+        )
+    print(markdown(Result(str(path), path.stem, 0, len(targets), {}, report(targets))))
+
+
+def _chat(arguments: Arguments) -> None:
+    run = _trained(arguments)
+    decode = _overridden(run, arguments.bindings)[1] if arguments.bindings else None
+    if not any(binding.startswith("DecodeConfig.") for binding in arguments.bindings):
+        decode = None  # the terminal has its own default
+    given = arguments.flags
+    seed = random.randrange(10_000) if given.seed is None else given.seed
+    from persona_tf.data.world.generator import character_and_place
+    from persona_tf.serving.scene import scene
+
+    where = scene(character_and_place(seed), given.name, given.partner, given.place, given.persona)
+    print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
+    with _tensorflow_quiet():
+        from persona_tf.serving import terminal
+    terminal.chat(run.bundle, where, seed, decode)
+
+
+def _data(arguments: Arguments) -> None:
+    if len(arguments.words) != 2 or arguments.words[0] not in _DATA:
+        raise ValueError(f"expected `data {'|'.join(_DATA)} SOURCE`, got `data {' '.join(arguments.words)}`")
+    action, source = arguments.words
+    _DATA[action](source, arguments)
+
+
+def _prepare_data(source: str, arguments: Arguments) -> None:
+    from persona_tf.data.prepare import prepare
+
+    prepare(source, _data_dir(arguments), print, _options(arguments))
+
+
+def _display_data(source: str, arguments: Arguments) -> None:
+    from persona_tf.data.display import display
+    from persona_tf.data.sources import read_split
+
+    [split] = arguments.flags.split or ["train"]
+    episodes = read_split(source, split, _data_dir(arguments), _options(arguments))
+    display(episodes, arguments.flags.n, sys.stdout)
+
+
+def _data_stats(source: str, arguments: Arguments) -> None:
+    from persona_tf.data.sources import read_split, source_named
+    from persona_tf.data.stats import stats, stats_table
+
+    options = _options(arguments)
+    splits = arguments.flags.split or source_named(source).splits
+    columns = {s: stats(read_split(source, s, _data_dir(arguments), options)) for s in splits}
+    print(stats_table(columns))
+
+
+def _verify_data(source: str, arguments: Arguments) -> None:
+    from persona_tf.data.verify import verify
+
+    problems = verify(source, _data_dir(arguments), _options(arguments), arguments.flags.split or None)
+    if problems:
+        raise ValueError(f"{source}: {len(problems)} problems\n" + "\n".join(f"  {line}" for line in problems))
+    print(f"{source}: all is well")
+
+
+def _bench(arguments: Arguments) -> None:
+    with _tensorflow_quiet():
+        from persona_tf.bench import bench
+    bench.main(arguments.words)
+
+
+_NEXT = {
+    "make chat {}": "talk to it",
+    "make eval {}": "evaluate it again",
+    "make board": "curves in TensorBoard",
+    "make test": "the tests",
+}
+
+_DATA: Mapping[str, Callable[[str, Arguments], None]] = {
+    "prepare": _prepare_data,
+    "display": _display_data,
+    "stats": _data_stats,
+    "verify": _verify_data,
+}
+
+_WHO = ("name", "partner", "place", "persona")
+
+VERBS: Mapping[str, Verb] = {
+    "data": Verb(
+        "download, show, count or check a source of dialogues",
+        _data,
+        ("data_dir", "split", "n", "option"),
+        "|".join(_DATA) + " SOURCE",
+    ),
+    "vocab": Verb(
+        "train an experiment's vocabulary alone, on all its dialogues",
+        _vocab,
+        ("experiment", "data_dir", "out"),
+    ),
+    "train": Verb("train an experiment, then evaluate it", _train, ("experiment", "run", "data_dir")),
+    "evaluate": Verb(
+        "evaluate a trained bot, or a file of predictions",
+        _evaluate,
+        ("experiment", "run", "data_dir", "splits", "predictions"),
+    ),
+    "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "seed", *_WHO)),
+    "bench": Verb("measure speed, ours and of peers", _bench, (), "[NAME ...]"),
+}
+"""All verbs."""
+
+_TAKES_BINDINGS = ("vocab", "train", "evaluate", "chat")
+
+_FLAGS: Mapping[str, tuple[Callable[..., Any], Any, str]] = {
+    "experiment": (flags.DEFINE_string, "", "a folder of experiments/"),
+    "run": (flags.DEFINE_string, "", "folder of the run; default runs/EXPERIMENT/SEED"),
+    "data_dir": (flags.DEFINE_string, "", "folder of the data; default $PERSONA_TF_DATA_DIR, else data/"),
+    "out": (flags.DEFINE_string, "", "the file to write"),
+    "splits": (flags.DEFINE_list, [], "splits to evaluate, with commas; default: those of the experiment"),
+    "predictions": (flags.DEFINE_string, "", "a .jsonl file to score in the place of a run"),
+    "seed": (flags.DEFINE_integer, None, "seed of the conversation; default: another each time"),
+    "name": (flags.DEFINE_string, "", "the bot's name; default: drawn from the world, like the next three"),
+    "partner": (flags.DEFINE_string, "", "your name"),
+    "place": (flags.DEFINE_string, "", "where you meet: 'NAME', 'NAME: description' or none"),
+    "persona": (flags.DEFINE_string, "", "facts of the bot: 'I bake.|I sing.', a file with one a line, or none"),
+    "split": (flags.DEFINE_list, [], "splits, with commas"),
+    "n": (flags.DEFINE_integer, 1, "how many dialogues are shown"),
+    "option": (flags.DEFINE_multi_string, [], "NAME=VALUE for the source; may be given several times"),
+    "debug": (flags.DEFINE_boolean, False, "show the whole traceback of an error"),
+}
+
+
+# ----------------------------------------------------------------------------------------------- arguments
+
+
+def _parse(name: str, rest: Sequence[str]) -> Arguments:
+    bindings = [word.removeprefix(_OVERRIDES) for word in rest if word.startswith(_OVERRIDES)]
+    if bindings and name not in _TAKES_BINDINGS:
+        raise flags.Error(f"{_OVERRIDES}{bindings[0]}: this verb reads no gin")
+    values = _flag_values(name)
+    words = values([name, *(word for word in rest if not word.startswith(_OVERRIDES))])[1:]
+    if words and not VERBS[name].words:
+        raise flags.Error(f"unexpected {words[0]!r}")
+    return Arguments(
+        values, tuple(words), tuple(bindings), shlex.join(["python", "-m", "persona_tf", name, *rest])
+    )
+
+
+def _flag_values(name: str) -> Any:
+    values = flags.FlagValues()
+    for flag in (*VERBS[name].flags, "debug"):
+        define, default, about = _FLAGS[flag]
+        define(flag, default, about, flag_values=values)
+    return values
+
+
+def _options(arguments: Arguments) -> dict[str, Any]:
+    """``--option persona=both``: what a source's reader takes besides; a Python literal or a string."""
+    options = {}
+    for text in arguments.flags.option:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"--option {text}: expected NAME=VALUE")
+        try:
+            options[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[name] = value
+    return options
+
+
+def _data_dir(arguments: Arguments) -> pathlib.Path:
+    from persona_tf.data.source_file import default_data_dir
+
+    return pathlib.Path(arguments.flags.data_dir) if arguments.flags.data_dir else default_data_dir()
+
+
+def _run_dir(arguments: Arguments, settings: "Settings") -> "RunDir":
+    from persona_tf import config
+    from persona_tf.run_dir import RunDir
+
+    if arguments.flags.run:
+        return RunDir(pathlib.Path(arguments.flags.run))
+    return RunDir.default(config.root(), settings.experiment.name, settings.train.seed)
+
+
+def _trained(arguments: Arguments) -> "RunDir":
+    """The run that is asked for.
+
+    Raises:
+      FileNotFoundError: nothing is trained there; the message says what makes one and how long it takes.
+    """
+    from persona_tf import config
+    from persona_tf.run_dir import RunDir
+
+    if arguments.flags.run:
+        run = RunDir(pathlib.Path(arguments.flags.run))
+        make, takes = f"make train EXP=... RUN={shlex.quote(arguments.flags.run)}", ""
+    else:
+        settings = config.load(arguments.flags.experiment, arguments.bindings)
+        run = _run_dir(arguments, settings)
+        gin = f' GIN="SEED={settings.train.seed}"' if settings.train.seed else ""
+        make = f"make train EXP={settings.experiment.name}{gin}"
+        takes = f" (about {_duration(settings.experiment.minutes)} on two cores)"
+    if not run.bundle.is_dir():
+        raise FileNotFoundError(f"no trained bot in {run.path}. This makes one{takes}: {make}")
+    return run
+
+
+def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", "DecodeConfig | None"]:
+    """The run's settings with the bindings over them, and its decoding if they change that.
+
+    Raises:
+      ValueError: they would change what was trained.
+    """
+    from persona_tf import config
+
+    old, new = config.load(run.config), config.load(run.config, bindings)
+    for field in ("data", "text", "example", "model", "train"):
+        if getattr(old, field) != getattr(new, field):
+            name = type(getattr(old, field)).__name__
+            raise ValueError(
+                f"GIN changes {name}, but {run.path} was trained with another: after training, only "
+                "DecodeConfig and EvalConfig can be changed"
+            )
+    return new, new.decode if new.decode != old.decode else None
+
+
+def _duration(minutes: float) -> str:
+    return f"{minutes:g} minutes" if minutes < 120 else f"{minutes / 60:g} hours"
+
+
+# ----------------------------------------------------------------------------------------------- help
+
+
+def _help() -> str:
+    lines = [f"  {name:10} {verb.about}" for name, verb in VERBS.items()]
+    usage = "usage: python -m persona_tf VERB [--flag=value ...]"
+    return "\n".join([usage, "", *lines, "", "python -m persona_tf VERB --help lists the flags of a verb."])
+
+
+def _verb_help(name: str) -> str:
+    verb = VERBS[name]
+    words = f" {verb.words}" if verb.words else ""
+    return "\n".join(
+        [f"usage: python -m persona_tf {name}{words} [--flag=value ...]", verb.about, "", *_flag_help(name)]
+    )
+
+
+def _flag_help(name: str) -> Iterator[str]:
+    for flag in (*VERBS[name].flags, "debug"):
+        yield f"  --{flag:12} {_FLAGS[flag][2]}"
+    if name in _TAKES_BINDINGS:
+        yield "  --gin.NAME=VALUE overrides the config: --gin.SEED=2, --gin.DecodeConfig.method=sample"
+
+
+def _near(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+if __name__ == "__main__":
+    entry_point()

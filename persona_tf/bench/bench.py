@@ -1,0 +1,38 @@
+"""All benchmarks by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+
+def _training() -> str:
+    from persona_tf.bench.training import tokens_per_second
+
+    return tokens_per_second()
+
+
+def _padding() -> str:
+    from persona_tf.bench.training import flat_against_padded
+
+    return flat_against_padded()
+
+
+def _reply() -> str:
+    from persona_tf.bench.reply import cached_against_predict
+
+    return cached_against_predict()
+
+
+BENCHMARKS: Mapping[str, Callable[[], str]] = {"training": _training, "padding": _padding, "reply": _reply}
+"""Each returns a line to print; minutes on two cores."""
+
+
+def main(names: Sequence[str] = ()) -> None:
+    """Runs the named benchmarks, or all.
+
+    Raises:
+      ValueError: there is none of that name.
+    """
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        raise ValueError(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    for name in names or BENCHMARKS:
+        print(BENCHMARKS[name](), flush=True)

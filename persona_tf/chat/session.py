@@ -1,0 +1,130 @@
+"""A conversation: a place, whom the bot plays, whom it talks to, and the turns so far.
+
+Pure state around a bot; knows no transport, so terminal, web page and self-chat share it. What the bot is shown
+is made by `persona_tf.example`, as in training.
+"""
+
+import dataclasses
+import random
+import re
+from typing import TYPE_CHECKING, Any
+
+from persona_tf.episode import EMOTES, Character, Episode, Setting, Turn
+from persona_tf.example import Example, Item, Target, history_turns, knowledge_items
+
+if TYPE_CHECKING:
+    from persona_tf.chat.bot import Answer, Bot
+
+PARTNER, BOT = 0, 1
+"""Who is who in `Session.episode`: indices into its characters."""
+
+MAX_ITEMS = 128
+"""Most knowledge items of a conversation: what it takes to read them grows with the square of their number."""
+
+
+class Session:
+    """A conversation that grows by a turn of the partner and an answer at a time.
+
+    Equal arguments and equal words give equal answers. Where answering fails, the conversation stays as it was.
+
+    Args:
+      bot: answers; any object with `Bot`'s ``answer`` and ``bundle.example`` will do.
+      setting: where the two are; None is nowhere.
+      me: whom the bot plays.
+      partner: whom the bot talks to.
+      seed: decides the noise of sampling, another for each turn.
+
+    Raises:
+      ValueError: there are more than `MAX_ITEMS` facts, objects and so on.
+    """
+
+    def __init__(self, bot: "Bot", setting: Setting | None, me: Character, partner: Character, seed: int = 0):
+        self._bot = bot
+        self._seed = seed
+        self._attempt = 0
+        self._episode = _clean(Episode(f"chat/{seed}", "chat", setting, (partner, me), (), learners=(BOT,)))
+        self._items = knowledge_items(self._episode, BOT, bot.bundle.example)
+        if len(self._items) > MAX_ITEMS:
+            raise ValueError(
+                f"expected at most {MAX_ITEMS} facts, sentences about the place, objects and names in all, got "
+                f"{len(self._items)}: leave some out"
+            )
+
+    @property
+    def episode(self) -> Episode:
+        """The conversation so far; the partner is character 0, the bot 1 and the learner."""
+        return self._episode
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What the bot knows from the beginning, as it is shown to it."""
+        return self._items
+
+    def say(self, text: str, action: str = "", emote: str = "") -> "Answer":
+        """The partner speaks, acts or shows something, and the bot answers.
+
+        White space at the ends is dropped and lone surrogates, which are no text, become U+FFFD. However long a
+        text is, the bot reads as much of its beginning as it does in training. Nothing at all (three empty
+        strings) adds no turn of the partner: the bot speaks on, as with `open`.
+
+        Raises:
+          ValueError: ``emote`` is neither "" nor one of `EMOTES`.
+        """
+        if emote and emote not in EMOTES:
+            raise ValueError(f'emote: expected one of {", ".join(EMOTES)} or "", got {emote!r}')
+        turn = Turn(PARTNER, _text(text).strip(), _text(action).strip(), emote)
+        said = (turn,) if turn.speech or turn.action or turn.emote else ()
+        return self._answer((*self._episode.turns, *said), attempt=0)
+
+    def open(self) -> "Answer":
+        """The bot speaks without being spoken to: first of the two, or once more."""
+        return self._answer(self._episode.turns, attempt=0)
+
+    def again(self) -> "Answer":
+        """Takes back the bot's last turn and answers anew, with other noise (greedy decoding has none).
+
+        Raises:
+          ValueError: the last turn is not the bot's.
+        """
+        turns = self._episode.turns
+        if not turns or turns[-1].speaker != BOT:
+            raise ValueError("there is no answer yet to be given again")
+        return self._answer(turns[:-1], self._attempt + 1)
+
+    def reset(self) -> None:
+        """Forgets all turns; place and characters stay. The same words then get the same answers as before."""
+        self._attempt = 0
+        self._episode = dataclasses.replace(self._episode, turns=())
+
+    def _example(self, turns: tuple[Turn, ...]) -> Example:
+        """What `example.examples` makes of the episode for the turn after these."""
+        target = Target(turn=len(turns), reply="")
+        return Example(f"{self._episode.id}:{BOT}", self._items, history_turns(turns, BOT), (target,))
+
+    def _answer(self, turns: tuple[Turn, ...], attempt: int) -> "Answer":
+        [[answer]] = self._bot.answer([self._example(turns)], seed=_noise(self._seed, len(turns), attempt))
+        turn = Turn(BOT, answer.reply, answer.action, answer.emote)
+        self._attempt = attempt
+        self._episode = dataclasses.replace(self._episode, turns=(*turns, turn))
+        return answer
+
+
+def _noise(seed: int, turn: int, attempt: int) -> int:
+    """A seed of 31 bits, another for each turn and attempt; the same on any machine."""
+    return random.Random(f"{seed}/{turn}/{attempt}").getrandbits(31)
+
+
+def _text(text: str) -> str:
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+def _clean(value: Any) -> Any:
+    """An episode, or a part of one, with `_text` applied to every string of it."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, tuple):
+        return tuple(map(_clean, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: _clean(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
+    return value

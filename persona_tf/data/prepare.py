@@ -1,0 +1,118 @@
+"""`persona_tf data prepare SOURCE`: brings a source's files to their place, or says what is to do."""
+
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from persona_tf.data.convai2 import PERSONAS, SPLITS, VERSIONS
+from persona_tf.data.download import download
+from persona_tf.data.errors import DataError
+from persona_tf.data.progress import ProgressLine
+from persona_tf.data.source_file import SourceFile
+from persona_tf.data.sources import Source, source_named
+
+Say = Callable[[str], None]
+
+CONVAI2_FILES = frozenset(
+    f"{split}_{persona}_{version}{ending}.txt"
+    for split in SPLITS
+    for persona in PERSONAS
+    for version in VERSIONS
+    for ending in ("", "_no_cands")
+)
+"""The members of ConvAI2's archive that are unpacked."""
+
+
+def prepare(
+    source: str | Source, data_dir: Path | str, say: Say = print, options: Mapping[str, Any] | None = None
+) -> None:
+    """Downloads, unpacks or generates what the source needs under ``data_dir``; what is there already stays.
+
+    Args:
+      source: a key of SOURCES, or a Source.
+      data_dir: DATA_DIR.
+      say: takes one line of text at a time: progress, and what was done.
+      options: the source's options (fields of the world's config).
+
+    Raises:
+      DataError: a download fails or has the wrong hash; the message says what to do.
+    """
+    chosen = source_named(source) if isinstance(source, str) else source
+    folder = Path(data_dir)
+    if chosen.name == "world":
+        _generate(chosen, folder, say, options or {})
+    elif chosen.name == "convai2":
+        _convai2(chosen, folder, say)
+    elif chosen.files:
+        for file in chosen.files:
+            _download(file, folder, say)
+    else:
+        say(
+            f"{chosen.name}: nothing to download. Put the files into {folder / chosen.name}, "
+            f"for instance {folder / chosen.name / (chosen.splits[0] + '.txt')}."
+        )
+
+
+def unpack_convai2(archive: Path, folder: Path) -> list[Path]:
+    """Writes the archive's text files into ``folder``; a file that is there already is left as it is.
+
+    Raises:
+      DataError: the archive is broken, or holds none of CONVAI2_FILES.
+    """
+    written = []
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                # Only the known names, and only below `folder`: a member's own path is never used.
+                name = PurePosixPath(member.name).name
+                content = tar.extractfile(member) if member.isfile() and name in CONVAI2_FILES else None
+                if content is None or (folder / name).exists():
+                    continue
+                temporary = folder / f".{name}.tmp"
+                temporary.write_bytes(content.read())
+                written.append(temporary.replace(folder / name))
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DataError(f"{archive}: the archive is broken: {error}. {_AGAIN}") from error
+    if not written and not any((folder / name).exists() for name in CONVAI2_FILES):
+        raise DataError(
+            f"{archive}: none of {', '.join(sorted(CONVAI2_FILES))} in it. Move it away and prepare again."
+        )
+    return written
+
+
+_AGAIN = "Move it away and prepare again."
+
+
+def _download(file: SourceFile, data_dir: Path, say: Say) -> Path:
+    path = file.path(data_dir)
+    there = path.exists()
+    download(file.url, path, file.sha256, ProgressLine(say, path.name, unit="MB", per_unit=1_000_000))
+    say(f"{path}: {'was there' if there else 'downloaded'}, its hash is right")
+    return path
+
+
+def _convai2(source: Source, data_dir: Path, say: Say) -> None:
+    folder = data_dir / "convai2"
+    # With candidates or without: either form of a file will do.
+    missing = sorted(
+        name
+        for name in CONVAI2_FILES
+        if name.endswith("_no_cands.txt")
+        and not (folder / name).exists()
+        and not (folder / name.replace("_no_cands", "")).exists()
+    )
+    if not missing:
+        say(f"{folder}: all files are there; nothing to do")
+        return
+    for file in source.files:
+        written = unpack_convai2(_download(file, data_dir, say), folder)
+        say(f"{folder}: unpacked {', '.join(sorted(path.name for path in written)) or 'nothing new'}")
+
+
+def _generate(source: Source, data_dir: Path, say: Say, options: Mapping[str, Any]) -> None:
+    from persona_tf.data.world_cache import prepare_world, world_config
+
+    config = world_config(options)
+    for split in source.splits:
+        say(f"{prepare_world(split, data_dir, config, say)}: {config.size(split):,} dialogues")

@@ -1,0 +1,64 @@
+"""The world's dialogues: one by its number, those of a split, and a character in a place to talk to."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from persona_tf.data.world.config import WorldConfig, check_split
+from persona_tf.data.world.lexicon import load
+from persona_tf.data.world.plan import plan
+from persona_tf.data.world.scene import cast
+from persona_tf.data.world.voice import Voice
+from persona_tf.data.world.writer import Writer
+from persona_tf.episode import Episode
+
+_DEFAULT = WorldConfig()
+
+
+def generate(split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAULT) -> Episode:
+    """Episode number `index` of a split; the same on any machine, and as fast for any index.
+
+    Exactly one character is a learner, the bot, whose turns are targets. It stands at 0 if it opens the talk.
+
+    Raises:
+      ValueError: there is no such split, or `index` is negative.
+    """
+    if index < 0:
+        raise ValueError(f"index: expected 0 or more, got {index}")
+    voice = Voice(f"{seed}/{check_split(split)}/{index}", split, config, load())
+    bot_opens = voice.chance(0.35)
+    scene = cast(voice, bot=0 if bot_opens else 1)
+    low, high = ((n - bot_opens) // 2 for n in config.turns)
+    writer = Writer(voice, scene)
+    if bot_opens:
+        writer.open()
+    for exchange in plan(voice, bot_opens, voice.rng.randint(low, high), scene.values):
+        writer.exchange(exchange)
+    return Episode(
+        id=f"world/{split}/{seed}/{index}",
+        source="world",
+        setting=scene.setting,
+        characters=scene.characters,
+        turns=tuple(writer.turns),
+        learners=(scene.bot,),
+    )
+
+
+def episodes(
+    split: str, size: int | None = None, seed: int | None = None, config: WorldConfig = _DEFAULT
+) -> Iterator[Episode]:
+    """The first `size` episodes of a split, by default as many as `config` says, with its seed.
+
+    Raises:
+      ValueError: there is no such split.
+    """
+    size = config.size(split) if size is None else size
+    for index in range(size):
+        yield generate(split, index, config.seed if seed is None else seed, config)
+
+
+def character_and_place(seed: int, config: WorldConfig = _DEFAULT) -> Episode:
+    """A bot and a place to talk to: an episode without turns. The learner is the bot, the other one is you."""
+    readable = dataclasses.replace(config, made_up=0.0)
+    voice = Voice(f"chat/{seed}", "train", readable, load())
+    scene = cast(voice, bot=1)
+    return Episode(f"world/chat/{seed}", "world", scene.setting, scene.characters, (), (scene.bot,))

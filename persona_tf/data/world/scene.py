@@ -1,0 +1,120 @@
+"""The scene: a place, two characters and their things, cast so that whatever is asked has rivals."""
+
+import dataclasses
+
+from persona_tf.data.world import chat
+from persona_tf.data.world.lexicon import Slot
+from persona_tf.data.world.manners import TEMPERAMENTS
+from persona_tf.data.world.personas import (
+    TEMPERAMENT_SLOT,
+    Known,
+    bot_facts,
+    choose_slots,
+    human_facts,
+)
+from persona_tf.data.world.places import Ground, build
+from persona_tf.data.world.state import Place, State, bare
+from persona_tf.data.world.voice import Voice
+from persona_tf.episode import Character, Fact, Setting
+
+
+@dataclasses.dataclass
+class Scene:
+    """All that stands before the first word.
+
+    ``bot`` indexes the characters. ``known`` is what can be asked, by source; ``values`` are all values in sight
+    by type (it grows while the two talk); ``full_names`` gives a thing its article; ``context`` is the text of
+    all knowledge items.
+    """
+
+    setting: Setting
+    characters: tuple[Character, Character]
+    bot: int
+    temperament: str
+    temperament_key: str
+    state: State
+    known: dict[str, list[Known]]
+    values: dict[str, list[str]]
+    full_names: dict[str, str]
+    context: str
+
+    @property
+    def human_facts(self) -> tuple[Fact, ...]:
+        """What the human may tell about itself."""
+        return self.characters[1 - self.bot].facts
+
+    def unknown(self, voice: Voice, asked: set[str]) -> tuple[Slot, str]:
+        """A slot that nobody filled, and the thing that the question is about ("" for most)."""
+        known = {k.slot.name for source in self.known.values() for k in source}
+        said = {f.slot for f in self.human_facts}
+        things = [(k.thing, k.slot.kinds) for k in self.known["setting"] if k.thing]
+        while True:
+            slot = voice.one(tuple(voice.lexicon.slots.values()))
+            if slot.name in known or slot.name in asked or slot.name in said:
+                continue
+            if slot.where != "object":
+                return slot, ""
+            fitting = [thing for thing, kinds in things if set(kinds) == set(slot.kinds)]
+            if fitting:
+                return slot, voice.one(fitting)
+
+
+def cast(voice: Voice, bot: int) -> Scene:
+    """Casts a scene in which character `bot` is the bot."""
+    config = voice.config
+    names = (voice.value("person"), voice.value("person"))
+    temperament = voice.one(TEMPERAMENTS)
+    slots = choose_slots(voice, voice.rng.randint(*config.facts))
+    facts, known = bot_facts(voice, temperament, slots)
+    others = human_facts(voice, slots)
+    values: dict[str, list[str]] = {"person": list(names)}
+    for kind, value in [(voice.lexicon.slots[f.slot].type, f.value) for f in (*facts, *others) if f.value]:
+        values.setdefault(kind, []).append(value)
+    ground = build(voice, values)
+    for kind, value in ground.names:
+        values.setdefault(kind, []).append(value)
+    for known_there in ground.known:
+        values.setdefault(known_there.slot.type, []).append(known_there.value)
+    bot_things, human_things = ground.hands
+    values["thing"] = [bare(name) for name in ground.affords]
+    own = Known(chat.slots()["own_name"], names[bot], ("self_name/0",), names[bot])
+    other = Known(chat.slots()["partner_name"], names[1 - bot], ("partner_name/0",), names[1 - bot])
+    me = Character(names[bot], facts, *bot_things)
+    you = Character(names[1 - bot], others, *human_things)
+    characters = (you, me) if bot else (me, you)
+    at = next(i for i, fact in enumerate(facts) if fact.slot == TEMPERAMENT_SLOT)
+    return Scene(
+        setting=ground.setting,
+        characters=characters,
+        bot=bot,
+        temperament=temperament,
+        temperament_key=f"persona/{at}",
+        state=_state(ground, characters),
+        known={"persona": [*known, own, other], "setting": list(ground.known)},
+        values=values,
+        full_names={bare(name): name for name in ground.affords},
+        context=_context(ground.setting, characters),
+    )
+
+
+def _state(ground: Ground, characters: tuple[Character, Character]) -> State:
+    places = {bare(thing.name): Place("room") for thing in ground.setting.objects}
+    for owner, character in enumerate(characters):
+        for how, things in (
+            ("carried", character.carrying),
+            ("worn", character.wearing),
+            ("wielded", character.wielding),
+        ):
+            places |= {bare(thing.name): Place(how, owner) for thing in things}
+    names = (characters[0].name, characters[1].name)
+    affords = {bare(name): affordances for name, affordances in ground.affords.items()}
+    return State(names, [bare(p) for p in ground.setting.present], places, affords)
+
+
+def _context(setting: Setting, characters: tuple[Character, Character]) -> str:
+    texts = [setting.name, setting.category, *setting.description, *setting.present]
+    for things in (setting.objects, *((c.carrying + c.wearing + c.wielding) for c in characters)):
+        texts += [f"{thing.name} {thing.description}" for thing in things]
+    for character in characters:
+        texts += [character.name, *(fact.text for fact in character.facts)]
+    return "\n".join(texts)

@@ -1,0 +1,104 @@
+"""Split-aware random choice: phrasings, fillers and names, none of which is drawn twice in one dialogue."""
+
+import functools
+import random
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+from persona_tf.data.world.config import WorldConfig, check_split
+from persona_tf.data.world.lexicon import Lexicon, Phrases
+from persona_tf.data.world.names import NAME_TYPES, made_up
+
+_T = TypeVar("_T")
+
+
+class Voice:
+    """The random source of one dialogue, and what it has used up.
+
+    Args:
+      key: seeds the random source; the same string gives the same dialogue on any machine.
+      split: decides on phrasings, fillers and letters (see `persona_tf.data.world.config.SPLITS`).
+      config: the rates.
+      lexicon: slots and fillers.
+    """
+
+    def __init__(self, key: str, split: str, config: WorldConfig, lexicon: Lexicon) -> None:
+        self.rng = random.Random(key)
+        self.unseen = check_split(split) == "test_unseen"
+        self.novel = split == "test_novel"
+        self.config = config
+        self.lexicon = lexicon
+        self._given: set[str] = set()
+        self._used: dict[str, list[str]] = {}
+
+    def chance(self, rate: float) -> bool:
+        """True with probability `rate`."""
+        return self.rng.random() < rate
+
+    def one(self, options: Sequence[_T]) -> _T:
+        """One of the options. As `random.choice`, in half of its time."""
+        return options[int(self.rng.random() * len(options))]
+
+    def fresh(self, options: Sequence[str]) -> str:
+        """One of the options, preferably one that `fresh` has not given in this dialogue."""
+        for _ in range(4):
+            option = self.one(options)
+            if option not in self._given:
+                break
+        self._given.add(option)
+        return option
+
+    def some(self, options: Sequence[_T], count: int) -> list[_T]:
+        """Up to `count` different ones of the options, in random order."""
+        return self.rng.sample(options, min(count, len(options)))
+
+    def question(self, phrases: Phrases) -> str:
+        """A phrasing; in ``test_unseen`` always one that only it has."""
+        return self.one(phrases.unseen if self.unseen and phrases.unseen else phrases.train)
+
+    def phrase(self, phrases: Phrases) -> str:
+        """A phrasing; in ``test_unseen`` half of them are ones that only it has."""
+        new = self.unseen and phrases.unseen and self.chance(0.5)
+        return self.fresh(phrases.unseen if new else phrases.train)
+
+    def telling(self, phrases: Phrases, value: str) -> str:
+        """A `phrase` around `value` that does not begin a sentence with it, if it is in lower case."""
+        phrase = self.phrase(phrases)
+        while value[0].islower() and _begins(phrase):
+            phrase = self.phrase(phrases)
+        return phrase
+
+    def value(self, kind: str, made_up_too: bool = True) -> str:
+        """A value of a type, different from all that were drawn, and neither inside of one nor around it.
+
+        Raises:
+          LookupError: a hundred draws gave nothing new: the type has too few fillers.
+        """
+        used = self._used.setdefault(kind, [])
+        for _ in range(100):
+            value = self._draw(kind, made_up_too)
+            small = value.lower()
+            if not any(small in other or other in small for other in used):
+                used.append(small)
+                return value
+        raise LookupError(f"fillers.toml [{kind}]: expected more fillers than one dialogue needs, used are {used}")
+
+    def reserve(self, kind: str, value: str) -> None:
+        """Marks a value as used."""
+        self._used.setdefault(kind, []).append(value.lower())
+
+    def _draw(self, kind: str, made_up_too: bool) -> str:
+        fillers = self.lexicon.fillers[kind]
+        if kind in NAME_TYPES:
+            if self.novel:
+                return made_up(self.rng, True, kind)
+            if made_up_too and self.chance(self.config.made_up):
+                return made_up(self.rng, False, kind)
+        return self.one(fillers.unseen if self.unseen else fillers.train)
+
+
+@functools.cache
+def _begins(phrase: str) -> bool:
+    """True if a sentence of the phrase begins with the value."""
+    return re.search(r"(^|[.!?] )\{value\}", phrase) is not None

@@ -1,0 +1,108 @@
+"""The built-in world's splits, generated once, kept at ``DATA_DIR/world/<fingerprint>/<split>.jsonl.gz``."""
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import persona_tf.episode
+from persona_tf.data import world
+from persona_tf.data.errors import DataError
+from persona_tf.data.jsonl import read_episodes, write_episodes
+from persona_tf.data.progress import Progress, ProgressLine, to_stderr
+from persona_tf.data.world.config import SPLITS, WorldConfig
+from persona_tf.episode import Episode
+
+_MADE_OF = (".py", ".toml", ".txt", ".json")
+_LOG = logging.getLogger(__name__)
+
+
+def read_world(
+    split: str,
+    data_dir: Path,
+    *,
+    say: Callable[[str], None] = to_stderr,
+    **fields: Any,
+) -> Iterator[Episode]:
+    """Reads a split of the built-in world, generating and keeping it first where it is absent.
+
+    Args:
+      split: one of `persona_tf.data.world.config.SPLITS`.
+      data_dir: where ``world/`` is kept; when it cannot be written, the split is generated and not kept.
+      say: takes the progress lines; they go to standard error without it.
+      fields: of WorldConfig; the defaults are the world that figures are reported on.
+
+    Raises:
+      DataError: an unknown split or field, or a broken file.
+    """
+    config = world_config(fields)
+    path = world_path(split, data_dir, config)
+    if not path.is_file():
+        try:
+            prepare_world(split, data_dir, config, say)
+        except OSError as error:
+            _LOG.warning("%s cannot be written (%s): generating the split without keeping it", path, error)
+            yield from _generate(split, config)
+            return
+    yield from read_episodes(path)
+
+
+def prepare_world(
+    split: str, data_dir: Path, config: WorldConfig, say: Callable[[str], None] = to_stderr
+) -> Path:
+    """Generates a split and returns its path; does nothing when it is there."""
+    path = world_path(split, data_dir, config)
+    if not path.is_file():
+        progress = ProgressLine(say, f"world {split}", unit="dialogues")
+        write_episodes(path, _counted(_generate(split, config), config.size(split), progress))
+    return path
+
+
+def world_path(split: str, data_dir: Path, config: WorldConfig) -> Path:
+    """Where a split is kept."""
+    if split not in SPLITS:
+        raise DataError(f"world: split must be one of {SPLITS}, got {split!r}")
+    return data_dir / "world" / fingerprint(config) / f"{split}.jsonl.gz"
+
+
+def fingerprint(config: WorldConfig) -> str:
+    """12 hexadecimal digits of all that the world is made from: its config, lexicon, code, and `Episode`."""
+    digest = hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode())
+    folder = Path(world.__path__[0])
+    # difficulty.py only measures.
+    files = (
+        f
+        for f in folder.rglob("*")
+        if f.suffix in (".py", ".toml", ".txt", ".json") and f.stem != "difficulty"
+    )
+    for file in (Path(persona_tf.episode.__file__), *sorted(files)):
+        digest.update(f"\n{file.name}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def world_config(fields: Mapping[str, Any]) -> WorldConfig:
+    """A WorldConfig from some of its fields.
+
+    Raises:
+      DataError: an unknown field, or a value out of bounds.
+    """
+    try:
+        return WorldConfig(**fields)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"world: {error}") from error
+
+
+def _generate(split: str, config: WorldConfig) -> Iterator[Episode]:
+    # Imported late: a split that is kept needs no lexicon.
+    from persona_tf.data.world.generator import episodes
+
+    return iter(episodes(split, config.size(split), config.seed, config))
+
+
+def _counted(items: Iterable[Episode], total: int, progress: Progress) -> Iterator[Episode]:
+    for count, item in enumerate(items, 1):
+        yield item
+        progress(count, total)

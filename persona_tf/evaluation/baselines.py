@@ -1,0 +1,260 @@
+"""What bots without a model would score on the same targets: the figures beside which others can be read.
+
+``random``    says a random item or turn; acts, shows and chooses at random, and acts on a coin's toss
+``majority``  says, does and shows what the training split does most
+``repeat``    says what the partner just said
+``overlap``   says the item or turn that shares most words with what the partner just said; chooses likewise
+
+None of them has a likelihood; an n-gram model (`kneser_ney`) is the baseline of perplexity, see
+`likelihood_baseline`.
+"""
+
+import dataclasses
+import functools
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from persona_tf.episode import EMOTES, Episode
+from persona_tf.evaluation.metrics import normalise
+from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
+from persona_tf.evaluation.report import Metrics, report
+
+Item = tuple[str, str]
+"""Key and text of a knowledge item."""
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What a bot may read before it answers one target.
+
+    ``swapped_items`` are the items with the counterfactual in place; () when there is none.
+    """
+
+    items: tuple[Item, ...] = ()
+    history: tuple[str, ...] = ()
+    last_partner_speech: str = ""
+    swapped_items: tuple[Item, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingCounts:
+    """How often each reply, action, emote and grounding key is a target of the training split.
+
+    In ``replies``, ``actions`` and ``emotes`` "" counts the turns without one.
+    """
+
+    replies: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    actions: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    emotes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    keys: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, episodes: Iterable[Episode]) -> "TrainingCounts":
+        """Counts the turns of the learners."""
+        turns = [turn for e in episodes for turn in e.turns if turn.speaker in e.learners]
+        return cls(
+            Counter(turn.speech for turn in turns),
+            Counter(turn.action for turn in turns),
+            Counter(turn.emote for turn in turns),
+            Counter(key for turn in turns for key in turn.grounding),
+        )
+
+
+def baselines(
+    targets: Sequence[ScoredTarget], contexts: Sequence[Context], counts: TrainingCounts, seed: int = 0
+) -> dict[str, Metrics]:
+    """The metrics of every baseline, without intervals.
+
+    Args:
+      targets: the targets that the bot answered; only gold fields and what was asked are read.
+      contexts: one a target.
+      counts: of the training split.
+      seed: of random answers and of ties.
+
+    Raises:
+      ValueError: the numbers of targets and contexts differ.
+    """
+    if len(targets) != len(contexts):
+        raise ValueError(f"baselines: expected a context a target, got {len(contexts)} for {len(targets)}")
+    answers: dict[str, Callable[[ScoredTarget, Context, random.Random], ScoredTarget]] = {
+        "random": _random,
+        "majority": functools.partial(_majority, counts=counts),
+        "repeat": _repeat,
+        "overlap": _overlap,
+    }
+    return {
+        name: _scored(
+            name, [answer(_bare(t), c, _rng(seed, t)) for t, c in zip(targets, contexts, strict=True)]
+        )
+        for name, answer in answers.items()
+    }
+
+
+def likelihood_baseline(
+    targets: Sequence[ScoredTarget], nats: Sequence[float], tokens: Sequence[int]
+) -> Metrics:
+    """Perplexities of another model, such as an n-gram model, on the same gold replies.
+
+    Args:
+      targets: the targets; their words and bytes are taken.
+      nats: of each gold reply, END counted; targets without a likelihood are left out.
+      tokens: of each gold reply, END counted.
+
+    Raises:
+      ValueError: the lengths differ.
+    """
+    if not len(targets) == len(nats) == len(tokens):
+        raise ValueError(
+            f"likelihood_baseline: got {len(targets)} targets, {len(nats)} nats, {len(tokens)} tokens"
+        )
+    rows = [
+        dataclasses.replace(t, reply_nats=n, reply_tokens=count)
+        for t, n, count in zip(targets, nats, tokens, strict=True)
+        if t.reply_tokens
+    ]
+    names = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte")
+    return {name: value for name, value in report(rows, bootstrap_samples=0).items() if name in names}
+
+
+_PREFIXES = {
+    "random": ("",),
+    "majority": ("",),
+    "repeat": ("reply_", "probe_"),
+    "overlap": ("reply_", "probe_", "action_accuracy", "knowledge_"),
+}
+"""Beginnings of the names that each baseline has an answer for."""
+
+
+def _scored(name: str, targets: Sequence[ScoredTarget]) -> Metrics:
+    metrics = report(targets, bootstrap_samples=0)
+    return {metric: value for metric, value in metrics.items() if metric.startswith(_PREFIXES[name])}
+
+
+def _rng(seed: int, target: ScoredTarget) -> random.Random:
+    """Seeded by the target, so that its answer does not depend on the others."""
+    return random.Random(f"{seed}/{target.id}")
+
+
+def _bare(target: ScoredTarget) -> ScoredTarget:
+    """The target without what the bot said to it."""
+    no_likelihood = dataclasses.replace(target, reply_nats=0.0, reply_tokens=0)
+    return dataclasses.replace(
+        no_likelihood,
+        reply="",
+        action="",
+        action_generated="",
+        emote="",
+        emote_generated="",
+        knowledge_chosen="",
+    )
+
+
+def _random(target: ScoredTarget, context: Context, rng: random.Random) -> ScoredTarget:
+    action = _draw(target.available_actions, rng)
+    emote = rng.choice(EMOTES)
+    return dataclasses.replace(
+        target,
+        reply=_draw(_texts(context, context.items), rng),
+        action=action,
+        action_generated=rng.choice(("", action)),
+        emote=emote,
+        emote_generated=rng.choice(("", emote)),
+        knowledge_chosen=_draw([key for key, _ in context.items], rng),
+        swapped=_swapped(target, context, lambda texts: _draw(texts, rng)),
+    )
+
+
+def _majority(
+    target: ScoredTarget, context: Context, rng: random.Random, counts: TrainingCounts
+) -> ScoredTarget:
+    reply = _most_frequent(counts.replies)
+    action = _best(target.available_actions, _action_frequency(counts), rng) or _most_frequent(counts.actions)
+    emote = _most_frequent(counts.emotes)
+    keys = [key for key, _ in context.items] if counts.keys else []
+    return dataclasses.replace(
+        target,
+        reply=reply,
+        action=action,
+        action_generated=action if _usual(counts.actions) else "",
+        emote=emote,
+        emote_generated=emote if _usual(counts.emotes) else "",
+        knowledge_chosen=_best(keys, lambda key: counts.keys.get(key, 0), rng) or "",
+        swapped=_constant(target, reply),
+    )
+
+
+def _repeat(target: ScoredTarget, context: Context, rng: random.Random) -> ScoredTarget:
+    reply = context.last_partner_speech
+    return dataclasses.replace(target, reply=reply, swapped=_constant(target, reply))
+
+
+def _overlap(target: ScoredTarget, context: Context, rng: random.Random) -> ScoredTarget:
+    asked = _words(context.last_partner_speech)
+
+    def shared(text: str) -> int:
+        return len(asked & _words(text))
+
+    item = _best(context.items, lambda item: shared(item[1]), rng)
+    return dataclasses.replace(
+        target,
+        reply=_best(_texts(context, context.items), shared, rng) or "",
+        action=_best(target.available_actions, shared, rng) or "",
+        knowledge_chosen=item[0] if item else "",
+        swapped=_swapped(target, context, lambda texts: _best(texts, shared, rng) or ""),
+    )
+
+
+def _texts(context: Context, items: Iterable[Item]) -> list[str]:
+    """All that could be copied; not the question, which resembles itself most."""
+    said = [text for text in context.history if text and text != context.last_partner_speech]
+    return [text for _, text in items] + said
+
+
+def _swapped(target: ScoredTarget, context: Context, say: Callable[[list[str]], str]) -> Swapped | None:
+    if target.swapped is None or not context.swapped_items:
+        return None
+    return dataclasses.replace(target.swapped, reply=say(_texts(context, context.swapped_items)))
+
+
+def _constant(target: ScoredTarget, reply: str) -> Swapped | None:
+    return None if target.swapped is None else dataclasses.replace(target.swapped, reply=reply)
+
+
+def _draw(options: Sequence[str], rng: random.Random) -> str:
+    return rng.choice(options) if options else ""
+
+
+def _best(options: Sequence[T], score: Callable[[T], int | tuple[int, int]], rng: random.Random) -> T | None:
+    """The best option, drawn among equals: the first might owe its place to being the gold."""
+    if not options:
+        return None
+    scores = [score(option) for option in options]
+    best = max(scores)
+    return rng.choice([option for option, s in zip(options, scores, strict=True) if s == best])
+
+
+def _most_frequent(counts: Mapping[str, int]) -> str:
+    """The most frequent one that is not ""; the first in the alphabet among equals."""
+    return min((text for text in counts if text), key=lambda text: (-counts[text], text), default="")
+
+
+def _usual(counts: Mapping[str, int]) -> bool:
+    """Whether more turns have one than have none."""
+    return 2 * counts.get("", 0) < sum(counts.values())
+
+
+def _action_frequency(counts: TrainingCounts) -> Callable[[str], tuple[int, int]]:
+    """Orders actions by their own frequency, then by their verb's: many objects are in one place only."""
+    verbs: Counter[str] = Counter()
+    for action, count in counts.actions.items():
+        verbs[action.split(" ")[0]] += count
+    return lambda action: (counts.actions.get(action, 0), verbs[action.split(" ")[0]])
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(normalise(text).split())

@@ -1,0 +1,46 @@
+"""The settings of an evaluation. Knows no gin and no models."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalConfig:
+    """What is evaluated, and how.
+
+    Args:
+      splits: the splits to evaluate, such as ``("valid", "test")``.
+      batch_targets: targets that the model answers at once.
+      max_examples: at most so many targets a split; 0 means all.
+      bootstrap_samples: resamples for the 95 % intervals; 0 means no intervals.
+      seed: seeds the resamples and the random baseline.
+      swapped: whether probes are asked a second time with the counterfactual item in place.
+      shuffled_persona: whether replies are scored a second time with the persona of another dialogue.
+      trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
+
+    Raises:
+      TypeError, ValueError: a setting is of another type or out of range; the message names it.
+    """
+
+    splits: tuple[str, ...] = ()
+    batch_targets: int = 64
+    max_examples: int = 0
+    bootstrap_samples: int = 1000
+    seed: int = 0
+    swapped: bool = True
+    shuffled_persona: bool = False
+    trigram: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.splits, list):
+            object.__setattr__(self, "splits", tuple(self.splits))
+        if not isinstance(self.splits, tuple) or not all(isinstance(s, str) and s for s in self.splits):
+            raise TypeError(f'EvalConfig.splits: expected names such as ("valid",), got {self.splits!r}')
+        for name in ("swapped", "shuffled_persona", "trigram"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"EvalConfig.{name}: expected True or False, got {getattr(self, name)!r}")
+        for name, least in (("batch_targets", 1), ("max_examples", 0), ("bootstrap_samples", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"EvalConfig.{name}: expected an integer, got {value!r}")
+            if value < least:
+                raise ValueError(f"EvalConfig.{name}: expected {least} or more, got {value}")

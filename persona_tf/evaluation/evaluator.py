@@ -1,0 +1,215 @@
+"""Runs a trained bot over a split and scores it: teacher-forced likelihoods, greedy replies, probes, baselines."""
+
+import dataclasses
+import itertools
+import pathlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+import tqdm
+
+from persona_tf.chat.bot import Answer, Bot
+from persona_tf.data.config import DataConfig
+from persona_tf.data.sources import read_split
+from persona_tf.decoding.config import DecodeConfig
+from persona_tf.episode import Episode
+from persona_tf.evaluation.baselines import Context, TrainingCounts, baselines
+from persona_tf.evaluation.config import EvalConfig
+from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
+from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped, write_predictions
+from persona_tf.evaluation.report import report
+from persona_tf.evaluation.scoring import Scorer, TargetScore, best_emote
+from persona_tf.evaluation.table import Result, write_result
+from persona_tf.evaluation.trigram import trigram_baseline
+from persona_tf.example import EMOTE_LABELS, NO_EMOTE, PARTNER, Example, HistoryTurn, Target, examples
+from persona_tf.run_dir import RunDir
+
+_COUNTED_EPISODES = 2000
+
+
+def evaluate(
+    run: RunDir,
+    data: DataConfig,
+    config: EvalConfig,
+    data_dir: pathlib.Path,
+    splits: Sequence[str] = (),
+    decode: DecodeConfig | None = None,
+) -> list[Result]:
+    """Scores a run's bundle on some splits; writes and prints a table for each.
+
+    Args:
+      data: the source of the dialogues.
+      splits: in the place of those of ``config``.
+      decode: in the place of the bundle's decoding.
+
+    Raises:
+      FileNotFoundError, ValueError: the bundle or the data cannot be read; nothing is overwritten then.
+    """
+    bot = Bot.load(run.bundle, decode)
+    train = read_split(data.source, data.train_split, data_dir, data.options)
+    counts = TrainingCounts.of(itertools.islice(train, _COUNTED_EPISODES))
+    results = []
+    for split in splits or config.splits:
+        episodes = read_split(data.source, split, data_dir, data.options)
+        targets, contexts = score_episodes(bot, episodes, config, f"{split}: ")
+        write_predictions(run.predictions(split), targets)
+        metrics = report(targets, config.bootstrap_samples, config.seed)
+        beside = baselines(targets, contexts, counts, config.seed)
+        if config.trigram:
+            train = read_split(data.source, data.train_split, data_dir, data.options)
+            beside["trigram"] = trigram_baseline(targets, train, bot.bundle.packer.tokenizer)
+        decoding = dataclasses.asdict(bot.decode)
+        bundle = bot.bundle
+        result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside)
+        write_result(run.evaluation(split, "json").parent, result)
+        results.append(result)
+    return results
+
+
+def score_episodes(
+    bot: Bot, episodes: Iterable[Episode], config: EvalConfig, label: str = ""
+) -> tuple[list[ScoredTarget], list[Context]]:
+    """Every target of some episodes, scored and answered, with what the bot could read before it."""
+    stream = (example for episode in episodes for example in examples(episode, bot.bundle.example))
+    chosen = list(_at_most(stream, config.max_examples))
+    scorer = Scorer(bot.bundle)
+    scores = list(itertools.chain.from_iterable(scorer.score(chosen)))
+    answers = list(
+        itertools.chain.from_iterable(_answers(bot, chosen, config.batch_targets, label + "replies"))
+    )
+    singles = [_single(example, target) for example in chosen for target in example.targets]
+    actions = _actions(scorer, singles)
+    swapped = _swapped(bot, singles, config, label + "swapped")
+    targets = [
+        _scored_target(single, score, answer, action, swap)
+        for single, score, answer, action, swap in zip(
+            singles, scores, answers, actions, swapped, strict=True
+        )
+    ]
+    return targets, [_context(single) for single in singles]
+
+
+def _at_most(stream: Iterable[Example], targets: int) -> Iterator[Example]:
+    """Whole examples until there are ``targets`` targets; 0: all."""
+    count = 0
+    for example in stream:
+        if targets and count >= targets:
+            return
+        count += len(example.targets)
+        yield example
+
+
+def _answers(bot: Bot, chosen: Sequence[Example], batch_targets: int, label: str) -> Iterator[list[Answer]]:
+    """Answers in the order of the examples; those of like length are answered together."""
+    order = sorted(range(len(chosen)), key=lambda i: sum(len(turn.speech) for turn in chosen[i].history))
+    answers: dict[int, list[Answer]] = {}
+    quick = sys.stderr.isatty()
+    total = sum(len(example.targets) for example in chosen)
+    with tqdm.tqdm(total=total, desc=label, mininterval=0.5 if quick else 20, ascii=not quick) as bar:
+        for batch in _batches(order, chosen, batch_targets):
+            found = bot.answer([chosen[i] for i in batch])
+            answers |= dict(zip(batch, found, strict=True))
+            bar.update(sum(map(len, found)))
+    return (answers[i] for i in range(len(chosen)))
+
+
+def _batches(order: Sequence[int], chosen: Sequence[Example], batch_targets: int) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for i in order:
+        if batch and sum(len(chosen[j].targets) for j in [*batch, i]) > batch_targets:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def _single(example: Example, target: Target) -> Example:
+    """The example with one of its targets, and no later turns."""
+    return dataclasses.replace(
+        example, targets=(target,), history=tuple(t for t in example.history if t.turn < target.turn)
+    )
+
+
+def _actions(scorer: Scorer, singles: Sequence[Example]) -> list[str]:
+    """The likeliest available action (smallest summed nats) where the gold turn acts; "" elsewhere."""
+    acting = [e for e in singles if e.targets[0].action and e.targets[0].available_actions]
+    ranked = iter(scorer.rank_actions(acting))
+    chosen = {
+        id(example): min(nats, key=lambda a: nats[a]) for example, nats in zip(acting, ranked, strict=True)
+    }
+    return [chosen.get(id(example), "") for example in singles]
+
+
+def _swapped(bot: Bot, singles: Sequence[Example], config: EvalConfig, label: str) -> list[Swapped | None]:
+    found: dict[int, Swapped] = {}
+    pairs = [(i, swap_value(example)) for i, example in enumerate(singles)] if config.swapped else []
+    pairs = [(i, example) for i, example in pairs if example is not None]
+    if pairs:
+        replies = _answers(bot, [example for _, example in pairs], config.batch_targets, label)
+        for (i, example), [answer] in zip(pairs, replies, strict=True):
+            probe = example.targets[0].probe
+            found[i] = Swapped(probe.swap.value, probe.value, answer.reply)
+    return [found.get(i) for i in range(len(singles))]
+
+
+def _shuffled_nats(scorer: Scorer, chosen: Sequence[Example], config: EvalConfig) -> list[float | None]:
+    """Nats of each gold reply under another dialogue's persona."""
+    if not config.shuffled_persona:
+        return [None for example in chosen for _ in example.targets]
+    scores = scorer.score(shuffle_personas(chosen, config.seed))
+    return [score.reply_nats for scores_of_one in scores for score in scores_of_one]
+
+
+def _scored_target(
+    example: Example,
+    score: TargetScore,
+    answer: Answer,
+    action: str,
+    swapped: Swapped | None,
+    shuffled_nats: float | None,
+) -> ScoredTarget:
+    [target] = example.targets
+    probe = target.probe
+    emote, emote_generated = best_emote(score, EMOTE_LABELS, NO_EMOTE)
+    return ScoredTarget(
+        id=f"{example.id}/{target.turn}",
+        episode=example.id.rpartition(":")[0],
+        source=probe.source if probe else "",
+        slot=probe.slot if probe else "",
+        question=_last_speech(example.history),
+        value=probe.value if probe else "",
+        decoys=probe.decoys if probe else (),
+        gold_reply=target.reply,
+        reply=answer.reply,
+        gold_action=target.action,
+        action=action,
+        action_generated=(action or answer.action) if score.no_action < 0.5 else "",
+        available_actions=target.available_actions,
+        gold_emote="" if target.emote == NO_EMOTE else target.emote,
+        emote=emote,
+        emote_generated=emote_generated,
+        swapped=swapped,
+        reply_nats=score.reply_nats,
+        reply_tokens=score.reply_tokens,
+        reply_words=len(target.reply.split()),
+        reply_bytes=len(target.reply.encode()),
+        shuffled_persona_nats=shuffled_nats,
+        knowledge_gold=target.grounding,
+        knowledge_chosen=example.items[score.item].key if score.item >= 0 else f"turn/{score.turn}",
+        leant_on={key: round(share, 4) for key, share in list(answer.leant_on.items())[:8]},
+    )
+
+
+def _context(example: Example) -> Context:
+    swapped = swap_value(example)
+    return Context(
+        items=tuple((item.key, item.text) for item in example.items),
+        history=tuple(turn.speech for turn in example.history),
+        last_partner_speech=_last_speech(example.history),
+        swapped_items=tuple((item.key, item.text) for item in swapped.items) if swapped else (),
+    )
+
+
+def _last_speech(history: Sequence[HistoryTurn]) -> str:
+    return next((turn.speech for turn in reversed(history) if turn.who == PARTNER), "")

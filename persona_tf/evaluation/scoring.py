@@ -1,0 +1,115 @@
+"""Likelihoods of given targets: what the model thinks of replies, actions and emotes that others wrote."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from persona_tf.data.corpus import evaluation_batches, pack_corpus
+from persona_tf.example import Example, Target
+from persona_tf.export.bundle import Bundle
+from persona_tf.model import likelihood
+from persona_tf.text import vocabulary as v
+from persona_tf.text.features import ACTION_HEAD, FEATURES, REPLY_HEAD
+
+_SIGNATURE = {name: tf.TensorSpec([None, None], tf.int32) for name in FEATURES}
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetScore:
+    """What the model thinks of one target, each head given the true words before it.
+
+    ``reply_nats`` over ``reply_tokens`` (END counted); ``action_nats`` of the given action, END counted, over
+    ``action_tokens``; ``no_action`` is the probability that nothing is done after the reply; ``emote_logits``
+    float32 [E]; ``item`` is the index of the likeliest knowledge item, -1 when a turn is likelier, and then ``turn``
+    is its index in the episode, -1 for none.
+    """
+
+    reply_nats: float
+    reply_tokens: int
+    action_nats: float
+    action_tokens: int
+    no_action: float
+    emote_logits: np.ndarray
+    item: int
+    turn: int
+
+
+class Scorer:
+    """Scores examples with a bundle's model.
+
+    Args:
+      bundle: the bot.
+      batch_tokens: padded tokens of a batch, about.
+    """
+
+    def __init__(self, bundle: Bundle, batch_tokens: int = 16_384):
+        self.bundle, self.batch_tokens = bundle, batch_tokens
+        self._run = tf.function(self._forward, input_signature=[_SIGNATURE])
+
+    def score(self, examples: Iterable[Example]) -> list[list[TargetScore]]:
+        """One list an example, one score a target."""
+        examples = list(examples)
+        if not examples:
+            return []
+        corpus = pack_corpus(examples, self.bundle.packer)
+        scores: list[list[TargetScore]] = [[] for _ in examples]
+        for rows, features in evaluation_batches(corpus, self.batch_tokens):
+            outcome = {name: value.numpy() for name, value in self._run(features).items()}
+            for place, row in enumerate(rows):
+                one = {name: value[place] for name, value in (features | outcome).items()}
+                scores[row] = [_target_score(one, i) for i in range(len(examples[row].targets))]
+        return scores
+
+    def rank_actions(self, examples: Sequence[Example]) -> list[dict[str, float]]:
+        """For examples of one target each: the summed nats of each of its available actions.
+
+        The candidates of a target stand side by side as targets of one row and share its encodings.
+        """
+        widened = [dataclasses.replace(e, targets=_one_for_each_action(e.targets[0])) for e in examples]
+        return [
+            {target.action: score.action_nats for target, score in zip(example.targets, scores, strict=True)}
+            for example, scores in zip(widened, self.score(widened), strict=True)
+        ]
+
+    def _forward(self, features):
+        outputs = self.bundle.model(features, training=False)
+        nats = likelihood.nats(outputs, features)
+        stop = features | {"target_labels": tf.fill(tf.shape(features["target_labels"]), v.EMOTE)}
+        sources = tf.where(outputs.memory.first[:, None, :], outputs.source_log_probs, float("-inf"))
+        best = tf.argmax(sources, axis=-1, output_type=tf.int32)
+        return {
+            "nats": nats.token,
+            "stop_nats": likelihood.nats(outputs, stop).token,
+            "emote_logits": outputs.emote_logits,
+            "item": tf.gather(outputs.memory.item, best, batch_dims=1),
+            "turn": tf.gather(outputs.memory.turn, best, batch_dims=1),
+        }
+
+
+def best_emote(score: TargetScore, labels: Sequence[str], none: str) -> tuple[str, str]:
+    """(the best of the emotes that are not ``none``, the best of all with "" for ``none``)."""
+    order = [labels[i] for i in np.argsort(-score.emote_logits, kind="stable")]
+    return next(e for e in order if e != none), "" if order[0] == none else order[0]
+
+
+def _one_for_each_action(target: Target) -> tuple[Target, ...]:
+    return tuple(dataclasses.replace(target, action=action, gold=()) for action in target.available_actions)
+
+
+def _target_score(row: dict[str, np.ndarray], index: int) -> TargetScore:
+    own = (row["target_index"] == index) & (row["target_ids"] != 0)
+    reply, action = own & (row["target_head"] == REPLY_HEAD), own & (row["target_head"] == ACTION_HEAD)
+    at_action, at_emote = own & (row["target_ids"] == v.ACTION), own & (row["target_ids"] == v.EMOTE)
+    first = own & (row["target_position"] == 0)
+    return TargetScore(
+        reply_nats=float(row["nats"][reply].sum()),
+        reply_tokens=int(reply.sum()),
+        action_nats=float(row["nats"][action].sum()),
+        action_tokens=int(action.sum()),
+        no_action=float(np.exp(-row["stop_nats"][at_action]).sum()) if at_action.any() else 1.0,
+        emote_logits=row["emote_logits"][at_emote].reshape(-1, row["emote_logits"].shape[-1]).sum(axis=0),
+        item=max(int(row["item"][first][0]), -1),
+        turn=int(row["turn"][first][0]) - 1,
+    )

@@ -1,0 +1,117 @@
+"""Result files: ``evaluation/<split>.{json,csv,md}``, and the table that is shown. Knows figures only."""
+
+import csv
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from persona_tf.evaluation.atomic_file import atomic_file
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One evaluation of one bot on one split: what the JSON file holds.
+
+    ``metrics`` maps a name to ``value``, ``count`` and perhaps ``low`` and ``high``; ``baselines`` maps a
+    baseline's name to such metrics. ``decoding`` says how the replies were made.
+    """
+
+    experiment: str
+    split: str
+    step: int
+    examples: int
+    decoding: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, float]]
+    baselines: Mapping[str, Mapping[str, Mapping[str, float]]] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as JSON-able dicts; numbers that are not finite become null."""
+        return {field.name: _finite(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+
+def write_result(
+    folder: str | os.PathLike[str], result: Result, show: Callable[[str], object] | None = print
+) -> str:
+    """Writes ``<split>.json``, ``<split>.csv`` and ``<split>.md`` into ``folder``, shows the table.
+
+    Each file is complete or stays as it was. ``show`` takes the table as text; None shows nothing.
+    """
+    text = markdown(result)
+    with atomic_file(Path(folder) / f"{result.split}.json") as file:
+        json.dump(result.to_json(), file, ensure_ascii=False, indent=2, allow_nan=False)
+        file.write("\n")
+    with atomic_file(Path(folder) / f"{result.split}.csv") as file:
+        csv.writer(file, lineterminator="\n").writerows(_csv_rows(result))
+    with atomic_file(Path(folder) / f"{result.split}.md") as file:
+        file.write(text)
+    if show is not None:
+        show(text)
+    return text
+
+
+def markdown(result: Result) -> str:
+    """The table as Markdown that can also be read as plain text: columns are aligned."""
+    decoding = ", ".join(f"{name} {value}" for name, value in result.decoding.items())
+    head = f"{result.experiment}, {result.split}, step {result.step:,}, {result.examples:,} examples"
+    title = f"{head}; decoding: {decoding}" if decoding else head
+    columns = ["metric", "value", "95 % interval", "count", *result.baselines]
+    rows = [columns, *(_markdown_row(result, name) for name in result.metrics)]
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(columns))]
+    ruler = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [_markdown_line(row, widths) for row in (rows[0], ruler, *rows[1:])]
+    return "\n".join([title, "", *lines, ""])
+
+
+def shown(name: str, value: float) -> str:
+    """A figure as a table shows it: perplexities and bits a byte as they are, shares in per cent.
+
+    >>> shown("reply_f1", 0.1234), shown("reply_ppl", 16.4446), shown("reply_bits_per_byte", 1.6194)
+    ('12.3 %', '16.44', '1.619')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if name.endswith("ppl"):
+        return f"{value:.2f}" if value < 1000 else f"{value:,.0f}"
+    if name.endswith("bits_per_byte"):
+        return f"{value:.3f}"
+    if name.endswith("gap"):
+        return f"{value:.4f}"
+    return f"{100 * value:.1f} %"
+
+
+def _markdown_row(result: Result, name: str) -> list[str]:
+    metric = result.metrics[name]
+    bounds = ""
+    if "low" in metric:
+        low, high = shown(name, metric["low"]), shown(name, metric["high"])
+        bounds = f"{low.removesuffix(' %')} – {high}"
+    beside = (metrics.get(name) for metrics in result.baselines.values())
+    baselines = ["" if other is None else shown(name, other["value"]) for other in beside]
+    return [name, shown(name, metric["value"]), bounds, f"{int(metric['count']):,}", *baselines]
+
+
+def _markdown_line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = zip(cells, widths, strict=True)
+    return (
+        "| " + " | ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]) + " |"
+    )
+
+
+def _csv_rows(result: Result) -> list[list[object]]:
+    rows: list[list[object]] = [["metric", "value", "low", "high", "count", *result.baselines]]
+    for name, metric in result.metrics.items():
+        beside = [metrics.get(name, {}).get("value", "") for metrics in result.baselines.values()]
+        rows.append([name, *(metric.get(key, "") for key in ("value", "low", "high", "count")), *beside])
+    return rows
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

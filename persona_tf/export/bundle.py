@@ -1,0 +1,149 @@
+"""The bundle: a folder with all that talking needs, written by training and read by everyone else.
+
+bundle/
+    bundle.json        format, experiment, step, the configs of text, example, model and decoding, and the
+                       fingerprint of the vocabulary
+    vocabulary.model   the SentencePiece model
+    weights.npz        the model's weights by name
+"""
+
+import dataclasses
+import io
+import json
+import pathlib
+import zipfile
+from typing import Any
+
+import keras
+import numpy as np
+
+from persona_tf.decoding.config import DecodeConfig
+from persona_tf.example import ExampleConfig
+from persona_tf.model.config import ModelConfig
+from persona_tf.model.transformer import PersonaTransformer
+from persona_tf.run_dir import write_atomically
+from persona_tf.text import vocabulary
+from persona_tf.text.config import TextConfig
+from persona_tf.text.packer import Packer
+from persona_tf.text.tokenizer import Tokenizer
+
+FORMAT = 1
+_CONFIGS = {"text": TextConfig, "example": ExampleConfig, "model": ModelConfig, "decode": DecodeConfig}
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A trained bot in memory."""
+
+    experiment: str
+    step: int
+    text: TextConfig
+    example: ExampleConfig
+    decode: DecodeConfig
+    model: PersonaTransformer
+    packer: Packer
+
+
+def save_bundle(
+    folder: pathlib.Path,
+    experiment: str,
+    step: int,
+    configs: dict[str, Any],
+    model: PersonaTransformer,
+    vocabulary_model: bytes,
+) -> None:
+    """Writes a bundle; each file to a temporary name first, ``bundle.json`` last.
+
+    Args:
+      configs: ``text``, ``example``, ``model`` and ``decode``.
+      vocabulary_model: the serialised SentencePiece model.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    weights = io.BytesIO()
+    np.savez(weights, **{weight.path: keras.ops.convert_to_numpy(weight.value) for weight in model.weights})
+    about = {
+        "format": FORMAT,
+        "experiment": experiment,
+        "step": step,
+        "vocabulary": vocabulary.fingerprint(vocabulary_model),
+        **{name: dataclasses.asdict(configs[name]) for name in _CONFIGS},
+    }
+    write_atomically(folder / "vocabulary.model", vocabulary_model)
+    write_atomically(folder / "weights.npz", weights.getvalue())
+    write_atomically(folder / "bundle.json", (json.dumps(about, indent=2) + "\n").encode())
+
+
+def load_bundle(folder: pathlib.Path) -> Bundle:
+    """Reads a bundle and makes it ready.
+
+    Raises:
+      FileNotFoundError: a file is missing; the message names it.
+      ValueError: a file is damaged, of another format, or does not fit the others.
+    """
+    about = _read_about(folder)
+    model_bytes = _read_bytes(folder / "vocabulary.model")
+    if vocabulary.fingerprint(model_bytes) != about["vocabulary"]:
+        raise ValueError(
+            f"{folder / 'vocabulary.model'}: is vocabulary {vocabulary.fingerprint(model_bytes)}, but the weights were "
+            f"trained with {about['vocabulary']}; put that one back, or train again"
+        )
+    configs = {name: _config(folder, name, cls, about) for name, cls in _CONFIGS.items()}
+    model = PersonaTransformer(configs["model"])
+    model.build()
+    _load_weights(folder / "weights.npz", model)
+    example = configs["example"]
+    packer = Packer(Tokenizer(model_bytes), configs["text"], example.learn_action, example.learn_emote)
+    return Bundle(
+        about["experiment"], about["step"], configs["text"], example, configs["decode"], model, packer
+    )
+
+
+def _read_about(folder: pathlib.Path) -> dict[str, Any]:
+    path = folder / "bundle.json"
+    try:
+        about = json.loads(_read_bytes(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: is no JSON ({error}); train again, or copy the bundle anew") from error
+    found = about.get("format") if isinstance(about, dict) else None
+    if found != FORMAT:
+        raise ValueError(f"{path}: format {found!r}, this version reads format {FORMAT}; train again")
+    missing = [name for name in ("experiment", "step", "vocabulary", *_CONFIGS) if name not in about]
+    if missing:
+        raise ValueError(f"{path}: lacks {missing}; train again, or copy the bundle anew")
+    return about
+
+
+def _config(folder: pathlib.Path, name: str, cls: type, about: dict[str, Any]) -> Any:
+    try:
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in about[name].items()}
+        return cls(**fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder / 'bundle.json'}: {name}: {error}") from error
+
+
+def _read_bytes(path: pathlib.Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{path}: not there; a bundle has it. `make train EXP=...` makes one"
+        ) from error
+
+
+def _load_weights(path: pathlib.Path, model: PersonaTransformer) -> None:
+    _read_bytes(path)
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: damaged ({error}); train again, or copy the bundle anew") from error
+    wanted = {weight.path: weight for weight in model.weights}
+    for name in sorted(wanted.keys() | arrays.keys()):
+        have = arrays[name].shape if name in arrays else None
+        want = tuple(wanted[name].shape) if name in wanted else None
+        if have != want:
+            raise ValueError(f"{path}: {name} has shape {have}, the model of bundle.json expects {want}")
+    for name, weight in wanted.items():
+        weight.assign(arrays[name])

@@ -1,0 +1,48 @@
+"""The model room's part of the control panel."""
+
+import dataclasses
+
+FUSIONS = ("concat", "select", "soft")
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Sizes and mechanisms of a PersonaTransformer.
+
+    ``fusion``: how the decoder reads the knowledge items (see `model.fusion`).
+    ``knowledge_dropout``: how often, in training, `select` is shown no item at all (Dinan et al. 2019).
+    ``copy_head``: whether tokens can be copied from what was read (See et al. 2017).
+    ``vocabulary_size``, ``kinds`` and ``emotes`` are filled in from the vocabulary and the labels.
+    """
+
+    width: int = 256
+    heads: int = 8
+    feed_forward: int = 1024
+    encoder_layers: int = 4
+    decoder_layers: int = 4
+    dropout: float = 0.1
+    fusion: str = "concat"
+    knowledge_dropout: float = 0.0
+    copy_head: bool = True
+    precision: str = "float32"
+    vocabulary_size: int = 0
+    kinds: int = 11
+    emotes: int = 23
+
+    def __post_init__(self) -> None:
+        for name in ("width", "heads", "feed_forward", "encoder_layers", "decoder_layers", "kinds", "emotes"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"ModelConfig.{name} must be a positive whole number, got {value!r}")
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"ModelConfig.width ({self.width}) must be a multiple of 2 * heads ({2 * self.heads})"
+            )
+        for name in ("dropout", "knowledge_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"ModelConfig.{name} must lie in [0, 1), got {getattr(self, name)!r}")
+        if self.fusion not in FUSIONS:
+            raise ValueError(f"ModelConfig.fusion must be one of {FUSIONS}, got {self.fusion!r}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"ModelConfig.precision must be one of {PRECISIONS}, got {self.precision!r}")

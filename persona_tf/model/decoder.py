@@ -1,0 +1,156 @@
+"""The decoder: sees what it has written so far, and reads the memory."""
+
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from persona_tf.model.layers import Attention, FeedForward, as_bias, layer_norm
+
+
+class LayerCache(NamedTuple):
+    """What one decoder layer keeps between steps: own keys and values [B, N, L, C], the memory's [B, N, M, C]."""
+
+    keys: object
+    values: object
+    memory_keys: object
+    memory_values: object
+
+
+class DecoderLayer(keras.layers.Layer):
+    """Self-attention, cross-attention and feed-forward, each with the norm before it and a residual.
+
+    With ``guided``, each head adds the log-probabilities of the sources to its attention logits, times a learned
+    trust (fusion ``soft``); at first half of the heads trust them fully, the other half not at all.
+    """
+
+    def __init__(
+        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, guided: bool = False, **kwargs
+    ):
+        super().__init__(**kwargs)
+        sizes = {"width": width, "heads": heads, "feed_forward": feed_forward, "dropout": dropout}
+        self.arguments = {**sizes, "guided": guided}
+        policy = self.dtype_policy
+        self.self_norm = layer_norm("self_norm", policy)
+        self.self_attention = Attention(width, heads, name="self_attention", dtype=policy)
+        self.cross_norm = layer_norm("cross_norm", policy)
+        self.cross_attention = Attention(width, heads, name="cross_attention", dtype=policy)
+        self.feed_forward_norm = layer_norm("feed_forward_norm", policy)
+        self.feed_forward = FeedForward(width, feed_forward, dropout, name="feed_forward", dtype=policy)
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
+
+    def build(self, shape=None):
+        """Builds the parts for inputs [B, T, D]."""
+        for norm in (self.self_norm, self.cross_norm, self.feed_forward_norm):
+            norm.build((None, None, self.arguments["width"]))
+        for part in (self.self_attention, self.cross_attention, self.feed_forward):
+            part.build(shape)
+        if self.arguments["guided"]:
+            heads = self.arguments["heads"]
+            self.trust = self.add_weight(
+                name="trust", shape=(heads, 1, 1), initializer=_half_ones, dtype="float32", autocast=False
+            )
+
+    def memory_bias(self, shown, source_log_probs):
+        """Bool and float32 [B, T, M] -> what is added to the cross-attention's logits, [B, 1 or N, T, M]."""
+        bias = as_bias(shown)
+        if not self.arguments["guided"]:
+            return bias
+        return bias + self.trust * ops.maximum(ops.cast(source_log_probs, "float32"), -30.0)[:, None]
+
+    def call(self, x, self_bias, memory, memory_bias, training=False):
+        """[B, T, D] and memory [B, M, D] -> [B, T, D] and the cross-attention's weights [B, N, T, M]."""
+        attended = self.self_attention(self.self_norm(x), self_bias)
+        x = x + self.dropout(attended, training=training)
+        return self._read(x, *self.cross_attention.keys_values(memory), memory_bias, training)
+
+    def start(self, memory, length: int) -> LayerCache:
+        """An empty cache for ``length`` steps over a memory [B, M, D]."""
+        memory_keys, memory_values = self.cross_attention.keys_values(memory)
+        shape = ops.shape(memory_keys)
+        empty = ops.zeros((shape[0], shape[1], length, shape[3]), memory_keys.dtype)
+        return LayerCache(empty, empty, memory_keys, memory_values)
+
+    def step(self, x, index, self_bias, memory_bias, cache: LayerCache):
+        """One token [B, 1, D] at place ``index`` -> output [B, 1, D], weights [B, N, 1, M], the new cache."""
+        normed = self.self_norm(x)
+        key, value = self.self_attention.keys_values(normed)
+        keys = ops.slice_update(cache.keys, (0, 0, index, 0), key)
+        values = ops.slice_update(cache.values, (0, 0, index, 0), value)
+        attended, _ = self.self_attention.attend(normed, keys, values, self_bias)
+        x, weights = self._read(x + attended, cache.memory_keys, cache.memory_values, memory_bias, False)
+        return x, weights, cache._replace(keys=keys, values=values)
+
+    def _read(self, x, memory_keys, memory_values, memory_bias, training):
+        read, weights = self.cross_attention.attend(
+            self.cross_norm(x), memory_keys, memory_values, memory_bias
+        )
+        x = x + self.dropout(read, training=training)
+        transformed = self.feed_forward(self.feed_forward_norm(x), training=training)
+        return x + self.dropout(transformed, training=training), weights
+
+    def get_config(self):
+        """All constructor arguments."""
+        return {**super().get_config(), **self.arguments}
+
+
+def _half_ones(shape, dtype=None):
+    return ops.cast(ops.arange(shape[0]) < shape[0] // 2, dtype)[:, None, None]
+
+
+class Decoder(keras.layers.Layer):
+    """A stack of decoder layers and a last norm."""
+
+    def __init__(
+        self,
+        layers: int,
+        width: int,
+        heads: int,
+        feed_forward: int,
+        dropout: float = 0.0,
+        guided: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        sizes = {"width": width, "heads": heads, "feed_forward": feed_forward, "dropout": dropout, "guided": guided}
+        self.arguments = {"layers": layers, **sizes}
+        self.stack = [
+            DecoderLayer(**sizes, name=f"layer_{i}", dtype=self.dtype_policy) for i in range(layers)
+        ]
+        self.norm = layer_norm("norm", self.dtype_policy)
+
+    def build(self, shape=None):
+        """Builds the stack for inputs [B, T, D]."""
+        for layer in self.stack:
+            layer.build(shape)
+        self.norm.build((None, None, self.arguments["width"]))
+
+    def call(self, x, mask, memory, shown, source_log_probs, training=False):
+        """[B, T, D] -> [B, T, D] and the last cross-attention, float32 [B, T, M], averaged over heads.
+
+        ``mask`` [B, T, T] and ``shown`` [B, T, M] say who sees whom; ``source_log_probs`` [B, T, M] guide.
+        """
+        self_bias = as_bias(mask)
+        for layer in self.stack:
+            memory_bias = layer.memory_bias(shown, source_log_probs)
+            x, weights = layer(x, self_bias, memory, memory_bias, training=training)
+        return self.norm(x), ops.mean(weights, axis=1)
+
+    def start(self, memory, length: int) -> tuple[LayerCache, ...]:
+        """Empty caches for ``length`` steps over a memory [B, M, D]."""
+        return tuple(layer.start(memory, length) for layer in self.stack)
+
+    def step(self, x, index, shown, source_log_probs, caches: tuple[LayerCache, ...]):
+        """One token [B, 1, D] at place ``index`` -> [B, 1, D], last cross-attention [B, 1, M], new caches."""
+        length = ops.shape(caches[0].keys)[2]
+        self_bias = as_bias((ops.arange(length) <= index)[None, None])
+        updated = []
+        for layer, cache in zip(self.stack, caches, strict=True):
+            memory_bias = layer.memory_bias(shown, source_log_probs)
+            x, weights, cache = layer.step(x, index, self_bias, memory_bias, cache)
+            updated.append(cache)
+        return self.norm(x), ops.mean(weights, axis=1), tuple(updated)
+
+    def get_config(self):
+        """All constructor arguments."""
+        return {**super().get_config(), **self.arguments}

@@ -1,0 +1,67 @@
+"""Tokens with their place: token + kind + position in their item or turn + number of the turn."""
+
+import keras
+from keras import ops
+
+from persona_tf.model.layers import Linear, sinusoids
+
+
+class FlatEmbedding(keras.layers.Layer):
+    """Embeds flat rows of items, turns or targets; its token table is also the output layer (tied).
+
+    The position counts inside an item or turn, from 0. Turns are numbered from the start of the conversation,
+    so nothing that was encoded changes when the conversation goes on.
+
+    Args:
+      vocabulary_size, width: V, D.
+      kinds: number of kinds of knowledge item; kind 0 is for history and targets.
+      dropout: of the sum.
+    """
+
+    def __init__(self, vocabulary_size: int, width: int, kinds: int, dropout: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.vocabulary_size, self.width, self.kinds, self.dropout_rate = (
+            vocabulary_size,
+            width,
+            kinds,
+            dropout,
+        )
+        self.turn_projection = Linear(width, use_bias=False, name="turn", dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
+
+    def build(self, shape=None):
+        """Makes the tables: tokens [V, D] with variance 1 / D, kinds [1 + kinds, D]."""
+        normal = keras.initializers.RandomNormal
+        self.tokens = self.add_weight(
+            name="tokens",
+            shape=(self.vocabulary_size, self.width),
+            initializer=normal(stddev=self.width**-0.5),
+        )
+        self.kind_table = self.add_weight(
+            name="kinds", shape=(1 + self.kinds, self.width), initializer=normal(stddev=0.1)
+        )
+        self.turn_projection.build((None, None, self.width))
+
+    def call(self, ids, position, kind=None, turn=None, training=False):
+        """Int [B, L] each -> [B, L, D] in the compute dtype."""
+        x = self.of_tokens(ids)
+        x = x + ops.cast(sinusoids(position, self.width), x.dtype)
+        x = x + (self.kind_table[0] if kind is None else ops.take(self.kind_table, kind, axis=0))
+        if turn is not None:
+            x = x + self.turn_projection(ops.cast(sinusoids(turn, self.width), x.dtype))
+        return self.dropout(x, training=training)
+
+    def of_tokens(self, ids):
+        """The tokens alone, scaled to unit variance: int [B, L] -> [B, L, D] in the compute dtype."""
+        return ops.take(ops.cast(self.tokens, self.compute_dtype), ids, axis=0) * self.width**0.5
+
+    def logits(self, x):
+        """[B, T, D] -> float32 [B, T, V], with the transposed token table."""
+        shape = ops.shape(x)
+        flat = ops.matmul(ops.reshape(x, (-1, self.width)), ops.transpose(ops.cast(self.tokens, x.dtype)))
+        return ops.cast(ops.reshape(flat, (shape[0], shape[1], self.vocabulary_size)), "float32")
+
+    def get_config(self):
+        """All constructor arguments."""
+        sizes = {"vocabulary_size": self.vocabulary_size, "width": self.width, "kinds": self.kinds}
+        return {**super().get_config(), **sizes, "dropout": self.dropout_rate}

@@ -1,0 +1,69 @@
+"""The shared encoder: knowledge items and history go through the same layers, each under its own mask."""
+
+import keras
+
+from persona_tf.model.layers import Attention, FeedForward, as_bias, layer_norm
+
+
+class EncoderLayer(keras.layers.Layer):
+    """Self-attention and feed-forward, each with the norm before it (Xiong et al. 2020) and a residual."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.arguments = {"width": width, "heads": heads, "feed_forward": feed_forward, "dropout": dropout}
+        policy = self.dtype_policy
+        self.attention_norm = layer_norm("attention_norm", policy)
+        self.attention = Attention(width, heads, name="attention", dtype=policy)
+        self.feed_forward_norm = layer_norm("feed_forward_norm", policy)
+        self.feed_forward = FeedForward(width, feed_forward, dropout, name="feed_forward", dtype=policy)
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
+
+    def build(self, shape=None):
+        """Builds the parts for inputs [B, L, D]."""
+        for norm in (self.attention_norm, self.feed_forward_norm):
+            norm.build((None, None, self.arguments["width"]))
+        self.attention.build(shape)
+        self.feed_forward.build(shape)
+
+    def call(self, x, bias, training=False):
+        """[B, L, D], float32 bias [B, 1, L, L] -> [B, L, D]."""
+        attended = self.attention(self.attention_norm(x), bias)
+        x = x + self.dropout(attended, training=training)
+        transformed = self.feed_forward(self.feed_forward_norm(x), training=training)
+        return x + self.dropout(transformed, training=training)
+
+    def get_config(self):
+        """All constructor arguments."""
+        return {**super().get_config(), **self.arguments}
+
+
+class Encoder(keras.layers.Layer):
+    """A stack of encoder layers and a last norm."""
+
+    def __init__(
+        self, layers: int, width: int, heads: int, feed_forward: int, dropout: float = 0.0, **kwargs
+    ):
+        super().__init__(**kwargs)
+        sizes = {"width": width, "heads": heads, "feed_forward": feed_forward, "dropout": dropout}
+        self.arguments = {"layers": layers, **sizes}
+        self.stack = [
+            EncoderLayer(**sizes, name=f"layer_{i}", dtype=self.dtype_policy) for i in range(layers)
+        ]
+        self.norm = layer_norm("norm", self.dtype_policy)
+
+    def build(self, shape=None):
+        """Builds the stack for inputs [B, L, D]."""
+        for layer in self.stack:
+            layer.build(shape)
+        self.norm.build((None, None, self.arguments["width"]))
+
+    def call(self, x, mask, training=False):
+        """[B, L, D] under a mask [B, L, L] (who sees whom) -> [B, L, D]."""
+        bias = as_bias(mask)
+        for layer in self.stack:
+            x = layer(x, bias, training=training)
+        return self.norm(x)
+
+    def get_config(self):
+        """All constructor arguments."""
+        return {**super().get_config(), **self.arguments}

@@ -1,0 +1,117 @@
+"""How the decoder reads the knowledge items: interchangeable strategies over one flat memory.
+
+``concat``: it sees all items and the history (fusion-in-decoder, Izacard and Grave 2021, arXiv 2007.01282).
+``select``: it sees one item and the history (Wizard of Wikipedia, Dinan et al. 2019, arXiv 1811.01241).
+``soft``: it sees all, and the log-probability of each item and turn is added to its attention logits.
+
+A *source* is a knowledge item or a turn. Tensors over sources have no axis of their own: a source is represented
+at its *first token* (position 0), so that logits over sources are logits over M with all other places masked.
+"""
+
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from persona_tf.model.layers import MASKED, Linear
+
+
+class Memory(NamedTuple):
+    """All that was read, knowledge first, then history; M = S + H.
+
+    states [B, M, D]; pooled [B, M, D]: at each token, the sentence embedding of its item or turn; ids int32 [B, M];
+    mask bool [B, M] (True: a real token); turn int32 [B, M] (0 in knowledge and <history>: seen by every target);
+    item int32 [B, M] (-1 in the history, -2 in padding); first bool [B, M] (True at the first token of an item or
+    turn, <history> included).
+    """
+
+    states: object
+    pooled: object
+    ids: object
+    mask: object
+    turn: object
+    item: object
+    first: object
+
+
+def visible(memory: Memory, target_turn):
+    """What each target token may see: its row's items and all earlier turns; [B, T] -> bool [B, T, M]."""
+    earlier = memory.turn[:, None, :] < target_turn[:, :, None]
+    return ops.logical_and(earlier, memory.mask[:, None, :])
+
+
+class Selector(keras.layers.Layer):
+    """Scores each item and turn for each target token: embedding of the last turn times that of the source.
+
+    A sentence embedding is the sum of its states / sqrt(length); the product is divided by sqrt(D), as in Wizard of
+    Wikipedia. Differs from the paper in: the last turn alone asks (its states have seen the turns before it), and
+    turns can be chosen like items; with ``projected``, both embeddings go through a linear map first.
+
+    Args:
+      width: D.
+      projected: whether there are maps; the paper has none.
+    """
+
+    def __init__(self, width: int, projected: bool = True, **kwargs):
+        super().__init__(**kwargs)
+        self.width, self.projected = width, projected
+        self.query = Linear(width, name="query", dtype=self.dtype_policy) if projected else None
+        self.key = Linear(width, name="key", dtype=self.dtype_policy) if projected else None
+
+    def build(self, shape=None):
+        """Builds the maps for inputs [..., D]."""
+        for part in (self.query, self.key):
+            if part is not None:
+                part.build((None, None, self.width))
+
+    def call(self, memory: Memory, seen):
+        """Memory and bool [B, T, M] (from `visible`) -> logits, float32 [B, T, M], equal for all tokens of a source."""
+        in_history = ops.logical_and(seen, (memory.item == -1)[:, None, :])
+        turns = ops.where(in_history, memory.turn[:, None, :], -1)
+        last = ops.logical_and(in_history, turns == ops.max(turns, axis=-1, keepdims=True))
+        query, key = sentence_embedding(last, memory.states), memory.pooled
+        if self.projected:
+            query, key = self.query(query), self.key(key)
+        logits = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+        return ops.cast(logits, "float32") * self.width**-0.5
+
+    def get_config(self):
+        """All constructor arguments."""
+        return {**super().get_config(), "width": self.width, "projected": self.projected}
+
+
+def source_log_probs(memory: Memory, seen, logits):
+    """Log-softmax over the sources that are seen: float32 [B, T, M], equal for all tokens of a source."""
+    of_sources = ops.where(ops.logical_and(seen, memory.first[:, None, :]), logits, MASKED)
+    return logits - ops.logsumexp(of_sources, axis=-1, keepdims=True)
+
+
+def gold_mask(memory: Memory, features: dict):
+    """Which items and turns each target token draws on: bool [B, T, M], at the first token of each."""
+    item, turn = features["gold_item"], features["gold_turn"]
+    target = features["target_index"][:, :, None] == features["gold_target"][:, None, :]
+    is_item = ops.logical_and(memory.item[:, :, None] == item[:, None, :], item[:, None, :] >= 0)
+    is_turn = ops.logical_and(memory.turn[:, :, None] == turn[:, None, :], turn[:, None, :] > 0)
+    source = ops.logical_and(ops.logical_or(is_item, is_turn), memory.first[:, :, None])
+    pairs = ops.matmul(ops.cast(target, "float32"), ops.transpose(ops.cast(source, "float32"), (0, 2, 1)))
+    return pairs > 0
+
+
+def selected_only(memory: Memory, seen, scores):
+    """Leaves of the items only the one with the best score, and the whole history: bool [B, T, M].
+
+    Args:
+      scores: float32 [B, T, M], from `Selector`; ties go to the first.
+    """
+    is_item = ops.logical_and(memory.first, memory.item >= 0)
+    best = ops.argmax(ops.where(is_item[:, None, :], scores, MASKED), axis=-1)
+    item = ops.take_along_axis(memory.item, ops.cast(best, "int32"), axis=1)
+    chosen = memory.item[:, None, :] == item[:, :, None]
+    return ops.logical_and(seen, ops.logical_or(chosen, (memory.item == -1)[:, None, :]))
+
+
+def sentence_embedding(mask, states):
+    """Sum of the states that each row of the mask names, / sqrt(their number): [B, Q, L], [B, L, D] -> [B, Q, D]."""
+    count = ops.sum(ops.cast(mask, "float32"), axis=-1, keepdims=True)
+    weights = ops.cast(mask, "float32") / ops.sqrt(ops.maximum(count, 1.0))
+    return ops.matmul(ops.cast(weights, states.dtype), states)

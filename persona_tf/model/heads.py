@@ -1,0 +1,106 @@
+"""What is said of each target token: the next word, whether it is copied, and the emote."""
+
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from persona_tf.model.fusion import Memory
+from persona_tf.model.layers import MASKED, Linear
+
+
+class Outputs(NamedTuple):
+    """What the model says of each target token, all float32.
+
+    vocabulary_logits [B, T, V]; emote_logits [B, T, E]; attention [B, T, M] (last cross-attention, mean over heads);
+    copy_attention [B, T, M] and copy_gate [B, T] (logit of "this word is copied"), None without a copy head;
+    source_log_probs [B, T, M] (see `fusion.source_log_probs`); memory: what the attentions point into.
+    """
+
+    vocabulary_logits: object
+    emote_logits: object
+    attention: object
+    copy_attention: object
+    copy_gate: object
+    source_log_probs: object
+    memory: Memory
+
+
+class CopyHead(keras.layers.Layer):
+    """A pointer into the memory and a gate (pointer-generator, See et al. 2017, arXiv 1704.04368).
+
+    Differs from the paper in: the pointer is an attention of its own over the last decoder state, one head of
+    width D; and the key of a memory token also sees the *embedding of the token before it*. To go on with a
+    copied name is then one dot product: the token just written against the token before.
+
+    Args:
+      width: D.
+      guided: whether the log-probabilities of the sources are added to the pointer's logits (fusion ``soft``).
+    """
+
+    def __init__(self, width: int, guided: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.width, self.guided = width, guided
+        self.query = Linear(width, name="query", dtype=self.dtype_policy)
+        self.key = Linear(width, name="key", dtype=self.dtype_policy)
+        self.key_of_previous = Linear(width, use_bias=False, name="key_of_previous", dtype=self.dtype_policy)
+        self.gate = Linear(1, name="gate", dtype=self.dtype_policy)
+
+    def build(self, shape=None):
+        """Builds the projections for inputs [..., D]."""
+        for part in (self.query, self.key, self.key_of_previous, self.gate):
+            part.build((None, None, self.width))
+        if self.guided:
+            self.trust = self.add_weight(name="trust", shape=(), initializer="ones", dtype="float32", autocast=False)
+
+    def keys(self, states, previous_embeddings):
+        """Memory states [B, M, D] and embeddings of each token's predecessor [B, M, D] -> keys [B, M, D]."""
+        return self.key(states) + self.key_of_previous(previous_embeddings)
+
+    def call(self, x, keys, shown, source_log_probs):
+        """Says where a word would be copied from, and whether it is.
+
+        Args:
+          x: decoder states [B, T, D].
+          keys: from `keys`, [B, M, D].
+          shown: bool [B, T, M].
+          source_log_probs: float32 [B, T, M]; used when ``guided``.
+
+        Returns:
+          Attention, float32 [B, T, M], and the gate's logit, float32 [B, T].
+        """
+        scores = ops.matmul(self.query(x), ops.transpose(keys, (0, 2, 1)))
+        scores = ops.cast(scores, "float32") * self.width**-0.5
+        if self.guided:
+            scores = scores + self.trust * ops.cast(source_log_probs, "float32")
+        attention = ops.softmax(ops.where(shown, scores, MASKED), axis=-1)
+        return attention, ops.cast(self.gate(x)[..., 0], "float32")
+
+    def get_config(self):
+        """All constructor arguments."""
+        return {**super().get_config(), "width": self.width, "guided": self.guided}
+
+
+def next_token_log_probs(outputs: Outputs):
+    """Log-probabilities of the next token with copying mixed in: float32 [B, T, V].
+
+    p(w) = (1 - g) softmax(logits)(w) + g * (attention on all places that hold w).
+    """
+    log_probs = ops.log_softmax(outputs.vocabulary_logits, axis=-1)
+    if outputs.copy_gate is None:
+        return log_probs
+    gate = ops.sigmoid(outputs.copy_gate)[..., None]
+    copied = _gather_by_id(outputs.copy_attention, outputs.memory.ids, outputs.vocabulary_logits.shape[-1])
+    return ops.log((1 - gate) * ops.exp(log_probs) + gate * copied + 1e-20)
+
+
+def _gather_by_id(attention, ids, vocabulary_size: int):
+    """Adds up attention [B, T, M] by the id [B, M] of the place it goes to: [B, T, V]."""
+    batch, length, _ = ops.shape(attention)
+    row = ops.reshape(ops.arange(batch * length), (batch, length, 1)) * vocabulary_size
+    sums = ops.segment_sum(
+        ops.reshape(attention, (-1,)),
+        ops.reshape(row + ids[:, None, :], (-1,)),
+        num_segments=batch * length * vocabulary_size,
+    )
+    return ops.reshape(sums, (batch, length, vocabulary_size))

@@ -1,0 +1,70 @@
+"""From outputs to nats per target token: the one function that training and evaluation share."""
+
+from typing import NamedTuple
+
+from keras import ops
+
+from persona_tf.model import fusion
+from persona_tf.model.heads import Outputs
+
+
+class Nats(NamedTuple):
+    """Negative log-likelihoods, float32 [B, T]; each is meaningful only where its label stands.
+
+    token: of the next reply or action token; emote: of the emote's class; knowledge: of the items and turns that
+    are drawn on, the mean of their -log p, 0 where there is none.
+    """
+
+    token: object
+    emote: object
+    knowledge: object
+
+
+def nats(outputs: Outputs, features: dict) -> Nats:
+    """Scores the labels of a batch; the token nats mix generation and copying as `heads.next_token_log_probs` does.
+
+    The copied part needs no distribution over the vocabulary here: it is the attention on those places of the
+    memory that hold the label.
+    """
+    labels = features["target_labels"]
+    token = _cross_entropy(labels, outputs.vocabulary_logits)
+    if outputs.copy_gate is not None:
+        spelled = outputs.memory.ids[:, None, :] == labels[:, :, None]
+        copied = ops.sum(ops.where(spelled, outputs.copy_attention, 0.0), axis=-1)
+        copy = ops.log_sigmoid(outputs.copy_gate) + ops.log(copied + 1e-20)
+        token = -ops.logaddexp(ops.log_sigmoid(-outputs.copy_gate) - token, copy)
+    emote = _cross_entropy(ops.minimum(labels, outputs.emote_logits.shape[-1] - 1), outputs.emote_logits)
+    return Nats(token, emote, _knowledge_nats(outputs, features))
+
+
+def uniform_nats(outputs: Outputs):
+    """Mean over the vocabulary of -log p, without copying: float32 [B, T]; what label smoothing adds."""
+    logits = outputs.vocabulary_logits
+    return ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+
+
+def has_gold(outputs: Outputs, features: dict):
+    """Where the knowledge loss counts: the first token of each target that draws on something; bool [B, T]."""
+    drawn = ops.any(_gold(outputs, features), axis=-1)
+    return ops.logical_and(drawn, features["target_position"] == 0)
+
+
+def knowledge_is_right(outputs: Outputs, features: dict):
+    """Whether the most probable item or turn is gold: bool [B, T]."""
+    best = ops.argmax(ops.where(outputs.memory.first[:, None, :], outputs.source_log_probs, -1e9), axis=-1)
+    return ops.take_along_axis(_gold(outputs, features), best[..., None], axis=-1)[..., 0]
+
+
+def _knowledge_nats(outputs: Outputs, features: dict):
+    gold = ops.cast(_gold(outputs, features), "float32")
+    mean = ops.sum(gold * outputs.source_log_probs, axis=-1) / ops.maximum(ops.sum(gold, axis=-1), 1.0)
+    return ops.where(has_gold(outputs, features), -mean, 0.0)
+
+
+def _gold(outputs: Outputs, features: dict):
+    seen = fusion.visible(outputs.memory, features["target_turn"])
+    return ops.logical_and(fusion.gold_mask(outputs.memory, features), seen)
+
+
+def _cross_entropy(labels, logits):
+    return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)

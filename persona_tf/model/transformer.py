@@ -1,0 +1,174 @@
+"""The PersonaTransformer: encodes knowledge and history apart, decodes reply, action and emote.
+
+`call` scores whole targets (training, likelihoods); `encode`, `start` and `step` write one token at a time.
+Both are made of the same parts, and tests hold them equal.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from persona_tf.model import fusion
+from persona_tf.model.config import ModelConfig
+from persona_tf.model.decoder import Decoder, LayerCache
+from persona_tf.model.embedding import FlatEmbedding
+from persona_tf.model.encoder import Encoder
+from persona_tf.model.fusion import Memory
+from persona_tf.model.heads import CopyHead, Outputs
+from persona_tf.model.layers import Linear
+
+
+class Cache(NamedTuple):
+    """What is kept while a target is written: the memory, what of it is seen, and the decoder's layers.
+
+    shown bool [B, 1, M]; copy_keys [B, M, D] or None; source_log_probs float32 [B, 1, M]; turn int32 [B, 1].
+    """
+
+    memory: Memory
+    shown: object
+    copy_keys: object
+    source_log_probs: object
+    turn: object
+    layers: tuple[LayerCache, ...]
+
+
+class PersonaTransformer(keras.Model):
+    """See the module's docstring; the features are those of `text.features.FEATURES`.
+
+    Args:
+      config: sizes and mechanisms.
+    """
+
+    def __init__(self, config: ModelConfig, **kwargs):
+        # Without a name of its own a second model in one process has other paths, and refuses the first one's files.
+        super().__init__(
+            dtype=keras.DTypePolicy(config.precision), **{"name": "persona_transformer", **kwargs}
+        )
+        self.config = config
+        width, rest = config.width, {"dropout": config.dropout, "dtype": self.dtype_policy}
+        stack = {"width": width, "heads": config.heads, "feed_forward": config.feed_forward, **rest}
+        self.embedding = FlatEmbedding(config.vocabulary_size, width, config.kinds, name="embedding", **rest)
+        self.encoder = Encoder(config.encoder_layers, name="encoder", **stack)
+        soft = config.fusion == "soft"
+        self.decoder = Decoder(config.decoder_layers, guided=soft, name="decoder", **stack)
+        projected = config.fusion != "select"
+        self.selector = fusion.Selector(width, projected, name="selector", dtype=self.dtype_policy)
+        self.emote_head = Linear(config.emotes, name="emote_head", dtype=self.dtype_policy)
+        self.knowledge_seed = keras.random.SeedGenerator(0)
+        self.copy_head = (
+            CopyHead(width, name="copy_head", dtype=self.dtype_policy) if config.copy_head else None
+        )
+
+    def build(self, shape=None):
+        """Makes all weights; needs no data."""
+        for part in (self.embedding, self.encoder, self.decoder, self.selector):
+            part.build()
+        self.emote_head.build((None, None, self.config.width))
+        if self.copy_head is not None:
+            self.copy_head.build()
+        self.built = True
+
+    def encode(self, features: dict, training=False) -> Memory:
+        """Reads knowledge items and history, each under its own mask, and lays them side by side."""
+        knowledge = self.encode_knowledge(features, training)
+        history = self.encode_history(features, training)
+        return join_memories(knowledge, history)
+
+    def encode_knowledge(self, features: dict, training=False) -> Memory:
+        """Each item alone: it depends on nothing else, so a session computes it once. Memory of S tokens."""
+        ids, item, position = (features[f"knowledge_{kind}"] for kind in ("ids", "item", "position"))
+        x = self.embedding(ids, position, kind=features["knowledge_kind"], training=training)
+        mask = ids != 0
+        same_item = ops.logical_and(item[:, :, None] == item[:, None, :], mask[:, None, :])
+        states = self.encoder(x, same_item, training=training)
+        first = ops.logical_and(mask, position == 0)
+        pooled = fusion.sentence_embedding(same_item, states)
+        return Memory(states, pooled, ids, mask, ops.zeros_like(ids), ops.where(mask, item, -2), first)
+
+    def encode_history(self, features: dict, training=False) -> Memory:
+        """Turn-causal: a token sees its own and earlier turns, so new turns leave old ones as they are."""
+        ids, turn, position = (features[f"history_{kind}"] for kind in ("ids", "turn", "position"))
+        x = self.embedding(ids, position, turn=turn, training=training)
+        mask = ids != 0
+        not_later = ops.logical_and(turn[:, None, :] <= turn[:, :, None], mask[:, None, :])
+        states = self.encoder(x, not_later, training=training)
+        same_turn = ops.logical_and(turn[:, None, :] == turn[:, :, None], mask[:, None, :])
+        pooled = fusion.sentence_embedding(same_turn, states)
+        first = ops.logical_and(mask, position == 0)
+        return Memory(states, pooled, ids, mask, turn, ops.where(mask, -1, -2), first)
+
+    def call(self, features: dict, training=False, use_gold=False) -> Outputs:
+        """Scores all target tokens of a batch at once.
+
+        Args:
+          features: see `text.features.FEATURES`.
+          training: dropout, and knowledge dropout under ``select``.
+          use_gold: under ``select``, show the gold item (where there is one) in place of the predicted one.
+        """
+        memory = self.encode(features, training)
+        ids, index, turn = (features[f"target_{kind}"] for kind in ("ids", "index", "turn"))
+        shown, log_probs = self._choose_sources(memory, turn, features if use_gold else None, training)
+        x = self.embedding(ids, features["target_position"], turn=turn, training=training)
+        own = ops.logical_and(index[:, :, None] == index[:, None, :], (ids != 0)[:, None, :])
+        places = ops.arange(ops.shape(ids)[1])
+        own = ops.logical_and(own, places[None, None, :] <= places[None, :, None])
+        x, attention = self.decoder(x, own, memory.states, shown, log_probs, training=training)
+        return self._outputs(x, attention, memory, self._copy_keys(memory), shown, log_probs)
+
+    def start(self, memory: Memory, target_turn, length: int) -> Cache:
+        """Makes ready to write targets of at most ``length`` tokens, one a row, at turns ``target_turn`` [B]."""
+        turn = target_turn[:, None]
+        shown, log_probs = self._choose_sources(memory, turn, None, False)
+        layers = self.decoder.start(memory.states, length)
+        return Cache(memory, shown, self._copy_keys(memory), log_probs, turn, layers)
+
+    def step(self, ids, index, cache: Cache) -> tuple[Outputs, Cache]:
+        """Takes token ``index`` (a scalar) of each target, int32 [B], and says what comes next (T = 1)."""
+        position = ops.zeros_like(cache.turn) + index
+        x = self.embedding(ids[:, None], position, turn=cache.turn)
+        x, attention, layers = self.decoder.step(x, index, cache.shown, cache.source_log_probs, cache.layers)
+        outputs = self._outputs(x, attention, cache.memory, cache.copy_keys, cache.shown, cache.source_log_probs)
+        return outputs, cache._replace(layers=layers)
+
+    def _choose_sources(self, memory, turn, gold_features, training):
+        """What each target token is shown, bool [B, T, M], and the log-probability of each source, float32 [B, T, M]."""
+        seen = fusion.visible(memory, turn)
+        logits = self.selector(memory, seen)
+        log_probs = fusion.source_log_probs(memory, seen, logits)
+        if self.config.fusion != "select":
+            return seen, log_probs
+        if gold_features is not None:
+            logits = ops.where(fusion.gold_mask(memory, gold_features), logits + 1e6, logits)
+        shown = fusion.selected_only(memory, seen, logits)
+        if training and self.config.knowledge_dropout:
+            draw = keras.random.uniform((ops.shape(seen)[0], 1, 1), seed=self.knowledge_seed)
+            hidden = ops.logical_and(draw < self.config.knowledge_dropout, (memory.item >= 0)[:, None, :])
+            shown = ops.logical_and(shown, ops.logical_not(hidden))
+        return shown, log_probs
+
+    def _copy_keys(self, memory: Memory):
+        if self.copy_head is None:
+            return None
+        previous = ops.pad(memory.ids[:, :-1], ((0, 0), (1, 0)))
+        return self.copy_head.keys(memory.states, self.embedding.of_tokens(previous))
+
+    def _outputs(self, x, attention, memory, copy_keys, shown, log_probs) -> Outputs:
+        emotes = ops.cast(self.emote_head(x), "float32")
+        pointer, gate = (None, None) if copy_keys is None else self.copy_head(x, copy_keys, shown, log_probs)
+        return Outputs(self.embedding.logits(x), emotes, attention, pointer, gate, log_probs, memory)
+
+    def get_config(self):
+        """The ModelConfig as a dict."""
+        return {"config": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_config(cls, config):
+        """The inverse of `get_config`."""
+        return cls(ModelConfig(**config["config"]))
+
+
+def join_memories(knowledge: Memory, history: Memory) -> Memory:
+    """Two memories of the same rows, side by side."""
+    return Memory(*(ops.concatenate(pair, axis=1) for pair in zip(knowledge, history, strict=True)))

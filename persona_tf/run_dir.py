@@ -1,0 +1,182 @@
+"""Names and creates all that a run leaves behind. Knows nothing of what the files hold.
+
+runs/quickstart/0/
+    command.txt            the commands that were typed, one a line
+    versions.json          Python, packages and commit that they ran with
+    config.gin             every binding in force
+    operative_config.gin   the same with the defaults
+    summaries/             for TensorBoard
+    checkpoints/           last and best, resumable
+    bundle/                all that talking needs
+    evaluation/            <split>.json, .csv and .md
+    predictions/           <split>.jsonl
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+
+_HEADER = "# Experiment: "
+_PACKAGES = [
+    "persona_tf",
+    "tensorflow",
+    "tensorflow-text",
+    "keras",
+    "numpy",
+    "sentencepiece",
+    "gin-config",
+    "tensorboard",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDir:
+    """The folder of one run."""
+
+    path: pathlib.Path
+
+    @classmethod
+    def default(cls, root: pathlib.Path, experiment: str, seed: int) -> "RunDir":
+        """Where a run goes unless told otherwise: ``runs/<experiment>/<seed>``."""
+        return cls(root / "runs" / experiment / str(seed))
+
+    @classmethod
+    def create(cls, path: pathlib.Path, experiment: str, config_text: str, command: str) -> "RunDir":
+        """Begins a run, or goes on with one of the same experiment and config.
+
+        Raises:
+          ValueError: the folder holds another run, or something else; the message names the difference.
+          OSError: the folder cannot be written.
+        """
+        run = cls(path)
+        config = f"{_HEADER}{experiment}\n{config_text}"
+        if run.config.is_file():
+            run._check_same(config)
+        else:
+            run._check_empty()
+            write_atomically(run.config, config.encode())
+        write_atomically(run.versions, (json.dumps(versions(), indent=2) + "\n").encode())
+        commands = run.command.read_text(encoding="utf-8") if run.command.is_file() else ""
+        write_atomically(run.command, f"{commands}{command}\n".encode())
+        return run
+
+    @property
+    def command(self) -> pathlib.Path:
+        """The commands that were typed, one a line: the first began the run, the others went on with it."""
+        return self.path / "command.txt"
+
+    @property
+    def versions(self) -> pathlib.Path:
+        """What `versions` said when the last command began."""
+        return self.path / "versions.json"
+
+    @property
+    def config(self) -> pathlib.Path:
+        """Every binding in force; `persona_tf.config.load` takes it."""
+        return self.path / "config.gin"
+
+    @property
+    def operative_config(self) -> pathlib.Path:
+        """The config with the defaults that nothing has bound."""
+        return self.path / "operative_config.gin"
+
+    @property
+    def summaries(self) -> pathlib.Path:
+        """Folder of TensorBoard's event files."""
+        return self.path / "summaries"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """Folder of the last and the best checkpoint."""
+        return self.path / "checkpoints"
+
+    @property
+    def bundle(self) -> pathlib.Path:
+        """Folder of all that talking needs."""
+        return self.path / "bundle"
+
+    def evaluation(self, split: str, kind: str) -> pathlib.Path:
+        """The report on a split; ``kind`` is ``json``, ``csv`` or ``md``."""
+        return self.path / "evaluation" / f"{split}.{kind}"
+
+    def predictions(self, split: str) -> pathlib.Path:
+        """What the bot answered to each target of a split."""
+        return self.path / "predictions" / f"{split}.jsonl"
+
+    def _check_empty(self) -> None:
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise ValueError(f"{self.path} exists and holds no run: choose another folder with RUN=...")
+
+    def _check_same(self, config: str) -> None:
+        old = self.config.read_text(encoding="utf-8")
+        if old == config:
+            return
+        what_to_do = f"Choose another folder with RUN=..., or delete {self.path} to begin anew"
+        name, wanted = (text.partition("\n")[0].removeprefix(_HEADER) for text in (old, config))
+        if name != wanted:
+            raise ValueError(f"{self.path} holds a run of experiment {name}, not of {wanted}. {what_to_do}")
+        raise ValueError(
+            f"{self.path} holds a run with another config (- what it has, + what is asked for):\n"
+            f"{_differences(old, config)}\n{what_to_do}"
+        )
+
+
+def write_atomically(path: pathlib.Path, content: bytes) -> None:
+    """Writes to a temporary name beside ``path``, then renames: a full disk or a kill harms no old file.
+
+    Raises:
+      OSError: it cannot be written; the message names ``path``.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # some file systems say only here that the disk is full
+        os.replace(temporary, path)
+    except OSError as error:
+        was = "; the file that was there is unchanged" if path.is_file() else ""
+        raise OSError(
+            error.errno, f"cannot write {len(content)} bytes ({error.strerror}){was}", str(path)
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def versions() -> dict[str, str]:
+    """What a result may depend on: Python, the machine's kind, the packages, and the commit in a clone."""
+    found = {"python": platform.python_version(), "machine": platform.machine(), "cores": str(os.cpu_count())}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return {**found, **_commit()}
+
+
+def _commit() -> dict[str, str]:
+    """The clone's commit, with "+changes" where the working tree differs from it; nothing outside a clone."""
+    root = pathlib.Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return {}
+    try:
+        commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain")
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"commit": commit + ("+changes" if changes else "")}
+
+
+def _git(root: pathlib.Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+
+def _differences(old: str, new: str) -> str:
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
+    return "\n".join(f"  {line[0]} {line[1:]}" for line in list(lines)[2:] if not line.startswith("@@"))

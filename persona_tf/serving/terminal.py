@@ -1,0 +1,204 @@
+"""Talking in the terminal: lines in, lines out. Also through a pipe: ``echo hello | make chat EXP=quickstart``."""
+
+import contextlib
+import dataclasses
+import difflib
+import io
+import json
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from persona_tf.chat.bot import Answer, Bot
+from persona_tf.chat.session import BOT, PARTNER, Session
+from persona_tf.episode import EMOTES, Episode
+from persona_tf.export.bundle import load_bundle
+from persona_tf.run_dir import write_atomically
+from persona_tf.serving import display
+from persona_tf.serving.display import Ink
+
+if TYPE_CHECKING:
+    from persona_tf.decoding.config import DecodeConfig
+
+_TOP_P = 0.9
+
+
+def chat(bundle_dir: pathlib.Path, scene: Episode, seed: int, decode: "DecodeConfig | None" = None) -> None:
+    """Talks on standard input and output until ``/quit``, the end of input or Ctrl-C.
+
+    A bundle says how replies are chosen when a bot is measured, which is greedily. For talking, where the same
+    answer to the same words soon bores, nucleus sampling (``top_p`` 0.9) takes the place of greedy choice, unless
+    ``decode`` is given.
+
+    Args:
+      bundle_dir: a trained bot.
+      scene: place and characters; its one learner is whom the bot plays. Its turns are not looked at.
+      seed: of the sampling.
+      decode: how replies are chosen.
+
+    Raises:
+      FileNotFoundError, ValueError: see `export.bundle.load_bundle` and `chat.session.Session`.
+    """
+    bundle = load_bundle(bundle_dir)
+    if decode is None and bundle.decode.method == "greedy":
+        decode = dataclasses.replace(bundle.decode, method="sample", top_p=_TOP_P)
+    [learner] = scene.learners
+    me, partner = scene.characters[learner], scene.characters[1 - learner]
+    session = Session(Bot(bundle, decode), scene.setting, me, partner, seed)
+    _forgive_encodings()
+    Terminal(session, _reader(), print, Ink(sys.stdout.isatty())).run()
+
+
+class Terminal:
+    """A conversation line by line.
+
+    Args:
+      session: the conversation.
+      read: takes a prompt and returns a line; raises EOFError at the end of input.
+      write: shows a line.
+      ink: styles or none.
+    """
+
+    def __init__(self, session: Session, read: Callable[[str], str], write: Callable[[str], object], ink: Ink):
+        self._session, self._read, self._write, self._ink = session, read, write, ink
+        self._saved: set[pathlib.Path] = set()
+        self._open = True
+
+    def run(self) -> None:
+        """Shows who and where you are, then takes lines until there are no more."""
+        prompt = f"{display.name_of(self._session, PARTNER)}> "
+        try:
+            for line in display.welcome(self._session, self._ink):
+                self._write(line)
+            self._note("/help lists the commands.")
+            self._write("")
+            while self._open:
+                self.take(self._read(prompt))
+        except (EOFError, KeyboardInterrupt):
+            self._write("")  # ends the line of the prompt
+        self._note("Farewell.")
+
+    def take(self, line: str) -> None:
+        """One line: a command, or a turn: ``Good day! *hug Mira* (smile)``. An empty one lets the bot go on."""
+        if line.startswith("/"):
+            return self._command(*line[1:].split(maxsplit=1))
+        self._show(self._session.say(*_turn(line)))
+
+    def _command(self, name: str = "", rest: str = "") -> None:
+        if name not in _COMMANDS:
+            close = difflib.get_close_matches(name, _COMMANDS, n=1)
+            hint = f"did you mean /{close[0]}?" if close else "/help lists them"
+            return self._note(f"There is no command /{display.plain(name)}; {hint}")
+        _COMMANDS[name][1](self, rest.strip())
+
+    def _help(self, _: str) -> None:
+        for name, (about, _run) in _COMMANDS.items():
+            self._note(f"/{name:8} {about}")
+        self._note('A line may end in what you do and show: "Good day! *hug Mira* (smile)".')
+        self._note(f"You can show: {', '.join(EMOTES)}.")
+        self._note("An empty line lets the other go on, or begin.")
+
+    def _facts(self, _: str) -> None:
+        me = self._session.episode.characters[BOT]
+        lines = list(display.facts(me))
+        self._note(f"{display.name_of(self._session, BOT)}:")
+        for line in lines or ["  nothing is known"]:
+            self._note(line)
+
+    def _place(self, _: str) -> None:
+        setting = self._session.episode.setting
+        if setting is None:
+            return self._note("You are nowhere in particular.")
+        for line in display.place(setting, self._ink):
+            self._write(line)
+
+    def _again(self, _: str) -> None:
+        try:
+            self._show(self._session.again())
+        except ValueError as error:
+            self._note(f"/again: {error}")
+
+    def _reset(self, _: str) -> None:
+        self._session.reset()
+        self._note("All that was said is forgotten.")
+
+    def _save(self, name: str) -> None:
+        if not name:
+            return self._note("expected /save FILE")
+        try:
+            path = pathlib.Path(name).expanduser()
+            if path.exists() and path.resolve() not in self._saved:
+                return self._note(f"/save: {name} exists, and is not from this conversation: choose another name")
+            line = json.dumps(self._session.episode.to_json(), ensure_ascii=False)
+            write_atomically(path, f"{line}\n".encode())
+            self._saved.add(path.resolve())
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: no home for a ~
+            return self._note(f"/save: {error}")
+        self._note(f"{path}: {len(self._session.episode.turns)} turns")
+
+    def _quit(self, _: str) -> None:
+        self._open = False
+
+    def _show(self, answer: Answer) -> None:
+        for line in display.answer(self._session, answer, self._ink):
+            self._write(line)
+
+    def _note(self, text: str) -> None:
+        self._write(self._ink.dim(text))
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[Terminal, str], None]]] = {
+    "help": ("this list", Terminal._help),
+    "facts": ("all about whom you talk to", Terminal._facts),
+    "place": ("where you are", Terminal._place),
+    "again": ("the last answer anew", Terminal._again),
+    "reset": ("forget all that was said", Terminal._reset),
+    "save": ("FILE: keep the conversation, one line of JSON", Terminal._save),
+    "quit": ("leave; so do Ctrl-D and Ctrl-C", Terminal._quit),
+}
+
+
+def _turn(line: str) -> tuple[str, str, str]:
+    """Speech, action and emote of a line.
+
+    >>> _turn("Good day! *hug Mira* (smile)")
+    ('Good day!', 'hug Mira', 'smile')
+    >>> _turn("Two (or three) cheers (maybe)")
+    ('Two (or three) cheers (maybe)', '', '')
+    """
+    whole = line.strip()
+    rest, emote = _split_off(whole, "(", ")")
+    if emote not in EMOTES:
+        rest, emote = whole, ""
+    speech, action = _split_off(rest, "*", "*")
+    return speech, action, emote
+
+
+def _split_off(text: str, opening: str, closing: str) -> tuple[str, str]:
+    """What stands before the marks at the end of a text, and what between them; without marks all and ""."""
+    before, mark, inside = text.removesuffix(closing).rpartition(opening)
+    inside = inside.strip()
+    return (before.rstrip(), inside) if text.endswith(closing) and mark and inside else (text, "")
+
+
+def _reader() -> Callable[[str], str]:
+    """Reads lines; with editing where a person types, and with an echo where they come through a pipe."""
+    if sys.stdin.isatty():
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401  (what it does, `input` uses: editing, and recalling lines)
+        return input
+
+    def read(prompt: str) -> str:
+        line = input(prompt)
+        print(display.plain(line))
+        return line
+
+    return read
+
+
+def _forgive_encodings() -> None:
+    """Bytes that are no text, and letters that the terminal cannot show, become question marks, not errors."""
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

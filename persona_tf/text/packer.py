@@ -1,0 +1,196 @@
+"""The Packer: strings -> the flat features of `features.FEATURES`, all inside the graph.
+
+Training, evaluation, talking and the exported model use this one path, so they see the same ids.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from persona_tf.text import vocabulary as v
+from persona_tf.text.config import TextConfig
+from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, REPLY_HEAD
+from persona_tf.text.tokenizer import Tokenizer
+
+_ACTION_TOKENS, _EMOTE_TOKENS = 24, 8
+
+
+class Packer(tf.Module):
+    """Lays out a batch of strings as features.
+
+    Example: a turn of the partner "Hi" with the emote "smile" becomes, in the history,
+    ``<partner> _Hi <emote> _smile``; a target "Hello." with the action "hug Tam" becomes
+    ``<reply> _Hello . <action> _hug _Tam <emote>`` with the labels ``_Hello . <action> _hug _Tam <emote>`` and
+    the class of the emote.
+
+    Args:
+      tokenizer: the vocabulary's tokenizer.
+      config: how many tokens of each thing are kept.
+      learn_action, learn_emote: whether targets carry labels of these heads.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, config: TextConfig, learn_action: bool = True, learn_emote: bool = True
+    ):
+        super().__init__(name="packer")
+        self.tokenizer = tokenizer
+        self.config = config
+        self.learn_action, self.learn_emote = learn_action, learn_emote
+
+    def pack(self, strings: Any) -> dict[str, tf.RaggedTensor]:
+        """Strings (see `example.Strings`: flat lists and row lengths) -> ragged int32 features [B, (length)]."""
+        ints = ("items_per_example", "knowledge_kind", "turns_per_example", "history_who", "history_number")
+        ints += ("targets_per_example", "target_number", "target_emote")
+        texts = (
+            "knowledge_text",
+            "history_speech",
+            "history_action",
+            "history_emote",
+            "target_reply",
+            "target_action",
+        )
+        return self.pack_tensors(
+            {
+                name: tf.constant(getattr(strings, name), tf.int32, [len(getattr(strings, name))])
+                for name in ints
+            }
+            | {
+                name: tf.constant(getattr(strings, name), tf.string, [len(getattr(strings, name))])
+                for name in texts
+            }
+            | {"gold": tf.constant(strings.gold, tf.int32, [len(strings.gold), 3])}
+        )
+
+    @tf.function(
+        input_signature=[
+            {
+                name: tf.TensorSpec([None], tf.int32)
+                for name in "items_per_example knowledge_kind turns_per_example history_who history_number "
+                "targets_per_example target_number target_emote".split()
+            }
+            | {
+                name: tf.TensorSpec([None], tf.string)
+                for name in "knowledge_text history_speech history_action history_emote target_reply "
+                "target_action".split()
+            }
+            | {"gold": tf.TensorSpec([None, 3], tf.int32)}
+        ]
+    )
+    def pack_tensors(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        """The graph behind `pack`: flat tensors and row lengths -> ragged features."""
+        counts = {name: tf.cast(strings[name], tf.int64) for name in strings if name.endswith("per_example")}
+        strings = strings | counts
+        return (
+            self._knowledge(strings) | self._history(strings) | self._targets(strings) | self._gold(strings)
+        )
+
+    def _knowledge(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        tokens = self.tokenizer.tokenize(strings["knowledge_text"])[:, : self.config.item_tokens]
+        rows = strings["items_per_example"]
+        lengths = tokens.row_lengths()
+        return _features(
+            "knowledge",
+            _tokens_per_row(lengths, rows),
+            ids=tokens.flat_values,
+            item=tf.repeat(tf.ragged.range(rows).flat_values, lengths),
+            kind=tf.repeat(strings["knowledge_kind"] + 1, lengths),
+            position=tf.ragged.range(lengths).flat_values,
+        )
+
+    def _history(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        who = tf.where(strings["history_who"] == 0, v.SELF, v.PARTNER)[:, None]
+        action = self.tokenizer.tokenize(strings["history_action"])[:, :_ACTION_TOKENS]
+        emote = self.tokenizer.tokenize(strings["history_emote"])[:, :_EMOTE_TOKENS]
+        speech = self.tokenizer.tokenize(strings["history_speech"])[:, : self.config.turn_tokens]
+        turns = tf.concat([who, speech, _mark(v.ACTION, action), _mark(v.EMOTE, emote)], axis=1)
+        rows = tf.RaggedTensor.from_row_lengths(turns, strings["turns_per_example"])
+        numbers = tf.RaggedTensor.from_row_lengths(
+            strings["history_number"] + 1, strings["turns_per_example"]
+        )
+        newest = _newest(rows.row_lengths(axis=2), self.config.history_tokens - 1)
+        rows, numbers = tf.ragged.boolean_mask(rows, newest), tf.ragged.boolean_mask(numbers, newest)
+        start = tf.ones_like(numbers[:, :1].to_tensor(shape=[None, 1]))
+        rows = tf.concat(
+            [tf.RaggedTensor.from_tensor(start[:, :, None] * v.HISTORY, ragged_rank=2), rows], axis=1
+        )
+        numbers = tf.concat([start * 0, numbers], axis=1)
+        turns = rows.merge_dims(0, 1)
+        lengths = turns.row_lengths()
+        return _features(
+            "history",
+            _tokens_per_row(lengths, rows.row_lengths()),
+            ids=turns.flat_values,
+            turn=tf.repeat(numbers.flat_values, lengths),
+            position=tf.ragged.range(lengths).flat_values,
+        )
+
+    def _targets(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        reply = self.tokenizer.tokenize(strings["target_reply"])
+        cut = reply.row_lengths() > self.config.target_tokens
+        reply = reply[:, : self.config.target_tokens]
+        one = tf.ones_like(strings["target_number"])[:, None]
+        ids, labels = [one * v.REPLY, reply], [reply, one * v.ACTION]
+        # A reply that was cut does not end where it was cut, so its end is not learned.
+        head = [tf.ones_like(reply) * REPLY_HEAD, tf.where(cut, 0, REPLY_HEAD)[:, None]]
+        if self.learn_action or self.learn_emote:
+            action = self.tokenizer.tokenize(strings["target_action"])[:, :_ACTION_TOKENS]
+            action_head = ACTION_HEAD if self.learn_action else 0
+            ids += [one * v.ACTION, action, one * v.EMOTE]
+            labels += [action, one * v.EMOTE, strings["target_emote"][:, None]]
+            head += [
+                tf.ones_like(action) * action_head,
+                one * action_head,
+                one * EMOTE_HEAD * int(self.learn_emote),
+            ]
+        targets = tf.concat(ids, axis=1)
+        lengths = targets.row_lengths()
+        rows = strings["targets_per_example"]
+        return _features(
+            "target",
+            _tokens_per_row(lengths, rows),
+            ids=targets.flat_values,
+            labels=tf.concat(labels, axis=1).flat_values,
+            head=tf.concat(head, axis=1).flat_values,
+            index=tf.repeat(tf.ragged.range(rows).flat_values, lengths),
+            turn=tf.repeat(strings["target_number"] + 1, lengths),
+            position=tf.ragged.range(lengths).flat_values,
+        )
+
+    def _gold(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        targets = tf.ragged.range(strings["targets_per_example"])
+        target, item, turn = tf.unstack(strings["gold"], axis=1)
+        rows = tf.gather(targets.value_rowids(), target)
+        batch = tf.size(strings["targets_per_example"], tf.int64)
+        return {
+            name: tf.cast(tf.RaggedTensor.from_value_rowids(values, rows, batch), tf.int32)
+            for name, values in (
+                ("gold_target", tf.gather(targets.flat_values, target)),
+                ("gold_item", item),
+                ("gold_turn", turn + 1),
+            )
+        }
+
+
+def _features(prefix: str, row_lengths: tf.Tensor, **flat: tf.Tensor) -> dict[str, tf.RaggedTensor]:
+    return {
+        f"{prefix}_{kind}": tf.RaggedTensor.from_row_lengths(tf.cast(values, tf.int32), row_lengths)
+        for kind, values in flat.items()
+    }
+
+
+def _tokens_per_row(lengths: tf.Tensor, parts_per_row: tf.Tensor) -> tf.Tensor:
+    """Lengths of all parts [N] and parts per row [B] -> tokens per row [B]."""
+    return tf.reduce_sum(tf.RaggedTensor.from_row_lengths(lengths, parts_per_row), axis=1)
+
+
+def _mark(special: int, tokens: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Puts a special id before each row that is not empty."""
+    present = tf.cast(tokens.row_lengths() > 0, tf.int64)
+    marks = tf.fill([tf.reduce_sum(present)], special)
+    return tf.concat([tf.RaggedTensor.from_row_lengths(marks, present), tokens], axis=1)
+
+
+def _newest(lengths: tf.RaggedTensor, budget: int) -> tf.RaggedTensor:
+    """Which turns fit into ``budget`` tokens, counted from the newest: lengths [B, (N)] -> bool [B, (N)]."""
+    from_the_end = tf.cumsum(lengths.to_tensor(), axis=1, reverse=True)
+    return tf.RaggedTensor.from_tensor(from_the_end <= budget, lengths=lengths.row_lengths())

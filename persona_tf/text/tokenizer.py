@@ -1,0 +1,54 @@
+"""The tokenizer: exact for any string, inside the graph.
+
+SentencePiece writes a blank as U+2581 and would turn a typed U+2581 into a blank. So that every string
+comes back as it was, that character (and the escape itself) is escaped with a private-use character first.
+A blank is put before each text, so that its first word has the same ids as in the middle of a sentence.
+"""
+
+import functools
+
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+from persona_tf.text import vocabulary
+
+_BLANK, _ESCAPE = "\u2581", "\ue000"
+_ESCAPED_ESCAPE, _ESCAPED_BLANK = _ESCAPE + "0", _ESCAPE + "1"
+
+
+class Tokenizer(tf.Module):
+    """Strings -> ids and back, with special ids kept out of reach of text.
+
+    Args:
+      model: the serialised SentencePiece model (see `vocabulary.train_vocabulary`).
+    """
+
+    def __init__(self, model: bytes):
+        super().__init__(name="tokenizer")
+        self.fingerprint = vocabulary.fingerprint(model)
+        self._pieces = tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+        self._offset = len(vocabulary.SPECIALS)
+
+    @functools.cached_property
+    def size(self) -> int:
+        """Number of ids, special ones included."""
+        return int(self._pieces.vocab_size()) + self._offset
+
+    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Strings [N] -> ids, ragged int32 [N, (L)]. The empty string gives an empty row."""
+        texts = tf.strings.regex_replace(texts, _ESCAPE, _ESCAPED_ESCAPE)
+        texts = tf.strings.regex_replace(texts, _BLANK, _ESCAPED_BLANK)
+        texts = tf.where(texts == "", texts, tf.strings.join([" ", texts]))
+        return self._pieces.tokenize(texts) + self._offset
+
+    def detokenize(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """Ids, ragged int32 [N, (L)] -> strings [N]. Special ids are left out."""
+        ids = tf.ragged.boolean_mask(ids, ids >= self._offset)
+        texts = tf.strings.regex_replace(self._pieces.detokenize(ids - self._offset), "^ ", "")
+        texts = tf.strings.regex_replace(texts, _ESCAPED_BLANK, _BLANK)
+        return tf.strings.regex_replace(texts, _ESCAPED_ESCAPE, _ESCAPE)
+
+    def decode(self, ids: list[int]) -> str:
+        """One list of ids as a Python string; bytes that are no UTF-8 become U+FFFD."""
+        text = self.detokenize(tf.RaggedTensor.from_row_lengths(tf.constant(ids, tf.int32), [len(ids)]))
+        return text[0].numpy().decode("utf-8", errors="replace")

@@ -1,0 +1,78 @@
+"""Training a vocabulary: SentencePiece BPE with byte fallback and identity normalisation.
+
+Ids: first our special tokens, then SentencePiece's pieces. Special tokens exist as ids only; no text,
+whatever a user types, is ever turned into one.
+"""
+
+import hashlib
+import io
+import pathlib
+from collections.abc import Iterable
+
+import sentencepiece
+
+from persona_tf.run_dir import write_atomically
+
+SPECIALS = ("<pad>", "<history>", "<self>", "<partner>", "<reply>", "<action>", "<emote>")
+PAD, HISTORY, SELF, PARTNER, REPLY, ACTION, EMOTE = range(len(SPECIALS))
+
+_BYTES_AND_UNKNOWN = 257
+
+
+def train_vocabulary(texts: Iterable[str], size: int, path: pathlib.Path) -> bytes:
+    """Trains a SentencePiece model of ``size - len(SPECIALS)`` pieces and writes it to ``path``.
+
+    Deterministic for the same texts in the same order. Sennrich et al. 2016 (arXiv 1508.07909); byte fallback
+    and lossless text after Kudo and Richardson 2018 (arXiv 1808.06226).
+
+    Args:
+      texts: raw strings; line breaks inside are allowed. May be an iterator.
+      size: number of ids in all.
+      path: where the serialised model goes; written to a temporary name first.
+
+    Returns:
+      The serialised model.
+
+    Raises:
+      ValueError: the texts do not hold enough different characters and pairs for ``size``.
+    """
+    pieces = size - len(SPECIALS)
+    if pieces <= _BYTES_AND_UNKNOWN:
+        least = _BYTES_AND_UNKNOWN + len(SPECIALS) + 1
+        raise ValueError(f"vocabulary_size {size} is too small: bytes and special tokens alone need {least}")
+    model = io.BytesIO()
+    lines = (line for text in texts for line in _short_lines(text))
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=lines,
+            model_writer=model,
+            model_type="bpe",
+            vocab_size=pieces,
+            byte_fallback=True,
+            normalization_rule_name="identity",
+            remove_extra_whitespaces=False,
+            add_dummy_prefix=False,  # the tokenizer adds it: SentencePiece's own cannot be undone
+            character_coverage=0.9999,
+            max_sentence_length=16_384,
+            num_threads=1,
+            unk_id=0,
+            bos_id=-1,
+            eos_id=-1,
+            pad_id=-1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise ValueError(f"cannot train a vocabulary of {size} ids on these texts: {error}") from error
+    write_atomically(path, model.getvalue())
+    return model.getvalue()
+
+
+def fingerprint(model: bytes) -> str:
+    """A short name for a vocabulary: weights and packed data of another one do not fit it."""
+    return hashlib.sha256(model).hexdigest()[:16]
+
+
+def _short_lines(text: str) -> Iterable[str]:
+    for line in text.splitlines():
+        for start in range(0, len(line), 4000):
+            yield " " + line[start : start + 4000]

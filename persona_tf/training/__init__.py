@@ -1,0 +1,1 @@
+"""The training loop, its losses, schedules, checkpoints and summaries. Knows nothing of decoding and talking."""

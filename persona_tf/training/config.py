@@ -1,0 +1,57 @@
+"""The training room's part of the control panel."""
+
+import dataclasses
+
+SCHEDULES = ("cosine", "inverse_sqrt")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How long, how fast and towards what.
+
+    ``batch_tokens``: padded tokens of knowledge, history and targets in one batch, about.
+    ``*_weight``: the weight of each head's loss (nats per token of that head).
+    ``patience``: validations without a better loss before training stops early; 0: never.
+    """
+
+    steps: int = 1000
+    batch_tokens: int = 8192
+    learning_rate: float = 1e-3
+    warmup_steps: int = 100
+    schedule: str = "cosine"
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.0
+    reply_weight: float = 1.0
+    action_weight: float = 1.0
+    emote_weight: float = 1.0
+    knowledge_weight: float = 0.0
+    validate_every_steps: int = 500
+    validation_examples: int = 500
+    checkpoint_every_steps: int = 500
+    summary_every_steps: int = 25
+    patience: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type in (int, float) and (
+                isinstance(value, bool) or not isinstance(value, int | field.type)
+            ):
+                raise ValueError(
+                    f"TrainConfig.{field.name} must be of type {field.type.__name__}, got {value!r}"
+                )
+            if field.type in (int, float) and value < 0:
+                raise ValueError(f"TrainConfig.{field.name} must not be negative, got {value!r}")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"TrainConfig.schedule must be one of {SCHEDULES}, got {self.schedule!r}")
+        for name in (
+            "steps",
+            "batch_tokens",
+            "validate_every_steps",
+            "checkpoint_every_steps",
+            "summary_every_steps",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"TrainConfig.{name} must be at least 1, got {getattr(self, name)!r}")

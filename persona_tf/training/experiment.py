@@ -1,0 +1,147 @@
+"""One experiment from its settings to trained weights: data, vocabulary, model, loop."""
+
+import dataclasses
+import itertools
+import logging
+import pathlib
+import random
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from persona_tf.data.corpus import PackedCorpus, pack_corpus
+from persona_tf.data.sources import read_split
+from persona_tf.episode import Episode
+from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, examples
+from persona_tf.model.transformer import PersonaTransformer
+from persona_tf.run_dir import RunDir
+from persona_tf.text import vocabulary
+from persona_tf.text.packer import Packer
+from persona_tf.text.tokenizer import Tokenizer
+from persona_tf.training.checkpoint import Progress
+from persona_tf.training.losses import make_optimizer
+from persona_tf.training.loop import Loop
+from persona_tf.training.summaries import SummaryWriter
+from persona_tf.training.tensorflow_step import TensorFlowStep
+
+if TYPE_CHECKING:
+    from persona_tf.config import Settings
+
+_log = logging.getLogger(__name__)
+_VOCABULARY_EPISODES = 4000
+
+
+@dataclasses.dataclass(frozen=True)
+class Hooks:
+    """What training needs of higher rooms, handed in by __main__.
+
+    ``save(settings, run, model, vocabulary_model, step)`` writes the bundle.
+    ``show(settings, writer, model, packer, examples, step)`` writes sample replies and pictures.
+    """
+
+    save: Callable[..., None] = lambda *_: None
+    show: Callable[..., None] = lambda *_: None
+
+
+def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hooks = Hooks()) -> Progress:
+    """Trains what the settings say into ``run``; goes on from its last checkpoint if there is one.
+
+    Raises:
+      ValueError, OSError: data are missing or malformed, or the run's files do not fit; the message says what to do.
+      KeyboardInterrupt: after saving.
+    """
+    keras.utils.set_random_seed(settings.train.seed)
+    model_bytes = _vocabulary(settings, run, data_dir)
+    example = settings.example
+    packer = Packer(Tokenizer(model_bytes), settings.text, example.learn_action, example.learn_emote)
+    valid_examples = list(_valid_examples(settings, data_dir))
+    valid = pack_corpus(valid_examples, packer)
+    corpus = _pack_training(settings, data_dir, packer)
+    model = build_model(settings, packer.tokenizer.size)
+    _log.info("The model has %s weights.", f"{model.count_params():,}")
+    loop = Loop(
+        model=model,
+        step=TensorFlowStep(model, make_optimizer(settings.train), settings.train),
+        config=settings.train,
+        corpus=corpus,
+        valid=valid,
+        checkpoints=run.checkpoints,
+        vocabulary=packer.tokenizer.fingerprint,
+        writer=lambda step: _writer(settings, run, step),
+        on_best=lambda step: hooks.save(settings, run, model, model_bytes, step),
+        on_validation=lambda writer, step: hooks.show(
+            settings, writer, model, packer, valid_examples[:4], step
+        ),
+    )
+    return loop.run()
+
+
+def build_model(settings: "Settings", vocabulary_size: int) -> PersonaTransformer:
+    """The model of the settings, its weights drawn from the global seed."""
+    config = model_config(settings, vocabulary_size)
+    model = PersonaTransformer(config)
+    model.build()
+    return model
+
+
+def model_config(settings: "Settings", vocabulary_size: int) -> Any:
+    """The settings' ModelConfig with the sizes that the vocabulary and the labels decide."""
+    return dataclasses.replace(settings.model, vocabulary_size=vocabulary_size, emotes=len(EMOTE_LABELS))
+
+
+def texts(stream: Iterable[Example]) -> Iterator[str]:
+    """All strings of some examples, for training a vocabulary."""
+    for example in stream:
+        yield from (item.text for item in example.items)
+        for turn in example.history:
+            yield from (turn.speech, turn.action, turn.emote)
+        for target in example.targets:
+            yield from (target.reply, target.action)
+
+
+def _examples(episodes: Iterable[Episode], config: ExampleConfig) -> Iterator[Example]:
+    return itertools.chain.from_iterable(examples(episode, config) for episode in episodes)
+
+
+def _episodes(settings: "Settings", split: str, data_dir: pathlib.Path) -> Iterator[Episode]:
+    return read_split(settings.data.source, split, data_dir, settings.data.options)
+
+
+def _vocabulary(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -> bytes:
+    path = run.checkpoints / "vocabulary.model"
+    if path.is_file():
+        return path.read_bytes()
+    _log.info("Training a vocabulary of %s pieces ...", f"{settings.text.vocabulary_size:,}")
+    episodes = itertools.islice(
+        _episodes(settings, settings.data.train_split, data_dir), _VOCABULARY_EPISODES
+    )
+    stream = texts(_examples(episodes, settings.example))
+    return vocabulary.train_vocabulary(stream, settings.text.vocabulary_size, path)
+
+
+def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Example]:
+    """A seeded choice of whole dialogues of the valid split, the same each time."""
+    found = list(_examples(_episodes(settings, settings.data.valid_split, data_dir), settings.example))
+    random.Random("validation").shuffle(found)
+    limit = settings.train.validation_examples
+    yield from found[:limit] if limit else found
+
+
+def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer) -> PackedCorpus:
+    stream = _examples(_episodes(settings, settings.data.train_split, data_dir), settings.example)
+    if settings.data.train_examples:
+        stream = itertools.islice(stream, settings.data.train_examples)
+    corpus = pack_corpus(stream, packer)
+    tokens = sum(int(corpus.lengths(axis).sum()) for axis in "SHT")
+    _log.info("Training data: %s examples, %s tokens.", f"{len(corpus):,}", f"{tokens:,}")
+    return corpus
+
+
+def _writer(settings: "Settings", run: RunDir, step: int) -> SummaryWriter:
+    writer = SummaryWriter(run.summaries, step)
+    if step == 0:
+        rooms = ("data", "text", "example", "model", "train", "decode", "evaluate")
+        writer.hyperparameters({room: getattr(settings, room) for room in rooms}, step)
+        writer.text("config", f"```\n{settings.operative_text}\n```", step)
+    return writer

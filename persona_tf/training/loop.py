@@ -1,0 +1,212 @@
+"""The training loop: one step after the other, with validation, checkpoints, summaries and early stopping.
+
+Keras' `fit` is not used: its loss is a mean over padding, its checkpoints hold neither the state of dropout nor the
+place in the data, and it starts a broken epoch again. Here a run that was killed goes on as if nothing had been.
+"""
+
+import dataclasses
+import pathlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tqdm
+
+from persona_tf.data.corpus import PackedCorpus, Position, batches, evaluation_batches
+from persona_tf.training import checkpoint
+from persona_tf.training.checkpoint import Progress
+from persona_tf.training.config import TrainConfig
+from persona_tf.training.losses import HEADS
+from persona_tf.training.summaries import SummaryWriter
+
+LAST, BEST = "last.npz", "best.npz"
+
+
+@dataclasses.dataclass
+class Loop:
+    """Everything one run needs; `run` does the work.
+
+    ``step`` has ``train(features) -> dict`` and ``score(features) -> sums`` (see `tensorflow_step`).
+    ``on_best(step)`` is called when the validation loss is the lowest so far, with the weights that reached it in
+    the model; ``on_validation(writer, step)`` after each validation.
+    """
+
+    model: Any
+    step: Any
+    config: TrainConfig
+    corpus: PackedCorpus
+    valid: PackedCorpus
+    checkpoints: pathlib.Path
+    vocabulary: str
+    writer: Callable[[int], SummaryWriter]
+    on_best: Callable[[int], None] = lambda step: None
+    on_validation: Callable[[SummaryWriter, int], None] = lambda writer, step: None
+
+    def run(self) -> Progress:
+        """Trains from the last checkpoint, or from the start, to the end. Ctrl-C saves first.
+
+        Raises:
+          KeyboardInterrupt: after the last step was saved.
+          FloatingPointError: the loss is not a number any more; the checkpoints are from before that.
+        """
+        self._variables = checkpoint.named_variables(self.model, self.step.optimizer)
+        progress = self._restore()
+        writer = self.writer(progress.step)
+        try:
+            return self._steps(progress, writer)
+        finally:
+            writer.close()
+
+    def _restore(self) -> Progress:
+        path = self.checkpoints / LAST
+        if not path.is_file():
+            return Progress(vocabulary=self.vocabulary)
+        return checkpoint.load_checkpoint(path, self._variables, self.vocabulary)
+
+    def _steps(self, progress: Progress, writer: SummaryWriter) -> Progress:
+        config, meter = self.config, _Meter(progress.step, self.config.steps)
+        position = Position(progress.epoch, progress.batch)
+        stream = batches(self.corpus, config.batch_tokens, config.seed, position)
+        try:
+            while True:
+                if self._is_due(progress):
+                    meter.check()
+                    progress = self._validate(progress, writer, meter)
+                    self._save(LAST, progress)
+                elif progress.step % config.checkpoint_every_steps == 0 and meter.check():
+                    self._save(LAST, progress)
+                if progress.step >= config.steps or self._is_stale(progress):
+                    return progress
+                position, features = next(stream)
+                result = self.step.train(features)
+                progress = _one_further(progress, position)
+                meter.add(result)
+                if progress.step % config.summary_every_steps == 0 or progress.step == config.steps:
+                    writer.scalars(meter.read(), progress.step)
+        except KeyboardInterrupt:
+            # It may have come when the weights had taken the step and ``progress`` had not.
+            taken = int(keras.ops.convert_to_numpy(self.step.optimizer.iterations)) > progress.step
+            self._save(LAST, _one_further(progress, position) if taken else progress)
+            raise
+        finally:
+            meter.close()
+
+    def _is_due(self, progress: Progress) -> bool:
+        """Whether a validation is, also one that a kill has cut short."""
+        due = progress.step % self.config.validate_every_steps == 0 or progress.step == self.config.steps
+        return due and progress.validated < progress.step
+
+    def _is_stale(self, progress: Progress) -> bool:
+        return bool(self.config.patience) and progress.stale >= self.config.patience
+
+    def _validate(self, progress: Progress, writer: SummaryWriter, meter: "_Meter") -> Progress:
+        sums = self._score_valid()
+        values = head_metrics(sums)
+        loss = sum(getattr(self.config, f"{head}_weight") * values.get(f"{head}_loss", 0.0) for head in HEADS)
+        writer.scalars(
+            {f"valid/{name}": value for name, value in {"loss": loss, **values}.items()}, progress.step
+        )
+        told = ", ".join(f"{name} {value:.3f}" for name, value in values.items() if name.endswith("loss"))
+        meter.say(f"step {progress.step:,}: validation {told}")
+        progress = dataclasses.replace(progress, validated=progress.step)
+        if loss < progress.best_loss:
+            progress = dataclasses.replace(progress, best_loss=loss, stale=0)
+            self._save(BEST, progress)
+            self.on_best(progress.step)
+        else:
+            progress = dataclasses.replace(progress, stale=progress.stale + 1)
+        self.on_validation(writer, progress.step)
+        meter.restart_clock()
+        return progress
+
+    def _score_valid(self) -> dict[str, np.ndarray]:
+        total = {head: np.zeros(3) for head in HEADS}
+        for _, features in evaluation_batches(self.valid, 2 * self.config.batch_tokens):
+            for head, sums in self.step.score(features).items():
+                total[head] += [float(value) for value in sums]
+        return total
+
+    def _save(self, name: str, progress: Progress) -> None:
+        checkpoint.save_checkpoint(self.checkpoints / name, self._variables, progress)
+
+
+def _one_further(progress: Progress, position: Position) -> Progress:
+    return dataclasses.replace(progress, step=progress.step + 1, epoch=position.epoch, batch=position.batch)
+
+
+def head_metrics(sums: dict[str, np.ndarray]) -> dict[str, float]:
+    """Sums of `losses.head_sums` -> ``<head>_loss`` (nats a label) and ``<head>_accuracy``, heads without labels left out."""
+    values = {}
+    for head, (nats, count, right) in sums.items():
+        if count:
+            values[f"{head}_loss"], values[f"{head}_accuracy"] = float(nats / count), float(right / count)
+    return values
+
+
+class _Meter:
+    """Adds up what happened since it was last read, and shows a bar with loss, tokens a second and time left."""
+
+    def __init__(self, step: int, steps: int):
+        quick = sys.stderr.isatty()
+        self._bar = tqdm.tqdm(
+            total=steps,
+            initial=step,
+            unit="step",
+            mininterval=0.5 if quick else 20,
+            dynamic_ncols=quick,
+            ascii=not quick,
+        )
+        self._results: list[dict] = []
+        self._last: dict | None = None
+        self._tokens, self._since, self._loss = 0, time.monotonic(), float("nan")
+
+    def add(self, result: dict) -> None:
+        """Takes the outcome of a step."""
+        self._results.append(result)
+        self._last = result
+        self._bar.update()
+
+    def check(self) -> bool:
+        """Whether a step was taken at all; its loss and gradient must be numbers, else so are the weights not.
+
+        Raises:
+          FloatingPointError: they are not.
+        """
+        if self._last is None:
+            return False
+        if not np.isfinite(float(self._last["loss"]) + float(self._last["gradient_norm"])):
+            raise FloatingPointError(
+                "the loss is not a number any more; try a lower LEARNING_RATE or precision float32"
+            )
+        return True
+
+    def read(self) -> dict[str, float]:
+        """Means since the last call, and the rate in real tokens a second."""
+        results, self._results = self._results, []
+        seconds, self._since = time.monotonic() - self._since, time.monotonic()
+        sums = {head: np.sum([[float(v) for v in r[head]] for r in results], axis=0) for head in HEADS}
+        tokens = sum(int(r["tokens"]) for r in results)
+        loss = float(np.mean([float(r["loss"]) for r in results]))
+        self.check()
+        self._bar.set_postfix_str(f"loss {loss:.3f}, {tokens / seconds:,.0f} tokens/s", refresh=False)
+        return {
+            **{f"train/{name}": value for name, value in {"loss": loss, **head_metrics(sums)}.items()},
+            "train/learning_rate": float(results[-1]["learning_rate"]),
+            "train/gradient_norm": float(np.mean([float(r["gradient_norm"]) for r in results])),
+            "train/tokens_per_s": tokens / seconds,
+        }
+
+    def restart_clock(self) -> None:
+        """Leaves validation out of the rate."""
+        self._since, self._results = time.monotonic(), []
+
+    def say(self, text: str) -> None:
+        """Prints a line above the bar."""
+        self._bar.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Ends the bar."""
+        self._bar.close()

@@ -1,0 +1,211 @@
+import json
+import types
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from persona_tf.chat.bot import Answer, Bot
+from persona_tf.chat.session import BOT, MAX_ITEMS, PARTNER, Session
+from persona_tf.decoding.config import DecodeConfig
+from persona_tf.episode import Character, Episode, Fact, Setting, Thing
+from persona_tf.example import ExampleConfig, examples
+
+MILL = Setting("Mill", "village", ("It is old.", "It leans."), (Thing("a sack", "It smells."),), ("a cat",))
+MIRA = Character("Mira", (Fact("I bake bread."), Fact("I fear geese.")), carrying=(Thing("a spoon"),))
+TAM = Character("Tam")
+NOBODY = Character("")
+
+
+class FakeBot:
+    """Answers by number and remembers what it was shown; fails when told to."""
+
+    def __init__(self, **config):
+        self.bundle = types.SimpleNamespace(example=ExampleConfig(**config))
+        self.shown, self.seeds, self.error = [], [], None
+
+    def answer(self, batch, seed=0):
+        if self.error:
+            raise self.error
+        self.shown += batch
+        self.seeds.append(seed)
+        return [[Answer(f"answer {len(self.shown)}", "nod", "smile", {}, 3)]]
+
+
+@pytest.fixture
+def bot():
+    return FakeBot()
+
+
+@pytest.fixture
+def session(bot):
+    return Session(bot, MILL, MIRA, TAM, seed=3)
+
+
+@pytest.fixture(scope="module")
+def real_bot(bundle_dir):
+    return Bot.load(bundle_dir, DecodeConfig("sample", max_reply_tokens=6, max_action_tokens=3))
+
+
+def test_a_conversation_grows_by_the_partners_turn_and_the_answer(session):
+    answer = session.say("Good day!", "hug Mira", "wave")
+    first, second = session.episode.turns
+    assert (first.speaker, first.speech, first.action, first.emote) == (PARTNER, "Good day!", "hug Mira", "wave")
+    assert (second.speaker, second.speech, second.action, second.emote) == (BOT, "answer 1", "nod", "smile")
+    assert answer.reply == "answer 1"
+    assert (session.episode.characters, session.episode.learners) == ((TAM, MIRA), (BOT,))
+    assert session.episode.setting == MILL
+
+
+def test_the_bot_may_speak_first(session, bot):
+    session.open()
+    assert [turn.speaker for turn in session.episode.turns] == [BOT]
+    assert bot.shown[0].history == ()
+
+
+@pytest.mark.parametrize("kinds", [("persona", "self_name"), ExampleConfig().kinds])
+def test_talking_shows_what_training_shows(kinds):
+    bot = FakeBot(kinds=kinds)
+    session = Session(bot, MILL, MIRA, TAM)
+    session.open()
+    session.say("One", "nod", "smile")
+    session.say("")
+    session.say("Two")
+    [trained] = examples(session.episode, bot.bundle.example)
+    assert len(bot.shown) == len(trained.targets) == 4
+    for shown, target in zip(bot.shown, trained.targets, strict=True):
+        assert (shown.id, shown.items) == (trained.id, trained.items)
+        assert shown.history == tuple(turn for turn in trained.history if turn.turn < target.turn)
+        assert [one.turn for one in shown.targets] == [target.turn]
+
+
+def test_nothing_said_adds_no_turn(session):
+    session.say(" \n ")
+    assert [turn.speaker for turn in session.episode.turns] == [BOT]
+
+
+def test_each_answer_has_its_own_noise_and_a_reset_brings_it_back(session, bot):
+    for _ in range(2):
+        session.open()
+        session.say("a")
+        session.again()
+        session.again()
+        session.say("b")
+        session.reset()
+        assert session.episode.turns == ()
+    first, second = bot.seeds[:5], bot.seeds[5:]
+    assert first == second
+    assert len(set(first)) == 5
+    assert all(0 <= seed < 2**31 for seed in first)
+    other = FakeBot()
+    Session(other, MILL, MIRA, TAM, seed=4).open()
+    assert other.seeds[0] not in first
+
+
+def test_again_takes_the_place_of_the_last_answer(session, bot):
+    session.say("a")
+    session.again()
+    assert [turn.speech for turn in session.episode.turns] == ["a", "answer 2"]
+    assert bot.shown[0] == bot.shown[1]
+
+
+def test_again_needs_an_answer(session):
+    with pytest.raises(ValueError, match="no answer yet"):
+        session.again()
+    session.say("a")
+    session.reset()
+    with pytest.raises(ValueError, match="no answer yet"):
+        session.again()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
+def test_a_failure_leaves_the_conversation_as_it_was(session, bot, error):
+    session.say("a")
+    before = session.episode
+    bot.error = error
+    for speak in (lambda: session.say("b"), session.open, session.again):
+        with pytest.raises(type(error)):
+            speak()
+        assert session.episode == before
+
+
+def test_an_unknown_emote_is_an_error_that_lists_them(session):
+    with pytest.raises(ValueError, match=r"applaud.*got 'smirk'"):
+        session.say("a", emote="smirk")
+    assert session.episode.turns == ()
+
+
+def test_too_much_to_know_is_an_error_that_counts(bot):
+    def with_facts(count):
+        return Session(bot, None, Character("", tuple(Fact(f"I like {i}.") for i in range(count))), NOBODY)
+
+    assert len(with_facts(MAX_ITEMS).items) == MAX_ITEMS
+    with pytest.raises(ValueError, match=f"at most {MAX_ITEMS} .* got {MAX_ITEMS + 1}"):
+        with_facts(MAX_ITEMS + 1)
+
+
+def test_nowhere_and_nobody_is_enough(bot):
+    session = Session(bot, None, NOBODY, NOBODY)
+    session.say("hi")
+    assert session.items == ()
+    assert session.episode.setting is None
+
+
+@given(st.text(), st.text())
+def test_a_conversation_is_text_whatever_was_typed(speech, action):
+    session = Session(FakeBot(), MILL, Character("Mira\ud800", (Fact("I \udcff."),)), TAM)
+    session.say(speech + "\ud800\udfff", action)
+    written = json.dumps(session.episode.to_json(), ensure_ascii=False).encode()
+    assert Episode.from_json(json.loads(written)) == session.episode
+    assert session.episode.characters[BOT].name == "Mira\ufffd"
+    assert session.episode.turns[0].speech == f"{speech}\ufffd\ufffd".lstrip()
+
+
+def test_a_real_bot_answers_and_leans_on_what_is_there(real_bot):
+    session = Session(real_bot, MILL, MIRA, TAM, seed=1)
+    session.open()
+    answer = session.say("Good day!", "hug Mira", "smile")
+    keys = {item.key for item in session.items} | {"turn/0", "turn/1"}
+    assert set(answer.leant_on) <= keys
+    assert "turn/1" in answer.leant_on
+    assert 0 < sum(answer.leant_on.values()) <= 1 + 1e-5
+
+
+def test_equal_seeds_give_equal_talks(real_bot):
+    def talk(seed):
+        session = Session(real_bot, MILL, MIRA, TAM, seed)
+        answers = [session.say("hi"), session.say("ho"), session.again()]
+        return [answer.reply for answer in answers]
+
+    assert talk(1) == talk(1)
+    assert talk(1) != talk(2)
+    assert len(set(talk(1))) == 3
+
+
+def test_a_real_bot_answers_nobody_nowhere(real_bot):
+    session = Session(real_bot, None, NOBODY, NOBODY)
+    assert session.open().leant_on == {}
+    session.say("hi")
+    assert len(session.episode.turns) == 3
+
+
+@settings(max_examples=30, deadline=None)
+@given(text=st.text(st.characters()))
+def test_a_real_bot_takes_any_unicode(real_bot, text):
+    Session(real_bot, None, Character("Mira", (Fact(text),)), Character(text)).say(text, text)
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "x " * 50_000, "\0" * 100_000, "🐉" * 25_000])
+def test_a_real_bot_takes_very_long_texts(real_bot, text):
+    session = Session(real_bot, Setting(text, text, (text,)), Character(text, (Fact(text),)), NOBODY)
+    session.say(text)
+    session.say("And?")
+    assert session.episode.turns[0].speech == text.strip()
+    assert len(session.episode.turns) == 4
+
+
+def test_a_real_bot_takes_a_long_conversation(real_bot):
+    session = Session(real_bot, MILL, MIRA, TAM)
+    for i in range(12):
+        session.say(f"{i} words that fill the history " * 20)
+    assert len(session.episode.turns) == 24

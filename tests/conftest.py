@@ -1,0 +1,149 @@
+"""What all tests share: a quiet TensorFlow, patience on busy machines, and one small cast of dialogues.
+
+Fixtures import what they need when they run, so that the pure-Python tests stay quick.
+"""
+
+import dataclasses
+import os
+
+import pytest
+from hypothesis import settings
+
+from persona_tf.episode import Character, Episode, Fact, Setting, Thing, Turn
+from persona_tf.example import EMOTE_LABELS, ExampleConfig, examples
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# Examples may be slow when the machine has other work: no deadline for one of them.
+settings.register_profile("no_deadline", deadline=None)
+settings.load_profile("no_deadline")
+
+MIRA = Character(
+    "Mira the baker",
+    (Fact("I bake bread."), Fact("My cat is called Fig.", "pet_name", "Fig"), Fact("I fear geese.")),
+    carrying=(Thing("a basket", "It smells of rye."),),
+    wearing=(Thing("an apron"),),
+    wielding=(Thing("a ladle"),),
+)
+TAM = Character("Tam", (Fact("I am a guard."), Fact("My dog is called Rook.", "pet_name", "Rook")))
+BARN = Setting(
+    "Old barn", "Farm", ("The roof leaks.", "Hay lies about."), (Thing("a rake", "It is rusty."),), ("a goose",)
+)
+
+
+@pytest.fixture(scope="session")
+def episodes():
+    """Four dialogues of unlike length: with everything, with no setting, with bare characters, of one turn."""
+    market = (
+        Turn(0, "Good day, baker!", action="hug Mira", emote="smile"),
+        Turn(1, "Fresh bread, friend? I bake it.", emote="grin", grounding=("persona/0",)),
+        Turn(0, "Whose cat is that?"),
+        Turn(1, "She is mine. Fig is her name.", action="give bread to Tam", grounding=("persona/1", "object/0")),
+        Turn(0, "", emote="nod"),
+        Turn(1, "Mind the goose!", emote="scream", grounding=("turn/2", "present/0", "persona/2", "turn/4")),
+    )
+    gate = (
+        Turn(0, "Who goes there?", action="wield spear", emote="stare"),
+        Turn(1, "Only me, Tam. How is Rook?", grounding=("partner_name/0",)),
+        Turn(0, "He sleeps all day.", grounding=("persona/1",)),
+    )
+    return (
+        Episode("market", "demo", BARN, (TAM, MIRA), market),
+        Episode("gate", "demo", None, (TAM, MIRA), gate),
+        Episode("bare", "demo", None, (Character("A"), Character("B")), (Turn(0, "Hm."), Turn(1, "Ha?")), (1,)),
+        Episode("single", "demo", BARN, (TAM, MIRA), (Turn(1, "Nobody here."),), (1,)),
+    )
+
+
+@pytest.fixture(scope="session")
+def make_examples(episodes):
+    """Episodes (those of `episodes` if none are given) -> all their examples."""
+
+    def make(*chosen, **config):
+        return [e for episode in chosen or episodes for e in examples(episode, ExampleConfig(**config))]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cast(make_examples):
+    """All examples of `episodes`; rows of very unlike length."""
+    return make_examples()
+
+
+@pytest.fixture(scope="session")
+def vocabulary_model(cast, tmp_path_factory):
+    """A SentencePiece model of 330 ids for `cast`, serialised."""
+    from persona_tf.text.vocabulary import train_vocabulary
+
+    texts = [item.text for example in cast for item in example.items]
+    texts += [target.reply for example in cast for target in example.targets]
+    texts += [target.action for example in cast for target in example.targets]
+    return train_vocabulary(texts, 330, tmp_path_factory.mktemp("text") / "vocabulary.model")
+
+
+@pytest.fixture(scope="session")
+def tokenizer(vocabulary_model):
+    """The tokenizer of `vocabulary_model`."""
+    from persona_tf.text.tokenizer import Tokenizer
+
+    return Tokenizer(vocabulary_model)
+
+
+@pytest.fixture(scope="session")
+def packer(tokenizer):
+    """A packer with wide limits that learns all heads."""
+    from persona_tf.text.config import TextConfig
+    from persona_tf.text.packer import Packer
+
+    return Packer(tokenizer, TextConfig(vocabulary_size=tokenizer.size))
+
+
+@pytest.fixture(scope="session")
+def corpus(cast, packer):
+    """`cast`, packed."""
+    from persona_tf.data.corpus import pack_corpus
+
+    return pack_corpus(cast, packer)
+
+
+@pytest.fixture(scope="session")
+def features(corpus):
+    """`cast` as one padded batch of NumPy arrays."""
+    import numpy as np
+
+    return corpus.rows(np.arange(len(corpus)))
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tokenizer):
+    """ModelConfig fields -> the config of a tiny model for `tokenizer`."""
+    from persona_tf.model.config import ModelConfig
+
+    tiny = ModelConfig(
+        width=16,
+        heads=2,
+        feed_forward=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        dropout=0.0,
+        vocabulary_size=tokenizer.size,
+        emotes=len(EMOTE_LABELS),
+    )
+    return lambda **fields: dataclasses.replace(tiny, **fields)
+
+
+@pytest.fixture(scope="session")
+def make_model(tiny_config):
+    """ModelConfig fields -> a tiny model; equal fields and seed give equal weights."""
+    import keras
+
+    from persona_tf.model.transformer import PersonaTransformer
+
+    def make(seed=0, **fields):
+        keras.utils.set_random_seed(seed)
+        model = PersonaTransformer(tiny_config(**fields))
+        model.build()
+        return model
+
+    return make

@@ -1,0 +1,103 @@
+import dataclasses
+import hashlib
+import io
+import tarfile
+
+import pytest
+
+from persona_tf.data import download as download_module
+from persona_tf.data import prepare as prepare_module
+from persona_tf.data.errors import DataError
+from persona_tf.data.prepare import CONVAI2_FILES, prepare, unpack_convai2
+from persona_tf.data.source_file import SourceFile
+from persona_tf.data.sources import SOURCES
+
+
+def archive(path, members):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
+
+def test_unpacking_takes_known_names_only_and_keeps_what_is_there(tmp_path):
+    path = tmp_path / "a.tgz"
+    archive(
+        path,
+        {
+            "valid_self_original.txt": b"new",
+            "deep/train_self_original.txt": b"new",
+            "../../train_both_revised.txt": b"new",
+            "../evil.txt": b"evil",
+            "readme.txt": b"no",
+        },
+    )
+    folder = tmp_path / "convai2"
+    folder.mkdir()
+    (folder / "valid_self_original.txt").write_bytes(b"old")
+    written = unpack_convai2(path, folder)
+    assert sorted(p.name for p in written) == ["train_both_revised.txt", "train_self_original.txt"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "train_both_revised.txt",
+        "train_self_original.txt",
+        "valid_self_original.txt",
+    ]
+    assert (folder / "valid_self_original.txt").read_bytes() == b"old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tgz", "convai2"]
+
+
+def test_a_broken_archive_and_one_of_something_else(tmp_path):
+    path = tmp_path / "a.tgz"
+    archive(path, {"valid_self_original.txt": bytes(range(256)) * 50})
+    path.write_bytes(path.read_bytes()[:-200])
+    (tmp_path / "convai2").mkdir()
+    with pytest.raises(DataError, match=r"a\.tgz: the archive is broken"):
+        unpack_convai2(path, tmp_path / "convai2")
+    archive(path, {"x.txt": b"x"})
+    with pytest.raises(DataError, match=r"a\.tgz: none of .*valid_self_original\.txt"):
+        unpack_convai2(path, tmp_path / "convai2")
+    assert list((tmp_path / "convai2").iterdir()) == []
+
+
+def test_preparing_downloads_each_file_and_tells(tmp_path, monkeypatch):
+    fetched, said = [], []
+    content = b"pickle"
+
+    def fake(url, part, sha256, progress, attempts, timeout_s):
+        fetched.append(url)
+        part.write_bytes(content)
+        progress(len(content), len(content))
+
+    monkeypatch.setattr(download_module, "_fetch_all", fake)
+    digest = hashlib.sha256(content).hexdigest()
+    files = (SourceFile("light/a.pkl", "http://x/a", digest), SourceFile("light/b.pkl", "http://x/b", digest))
+    source = dataclasses.replace(SOURCES["light"], files=files)
+    prepare(source, tmp_path, said.append)
+    prepare(source, tmp_path, said.append)
+    assert fetched == ["http://x/a", "http://x/b"]
+    assert (tmp_path / "light" / "b.pkl").read_bytes() == content
+    assert any("a.pkl: 0.0 of 0.0 MB (100 %)" in line for line in said)
+    assert sum("its hash is right" in line for line in said) == 4
+
+
+def test_convai2_is_not_fetched_when_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare_module, "download", lambda *a, **k: pytest.fail("fetched"))
+    (tmp_path / "convai2").mkdir()
+    for name in CONVAI2_FILES:
+        if "_no_cands" in name:
+            (tmp_path / "convai2" / name).touch()
+    said = []
+    prepare("convai2", tmp_path, said.append)
+    assert "nothing to do" in said[0]
+
+
+def test_what_cannot_be_downloaded_says_where_to_put_it(tmp_path):
+    said = []
+    prepare("light_text", str(tmp_path), said.append)
+    assert str(tmp_path / "light_text" / "train.txt") in said[0]
+
+
+def test_an_unknown_source():
+    with pytest.raises(DataError, match=r"unknown source 'darkness'; choose from world, light"):
+        prepare("darkness", "x")

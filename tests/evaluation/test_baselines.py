@@ -1,0 +1,138 @@
+import dataclasses
+
+import pytest
+
+from persona_tf.episode import Character, Episode, Turn
+from persona_tf.evaluation.baselines import Context, TrainingCounts, baselines, likelihood_baseline
+from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
+
+ITEMS = (("persona/0", "My dog is called Rex."), ("persona/1", "I live in a tower."), ("object/0", "a lamp"))
+SWAPPED = (("persona/0", "My dog is called Fido."), *ITEMS[1:])
+QUESTION = "What is your dog called?"
+COUNTS = TrainingCounts(
+    replies={"hello there": 3, "good day": 2, "": 4},
+    actions={"hug king": 2, "get lamp": 1, "get sword": 2, "": 9},
+    emotes={"smile": 5, "frown": 1, "": 2},
+    keys={"persona/1": 3, "persona/0": 1},
+)
+
+
+def asked(number):
+    return ScoredTarget(
+        id=f"e{number}/1",
+        episode=f"e{number}",
+        source="persona",
+        value="Rex",
+        decoys=("Fido", "Tom"),
+        gold_reply="My dog is Rex.",
+        gold_action="hit king",
+        available_actions=("hug queen", "hit king", "get cup"),
+        gold_emote="smile",
+        swapped=Swapped("Fido", "Rex", "the model's"),
+        knowledge_gold=("persona/0",),
+        reply="the model's",
+        action="hit king",
+        action_generated="hit king",
+        emote="smile",
+        knowledge_chosen="persona/0",
+        reply_nats=9.0,
+        reply_tokens=3,
+        reply_words=4,
+        reply_bytes=14,
+    )
+
+
+CONTEXT = Context(ITEMS, ("Good day.", QUESTION), QUESTION, SWAPPED)
+
+
+def run(n=1, **changes):
+    targets = [dataclasses.replace(asked(i), **changes) for i in range(n)]
+    result = baselines(targets, [CONTEXT] * n, COUNTS)
+    return {name: {m: v["value"] for m, v in metrics.items()} for name, metrics in result.items()}
+
+
+def test_overlap_copies_the_item_that_was_asked_for():
+    overlap = run()["overlap"]
+    assert overlap["probe_persona_accuracy"] == 1
+    assert overlap["probe_persona_swapped_accuracy"] == 1
+    assert overlap["probe_persona_leak"] == 0
+    assert overlap["knowledge_r1"] == 1
+    assert overlap["reply_f1"] == pytest.approx(2 * 4 / (5 + 4))
+    assert "emote_accuracy" not in overlap
+
+
+def test_repeat_says_the_question_and_does_nothing():
+    repeat = run()["repeat"]
+    assert repeat["probe_persona_accuracy"] == 0
+    assert repeat["reply_f1"] == pytest.approx(2 * 2 / (5 + 4))  # dog, is
+    assert not [name for name in repeat if name.startswith(("action", "emote", "knowledge"))]
+
+
+def test_majority_follows_training():
+    majority = run()["majority"]
+    assert majority["emote_accuracy"] == 1
+    assert majority["emote_decision_f1"] == 1  # most turns show something
+    assert majority["action_accuracy"] == 0  # "get" is the most frequent verb among what can be done
+    assert majority["action_decision_f1"] == 0  # most turns do nothing
+    assert majority["knowledge_r1"] == 0
+    assert run(gold_action="get cup")["majority"]["action_accuracy"] == 1
+    assert run(gold_reply="Hello there!")["majority"]["reply_f1"] == 1
+
+
+def test_random_is_chance():
+    found = run(2000)["random"]
+    assert found["action_accuracy"] == pytest.approx(1 / 3, abs=0.05)
+    assert found["knowledge_r1"] == pytest.approx(1 / 3, abs=0.05)
+    assert found["emote_accuracy"] == pytest.approx(1 / 22, abs=0.02)
+    assert found["action_decision_f1"] == pytest.approx(2 / 3, abs=0.05)
+    assert found["probe_persona_accuracy"] == pytest.approx(1 / 4, abs=0.05)
+    assert found["probe_persona_swapped_accuracy"] == pytest.approx(1 / 4, abs=0.05)
+    assert run(50) == run(50)
+
+
+def test_a_gold_that_stands_first_profits_from_no_tie():
+    found = run(600, available_actions=("hit king", "wave hat", "nod head"))
+    assert found["overlap"]["action_accuracy"] == pytest.approx(1 / 3, abs=0.06)
+    assert found["majority"]["action_accuracy"] == pytest.approx(1 / 3, abs=0.06)
+
+
+def test_nothing_of_the_model_is_left():
+    for metrics in run(3).values():
+        assert "reply_ppl" not in metrics
+        assert metrics["reply_f1"] > -1
+    empty = baselines([asked(0)], [Context()], TrainingCounts())
+    for metrics in empty.values():
+        assert metrics["reply_f1"]["value"] == 0
+        assert metrics["probe_persona_accuracy"]["value"] == 0
+        assert "knowledge_r1" not in metrics
+    assert empty["majority"]["emote_accuracy"]["value"] == 0
+
+
+def test_swapped_figures_need_swapped_items():
+    context = dataclasses.replace(CONTEXT, swapped_items=())
+    result = baselines([asked(0)], [context], COUNTS)
+    assert "probe_persona_leak" not in result["overlap"]
+    assert "probe_persona_leak" not in result["random"]
+    assert "probe_persona_leak" in result["repeat"]
+
+
+def test_likelihood_of_another_model():
+    found = likelihood_baseline([asked(0), dataclasses.replace(asked(1), reply_tokens=0)], [2.0, 7.0], [4, 4])
+    assert set(found) == {"reply_ppl", "reply_word_ppl", "reply_bits_per_byte"}
+    assert found["reply_ppl"] == {"value": pytest.approx(2.718281828**0.5), "count": 1}
+    with pytest.raises(ValueError, match="1 targets, 0 nats"):
+        likelihood_baseline([asked(0)], [], [])
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match="got 0 for 1"):
+        baselines([asked(0)], [], COUNTS)
+
+
+def test_counts_are_of_learners():
+    turns = (Turn(0, "hi", "hug king", "smile"), Turn(1, "hello", grounding=("persona/1",)), Turn(1, "hello"))
+    episode = Episode("e", "test", None, (Character("a"), Character("b")), turns, learners=(1,))
+    counts = TrainingCounts.of([episode])
+    assert counts.replies == {"hello": 2}
+    assert counts.actions == counts.emotes == {"": 2}
+    assert counts.keys == {"persona/1": 1}

@@ -1,0 +1,100 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from persona_tf.evaluation.prediction_file import (
+    ScoredTarget,
+    Swapped,
+    read_predictions,
+    write_predictions,
+)
+
+FULL = ScoredTarget(
+    id="d1/3",
+    episode="d1",
+    source="persona",
+    slot="pet_name",
+    question="What is your dog's name?",
+    value="Rex",
+    decoys=("Fido", "Ёжик"),
+    gold_reply="It is Rex.",
+    reply='Rex\u2028 "it" is\n',
+    gold_action="hug dog",
+    action="hug dog",
+    action_generated="",
+    available_actions=("hug dog", "hit dog"),
+    gold_emote="smile",
+    emote="grin",
+    emote_generated="",
+    swapped=Swapped("Fido", "Rex", "It is Rex."),
+    reply_nats=3.5,
+    reply_tokens=4,
+    reply_words=3,
+    reply_bytes=10,
+    knowledge_gold=("persona/2",),
+    knowledge_chosen="persona/0",
+    leant_on={"persona/0": 0.75, "turn/2": 0.25},
+)
+LEAST = ScoredTarget(id="d2/0", episode="d2")
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = tmp_path / "new" / "valid.jsonl"
+    write_predictions(path, [FULL, LEAST])
+    assert read_predictions(path) == (FULL, LEAST)
+    assert len(path.read_text(encoding="utf-8").split("\n")) == 3  # a line each and the end
+    assert [p.name for p in path.parent.iterdir()] == ["valid.jsonl"]
+
+
+@given(
+    st.builds(ScoredTarget, id=st.text(), episode=st.text(), reply_nats=st.floats(0, 1e9), reply=st.text())
+)
+def test_json_round_trip(target):
+    assert ScoredTarget.from_json(json.loads(json.dumps(target.to_json()))) == target
+
+
+def test_a_failure_leaves_the_old_file(tmp_path):
+    path = tmp_path / "valid.jsonl"
+    write_predictions(path, [LEAST])
+
+    def failing():
+        yield FULL
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        write_predictions(path, failing())
+    assert read_predictions(path) == (LEAST,)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("bad", [{"reply_nats": float("nan")}, {"leant_on": {"persona/0": float("inf")}}])
+def test_a_number_that_is_none_is_not_written(tmp_path, bad):
+    with pytest.raises(ValueError, match=r"'d2/0'.*finite"):
+        write_predictions(tmp_path / "valid.jsonl", [ScoredTarget("d2/0", "d2", **bad)])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "expected one JSON object a line"),
+        ("[]", "expected a JSON object"),
+        ('{"id": "x"}', "'episode' is missing"),
+        ('{"id": "x", "episode": "e", "gold": 1}', "unknown field 'gold'"),
+        ('{"id": "x", "episode": "e", "reply": null}', "'reply': expected str, got None"),
+        ('{"id": "x", "episode": "e", "reply_tokens": 1.5}', "'reply_tokens': expected int"),
+        ('{"id": "x", "episode": "e", "reply_nats": true}', "'reply_nats': expected int or float"),
+        ('{"id": "x", "episode": "e", "decoys": "Rex"}', "'decoys': expected list"),
+        ('{"id": "x", "episode": "e", "decoys": [1]}', "'decoys': expected strings"),
+        ('{"id": "x", "episode": "e", "leant_on": {"a": "b"}}', "'leant_on': expected a number for 'a'"),
+        ('{"id": "x", "episode": "e", "swapped": {"value": "Rex"}}', "'swapped.old_value' is missing"),
+        ('{"id": "d2/0", "episode": "e"}', "'d2/0' was on an earlier line"),
+    ],
+)
+def test_errors_name_file_and_line(tmp_path, line, message):
+    path = tmp_path / "valid.jsonl"
+    write_predictions(path, [LEAST])
+    path.write_text(path.read_text() + "\n" + line + "\n")
+    with pytest.raises(ValueError, match=rf"valid\.jsonl:3: .*{message}"):
+        read_predictions(path)

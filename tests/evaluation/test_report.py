@@ -1,0 +1,188 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from persona_tf.evaluation.comparison import compare
+from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
+from persona_tf.evaluation.report import NAMES, episode_sums, report
+
+
+def target(number=0, episode="e", **fields):
+    return ScoredTarget(id=f"{episode}/{number}", episode=episode, **fields)
+
+
+def values(targets):
+    return {name: metric["value"] for name, metric in report(targets, bootstrap_samples=0).items()}
+
+
+def test_nothing_applies_to_nothing():
+    assert report([]) == {}
+    assert report([target()]) == {}
+
+
+def test_likelihood_is_that_of_the_sum():
+    targets = [
+        target(0, reply_nats=6.0, reply_tokens=3, reply_words=2, reply_bytes=10),
+        target(1, reply_nats=8.0, reply_tokens=2, reply_words=2, reply_bytes=10),
+        target(2, action="hug"),
+    ]
+    metrics = report(targets)
+    assert metrics["reply_ppl"] == {"value": pytest.approx(math.exp(14 / 5)), "count": 2}
+    assert metrics["reply_word_ppl"]["value"] == pytest.approx(math.exp(14 / 4))
+    assert metrics["reply_bits_per_byte"]["value"] == pytest.approx(14 / 20 / math.log(2))
+
+
+def test_replies_are_scored_where_there_is_a_gold_one():
+    targets = [
+        target(0, gold_reply="I am the king", reply="I am king"),
+        target(1, gold_reply="yes", reply="no no"),
+        target(2, gold_reply="", reply="never scored"),
+    ]
+    found = values(targets)
+    assert found["reply_f1"] == pytest.approx(0.5)
+    assert found["reply_intra_distinct_1"] == pytest.approx(0.75)
+    assert found["reply_inter_distinct_2"] == pytest.approx(1.0)  # "i am", "am king", "no no"
+    assert report(targets)["reply_inter_distinct_2"]["count"] == 2
+
+
+def test_actions():
+    targets = [
+        target(0, gold_action="hug king", action="hug king", action_generated="hug king"),  # tp
+        target(1, gold_action="hit king", action="hug king", action_generated=""),  # fn
+        target(2, gold_action="", action="hug king", action_generated="hug king"),  # fp
+        target(3, gold_action="", action="hug king", action_generated=""),
+    ]
+    metrics = report(targets)
+    assert metrics["action_accuracy"] == {"value": 0.5, "count": 2}
+    assert metrics["action_decision_f1"] == {"value": 0.5, "count": 4}
+    assert "emote_accuracy" not in metrics
+
+
+def test_decisions_are_left_out_where_nobody_ever_acts():
+    assert "action_decision_f1" not in report([target(action_generated="hug king")])
+
+
+def test_emotes_are_chosen_and_decided_apart():
+    targets = [
+        target(0, gold_emote="smile", emote="smile"),
+        target(1, gold_emote="frown", emote="smile", emote_generated=""),
+        target(2, gold_emote="", emote="smile", emote_generated=""),
+    ]
+    metrics = report(targets)
+    assert metrics["emote_accuracy"] == {"value": 0.5, "count": 2}
+    assert metrics["emote_decision_f1"] == {"value": pytest.approx(2 / 3), "count": 3}
+
+
+def test_knowledge_has_several_right_answers_and_applies_to_bots_that_choose():
+    gold = ("persona/0", "persona/2")
+    targets = [target(i, knowledge_gold=gold, knowledge_chosen=f"persona/{i}") for i in range(3)]
+    targets.append(target(3, knowledge_chosen="persona/0"))
+    assert report(targets)["knowledge_r1"] == {"value": pytest.approx(2 / 3), "count": 3}
+    assert report([target(knowledge_gold=gold)]) == {}
+
+
+def test_probes_by_source():
+    asked = {"value": "Rex", "decoys": ("Fido", "Tom")}
+    targets = [
+        target(0, source="persona", reply="It is Rex.", **asked),
+        target(1, source="persona", reply="It is Fido.", **asked),
+        target(2, source="setting", reply="Rex and Tom", **asked),
+        target(3, source="history", reply="rex", **asked),
+        target(4, source="unanswerable", reply="I do not know.", decoys=("Rex", "Fido")),
+    ]
+    assert values(targets) == {
+        "probe_persona_accuracy": 0.5,
+        "probe_setting_accuracy": 0.0,
+        "probe_history_accuracy": 1.0,
+        "probe_unanswerable_accuracy": 1.0,
+    }
+
+
+def test_swapped_persona_and_its_leak():
+    def swapped(number, reply):
+        swap = Swapped(value="Fido", old_value="Rex", reply=reply)
+        return target(
+            number, source="persona", value="Rex", decoys=("Fido", "Tom"), reply="Rex", swapped=swap
+        )
+
+    # the new value was a decoy before; the old one has become one
+    found = values([swapped(0, "Fido!"), swapped(1, "Rex"), swapped(2, "Rex, no, Fido"), swapped(3, "Tom")])
+    assert found["probe_persona_swapped_accuracy"] == 0.25
+    assert found["probe_persona_leak"] == 0.5
+    assert found["probe_persona_accuracy"] == 1.0
+
+
+def random_targets(seed, episodes=40, accuracy=0.5):
+    rng = np.random.default_rng(seed)
+    return [
+        target(
+            turn,
+            f"e{episode}",
+            gold_action="hug",
+            action="hug" if rng.random() < accuracy else "hit",
+            gold_reply="good day sir",
+            reply="good day",
+            reply_nats=float(rng.uniform(5, 15)),
+            reply_tokens=4,
+            reply_words=3,
+            reply_bytes=12,
+        )
+        for episode in range(episodes)
+        for turn in range(int(rng.integers(1, 6)))
+    ]
+
+
+def test_intervals_surround_the_value_and_follow_the_seed():
+    targets = random_targets(0)
+    metrics = report(targets, bootstrap_samples=500)
+    for name, metric in metrics.items():
+        if name == "reply_inter_distinct_2":
+            assert set(metric) == {"value", "count"}
+        else:
+            assert metric["low"] <= metric["value"] + 1e-9, name
+            assert metric["high"] >= metric["value"] - 1e-9, name
+    assert 0.1 < metrics["action_accuracy"]["high"] - metrics["action_accuracy"]["low"] < 0.3
+    assert metrics["reply_f1"]["low"] == pytest.approx(metrics["reply_f1"]["high"])
+    assert report(targets, bootstrap_samples=500) == metrics
+    assert report(targets, bootstrap_samples=500, seed=1) != metrics
+    assert [name for name in NAMES if name in metrics] == list(metrics)
+
+
+def test_one_dialogue_has_no_interval():
+    assert "low" not in report([target(0, gold_reply="a b", reply="a b")])["reply_f1"]
+
+
+@given(st.integers(1, 39))
+def test_sums_of_parts_are_the_sum_of_all(cut):
+    targets = random_targets(3)
+    parts = (
+        [t for t in targets if int(t.episode[1:]) < cut],
+        [t for t in targets if int(t.episode[1:]) >= cut],
+    )
+    whole = episode_sums(targets)
+    sums = [episode_sums(part) for part in parts]
+    assert sums[0].names == sums[1].names == whole.names
+    assert np.concatenate([s.numerators for s in sums]) == pytest.approx(whole.numerators)
+    assert np.concatenate([s.denominators for s in sums]) == pytest.approx(whole.denominators)
+
+
+def test_comparison_is_paired():
+    first = random_targets(0)
+    second = [dataclasses.replace(t, reply_nats=t.reply_nats + 0.4) for t in first]
+    result = compare(first, second, bootstrap_samples=300)
+    bits = result["reply_bits_per_byte"]
+    assert bits["value"] == pytest.approx(-0.4 / 12 / math.log(2))
+    assert (bits["low"], bits["high"]) == pytest.approx((bits["value"],) * 2)
+    assert result["action_accuracy"]["low"] == result["action_accuracy"]["high"] == 0
+    assert result["action_accuracy"]["count"] == len(first)
+
+
+def test_comparison_wants_the_same_targets():
+    with pytest.raises(ValueError, match="'e/0' and 'e/1'"):
+        compare([target(0)], [target(1)])
+    with pytest.raises(ValueError, match="1 and 2"):
+        compare([target(0)], [target(0), target(1)])

@@ -1,0 +1,92 @@
+import csv
+import json
+import math
+
+import pytest
+
+from persona_tf.evaluation.atomic_file import atomic_file
+from persona_tf.evaluation.table import Result, markdown, shown, write_result
+
+RESULT = Result(
+    experiment="tiny",
+    split="valid",
+    step=1200,
+    examples=34,
+    decoding={"mode": "greedy", "max_tokens": 32},
+    metrics={
+        "reply_ppl": {"value": 16.44464, "count": 34, "low": 15.0, "high": 18.25},
+        "reply_f1": {"value": 0.1234, "count": 30, "low": 0.11, "high": 0.14},
+        "reply_inter_distinct_2": {"value": 0.6, "count": 30},
+    },
+    baselines={
+        "random": {"reply_f1": {"value": 0.05, "count": 30}},
+        "ngram": {"reply_ppl": {"value": math.inf, "count": 34}},
+    },
+)
+TABLE = """\
+tiny, valid, step 1,200, 34 examples; decoding: mode greedy, max_tokens 32
+
+| metric                 |  value | 95 % interval | count | random | ngram |
+| ---------------------- | -----: | ------------: | ----: | -----: | ----: |
+| reply_ppl              |  16.44 | 15.00 – 18.25 |    34 |        |   inf |
+| reply_f1               | 12.3 % | 11.0 – 14.0 % |    30 |  5.0 % |       |
+| reply_inter_distinct_2 | 60.0 % |               |    30 |        |       |
+"""
+
+
+def test_the_table():
+    assert markdown(RESULT) == TABLE
+
+
+def test_files(tmp_path):
+    printed = []
+    assert write_result(tmp_path / "evaluation", RESULT, printed.append) == TABLE
+    folder = tmp_path / "evaluation"
+    assert sorted(p.name for p in folder.iterdir()) == ["valid.csv", "valid.json", "valid.md"]
+    assert printed == [TABLE]
+    assert (folder / "valid.md").read_text(encoding="utf-8") == TABLE
+    data = json.loads((folder / "valid.json").read_text())
+    assert list(data) == ["experiment", "split", "step", "examples", "decoding", "metrics", "baselines"]
+    assert data["metrics"]["reply_ppl"] == {"value": 16.44464, "count": 34, "low": 15.0, "high": 18.25}
+    assert data["baselines"]["ngram"]["reply_ppl"]["value"] is None  # JSON has no infinity
+    with open(folder / "valid.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[1] == {
+        "metric": "reply_f1",
+        "value": "0.1234",
+        "low": "0.11",
+        "high": "0.14",
+        "count": "30",
+        "random": "0.05",
+        "ngram": "",
+    }
+
+
+def test_the_table_is_printed(tmp_path, capsys):
+    write_result(tmp_path, RESULT)
+    assert TABLE in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("reply_ppl", 54944.2, "54,944"),
+        ("reply_word_ppl", 123.456, "123.46"),
+        ("reply_bits_per_byte", 1.6194, "1.619"),
+        ("probe_persona_leak", 0.0, "0.0 %"),
+        ("reply_f1", 1.0, "100.0 %"),
+    ],
+)
+def test_figures(name, value, text):
+    assert shown(name, value) == text
+
+
+def test_a_failure_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    with atomic_file(path) as file:
+        file.write("old")
+    with pytest.raises(KeyError), atomic_file(path) as file:  # noqa: PT012
+        file.write("half of the n")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,241 @@
+import io
+import json
+import sys
+import types
+
+import pytest
+
+from persona_tf.chat.bot import Answer
+from persona_tf.chat.session import Session
+from persona_tf.decoding.config import DecodeConfig
+from persona_tf.episode import Character, Episode, Fact, Setting
+from persona_tf.example import ExampleConfig
+from persona_tf.serving import terminal
+from persona_tf.serving.display import Ink
+from persona_tf.serving.terminal import Terminal
+
+MIRA = Character("Mira", (Fact("I bake bread."),))
+SCENE = Episode("d", "demo", Setting("Mill", description=("It leans.",)), (MIRA, Character("Tam")), (), (0,))
+
+
+class FakeBot:
+    """Says how many turns it has seen."""
+
+    bundle = types.SimpleNamespace(example=ExampleConfig())
+
+    def answer(self, batch, seed=0):
+        leant_on = {"persona/0": 0.75}
+        return [[Answer(f"I saw {len(batch[0].history)}.", "", "nod", leant_on, 3)]]
+
+
+@pytest.fixture
+def talk():
+    """Takes lines; returns the session and all that was shown."""
+    session = Session(FakeBot(), SCENE.setting, MIRA, Character("Tam"))
+
+    def run(*lines):
+        waiting, shown = list(lines), []
+
+        def read(prompt):
+            assert prompt == "Tam> "
+            if not waiting:
+                raise EOFError
+            if isinstance(waiting[0], type):
+                raise waiting.pop(0)
+            return waiting.pop(0)
+
+        Terminal(session, read, shown.append, Ink(False)).run()
+        assert not waiting
+        assert shown[-1] == "Farewell."
+        return session, "\n".join(shown)
+
+    return run
+
+
+def test_a_line_is_said_and_answered(talk):
+    session, shown = talk("Good day! *hug Mira* (smile)")
+    first = session.episode.turns[0]
+    assert (first.speech, first.action, first.emote) == ("Good day!", "hug Mira", "smile")
+    assert "Mira: I saw 1. (nod) 👍\nleant on: 75% I bake bread." in shown
+
+
+def test_an_empty_line_lets_the_bot_go_on(talk):
+    session, _ = talk("", "hi")
+    assert [turn.speech for turn in session.episode.turns] == ["I saw 0.", "hi", "I saw 2."]
+
+
+@pytest.mark.parametrize(
+    ("line", "turn"),
+    [
+        ("Good day! *hug Mira* (smile)", ("Good day!", "hug Mira", "smile")),
+        ("  *hug Mira*  ", ("", "hug Mira", "")),
+        ("(smile)", ("", "", "smile")),
+        ("So (you) say (maybe)", ("So (you) say (maybe)", "", "")),
+        ("*get hat* (maybe)", ("*get hat* (maybe)", "", "")),
+        ("5 * 3 is 15", ("5 * 3 is 15", "", "")),
+        ("well*", ("well*", "", "")),
+        ("**", ("**", "", "")),
+        ("*", ("*", "", "")),
+        ("()", ("()", "", "")),
+        ("a *b* c *d*", ("a *b* c", "d", "")),
+    ],
+)
+def test_a_line_may_end_in_an_action_and_an_emote(line, turn):
+    assert terminal._turn(line) == turn
+
+
+@pytest.mark.parametrize("line", ["* " * 50_000, "(" * 100_000, "a" + " " * 100_000 + "b", ")*" * 50_000])
+def test_a_very_long_line_is_read_at_once(line):
+    assert terminal._turn(line)[0]
+
+
+def test_help_lists_every_command(talk):
+    _, shown = talk("/help")
+    assert all(f"/{name} " in shown for name in ["help", "facts", "place", "again", "reset", "save", "quit"])
+
+
+def test_the_facts_of_the_bot_are_shown_when_asked_for(talk):
+    assert "I bake bread." not in talk()[1]
+    assert "I bake bread." in talk("/facts")[1]
+
+
+def test_the_place_is_shown_again(talk):
+    assert talk("/place")[1].count("Mill\n  It leans.") == 2
+
+
+def test_no_place_and_no_facts_are_said_to_be_none():
+    shown = []
+    talk = Terminal(Session(FakeBot(), None, Character(""), Character("")), input, shown.append, Ink(False))
+    talk.take("/place")
+    talk.take("/facts")
+    assert "nowhere" in shown[0]
+    assert shown[1:] == ["bot:", "  nothing is known"]
+
+
+def test_again_and_reset(talk):
+    session, shown = talk("/again", "a", "/again", "/reset", "/again", "b")
+    assert shown.count("/again: there is no answer yet") == 2
+    assert shown.count("I saw 1.") == 3
+    assert [turn.speech for turn in session.episode.turns] == ["b", "I saw 1."]
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [("/sve x", "did you mean /save?"), ("/", "/help lists them"), ("/\033[2J", "no command /[2J;")],
+)
+def test_an_unknown_command_is_no_speech(talk, line, hint):
+    session, shown = talk(line)
+    assert hint in shown
+    assert session.episode.turns == ()
+
+
+def test_save_keeps_the_episode(talk, tmp_path):
+    path = tmp_path / "new folder" / "talk of Tam.jsonl"
+    session, shown = talk("héllo", f"/save {path}", "more", f"/save {path}")
+    assert f"{path}: 4 turns" in shown
+    [line] = path.read_text(encoding="utf-8").splitlines()
+    assert Episode.from_json(json.loads(line)) == session.episode
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_save_harms_no_file_of_others(talk, tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_text("mine")
+    assert "exists, and is not from this conversation" in talk(f"/save {path}")[1]
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["", "/dev/null/x", "a\0b", "x" * 300, "~nobody-of-this-name/x", "."])
+def test_what_cannot_be_saved_is_said_and_the_talk_goes_on(talk, name):
+    session, shown = talk(f"/save {name}", "hi")
+    assert "/save" in shown
+    assert len(session.episode.turns) == 2
+
+
+@pytest.mark.parametrize("end", ["/quit", EOFError, KeyboardInterrupt])
+def test_every_way_out_is_polite(talk, end):
+    session, _ = talk("hi", end)
+    assert len(session.episode.turns) == 2
+
+
+def test_ctrl_c_in_an_answer_leaves_too(talk, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeBot, "answer", stopped)
+    session, _ = talk("hi")
+    assert session.episode.turns == ()
+
+
+# ------------------------------------------------------------------------------------- standard input and output
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Puts bytes on standard input."""
+
+    def put(data):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+
+    return put
+
+
+@pytest.fixture
+def decodes(monkeypatch):
+    """Puts a fake bot in the place of the bundle's; returns the configs that it was made with."""
+    made = []
+
+    def bot(bundle, decode):
+        made.append(decode or bundle.decode)
+        return FakeBot()
+
+    monkeypatch.setattr(terminal, "load_bundle", lambda _: types.SimpleNamespace(decode=DecodeConfig(top_k=7)))
+    monkeypatch.setattr(terminal, "Bot", bot)
+    return made
+
+
+def test_bytes_that_are_no_text_are_taken(decodes, typed, capsys):
+    typed(b"\xff\xfe\x00 caf\xe9\r\n\n" + b"x" * 100_000)
+    terminal.chat(None, SCENE, seed=1)
+    assert capsys.readouterr().out.count("\nMira: ") == 3
+
+
+def test_a_screen_without_these_letters_gets_question_marks(decodes, typed, monkeypatch):
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", screen)
+    typed("grüß dich\n".encode())
+    terminal.chat(None, SCENE, seed=1)
+    screen.flush()
+    assert b"Tam> gr?? dich\nMira: I saw 1. (nod) ?\n" in screen.buffer.getvalue()
+
+
+def test_talking_samples_unless_told_otherwise(decodes, typed):
+    for decode in (None, DecodeConfig(max_reply_tokens=3)):
+        typed(b"")
+        terminal.chat(None, SCENE, 1, decode)
+    sampled = DecodeConfig(method="sample", top_p=0.9, top_k=7)
+    assert decodes == [sampled, DecodeConfig(max_reply_tokens=3)]
+
+
+def test_a_bundle_that_samples_keeps_its_way(decodes, typed, monkeypatch):
+    own = DecodeConfig(method="sample", top_p=0.5)
+    monkeypatch.setattr(terminal, "load_bundle", lambda _: types.SimpleNamespace(decode=own))
+    typed(b"")
+    terminal.chat(None, SCENE, seed=1)
+    assert decodes == [own]
+
+
+def test_without_a_bundle_it_says_what_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"bundle\.json"):
+        terminal.chat(tmp_path, SCENE, seed=1)
+
+
+def test_a_real_bot_through_a_pipe(bundle_dir, typed, capsys):
+    typed(b"Good day, Mira! *hug Mira*\n/again\n/quit\n")
+    terminal.chat(bundle_dir, SCENE, seed=1)
+    shown = capsys.readouterr().out
+    assert "You are Tam." in shown
+    assert "Tam> Good day, Mira! *hug Mira*\nMira: " in shown
+    assert shown.count("leant on: ") == 2
+    assert shown.endswith("Farewell.\n")
+    assert "\033" not in shown

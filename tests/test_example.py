@@ -1,0 +1,232 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from persona_tf.episode import EMOTES, KEY_KINDS, Character, Episode, Fact, Turn
+from persona_tf.example import (
+    EMOTE_LABELS,
+    NO_EMOTE,
+    PARTNER,
+    SELF,
+    ExampleConfig,
+    examples,
+    history_turns,
+    knowledge_items,
+    strings,
+)
+
+
+@pytest.fixture
+def market(episodes):
+    return episodes[0]
+
+
+@pytest.fixture
+def both(market):
+    """The market as Tam (0) and as Mira (1) live it."""
+    return list(examples(market, ExampleConfig()))
+
+
+def test_items_are_all_that_the_learner_knows(both):
+    tam, mira = ({item.key: item.text for item in example.items} for example in both)
+    place = {
+        "setting_name/0": "Old barn, Farm",
+        "setting_description/0": "The roof leaks.",
+        "setting_description/1": "Hay lies about.",
+        "object/0": "a rake : It is rusty.",
+        "present/0": "a goose",
+    }
+    assert mira == place | {
+        "self_name/0": "Mira the baker",
+        "partner_name/0": "Tam",
+        "persona/0": "I bake bread.",
+        "persona/1": "My cat is called Fig.",
+        "persona/2": "I fear geese.",
+        "partner_persona/0": "I am a guard.",
+        "partner_persona/1": "My dog is called Rook.",
+        "carrying/0": "a basket : It smells of rye.",
+        "wearing/0": "an apron",
+        "wielding/0": "a ladle",
+    }
+    assert tam == place | {
+        "self_name/0": "Tam",
+        "partner_name/0": "Mira the baker",
+        "persona/0": "I am a guard.",
+        "persona/1": "My dog is called Rook.",
+        "partner_persona/0": "I bake bread.",
+        "partner_persona/1": "My cat is called Fig.",
+        "partner_persona/2": "I fear geese.",
+    }
+
+
+def test_an_items_kind_is_that_of_its_key(both):
+    assert all(item.key.split("/")[0] == item.kind for example in both for item in example.items)
+
+
+@pytest.mark.parametrize("left_out", KEY_KINDS)
+def test_a_kind_that_is_left_out_is_not_shown_and_the_others_are(market, left_out):
+    kinds = tuple(kind for kind in KEY_KINDS if kind != left_out)
+    shown = knowledge_items(market, 1, ExampleConfig(kinds=kinds))
+    everything = knowledge_items(market, 1, ExampleConfig())
+    assert {i.key for i in shown} == {i.key for i in everything if i.kind != left_out}
+    assert len(shown) < len(everything)
+
+
+def test_gold_names_the_grounding_after_shuffling(market, both):
+    for example in both:
+        for target in example.targets:
+            named = [example.items[i].key for i in target.gold] + [f"turn/{i}" for i in target.gold_turns]
+            assert sorted(named) == sorted(market.turns[target.turn].grounding)
+    assert [len(target.gold) for target in both[1].targets] == [1, 2, 2]
+    assert [target.gold_turns for target in both[1].targets] == [(), (), (2, 4)]
+
+
+def test_grounding_that_is_not_shown_is_no_gold(market):
+    [_, mira] = examples(market, ExampleConfig(kinds=("persona",)))
+    assert [{mira.items[i].key for i in t.gold} for t in mira.targets] == [{"persona/0"}, {"persona/1"}, {"persona/2"}]
+    assert mira.targets[1].grounding == ("persona/1", "object/0")
+
+
+def test_history_is_seen_from_both_sides(market, both):
+    tam, mira = both
+    assert [turn.who for turn in mira.history] == [PARTNER, SELF, PARTNER, SELF, PARTNER]
+    assert [turn.who for turn in tam.history] == [SELF, PARTNER, SELF, PARTNER]
+    for example in both:
+        for turn in example.history:
+            said = market.turns[turn.turn]
+            assert (turn.speech, turn.action, turn.emote) == (said.speech, said.action, said.emote)
+
+
+def test_targets_are_the_learners_turns_with_their_labels(both):
+    tam, mira = both
+    assert [t.turn for t in tam.targets] == [0, 2, 4]
+    assert [(t.turn, t.reply, t.action, t.emote) for t in mira.targets] == [
+        (1, "Fresh bread, friend? I bake it.", "", "grin"),
+        (3, "She is mine. Fig is her name.", "give bread to Tam", NO_EMOTE),
+        (5, "Mind the goose!", "", "scream"),
+    ]
+
+
+def test_a_turn_in_which_nothing_happens_is_no_history_and_no_target():
+    talk = (Turn(0, "Hi."), Turn(1), Turn(0, emote="nod"), Turn(1, "Ho."))
+    episode = Episode("quiet", "demo", None, (Character("A"), Character("B")), talk, (1,))
+    [example] = examples(episode, ExampleConfig())
+    assert [t.turn for t in example.history] == [0, 2]
+    assert [t.turn for t in example.targets] == [3]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 7])
+def test_windows_hold_at_most_max_targets_and_each_target_once(most):
+    talk = tuple(Turn(i % 2, f"Word {i}.") for i in range(14))
+    episode = Episode("long", "demo", None, (Character("A"), Character("B")), talk)
+    for learner in (0, 1):
+        config = ExampleConfig(max_targets=most)
+        windows = [e for e in examples(episode, config) if e.id == f"long:{learner}"]
+        assert [t.turn for w in windows for t in w.targets] == list(range(learner, 14, 2))
+        assert all(len(w.targets) == most for w in windows[:-1])
+        for window in windows:  # all that was before the last target, and nothing after it
+            assert [t.turn for t in window.history] == list(range(window.targets[-1].turn))
+
+
+def test_an_empty_persona_and_no_setting(episodes):
+    [example] = examples(episodes[2], ExampleConfig())
+    assert {item.key: item.text for item in example.items} == {"self_name/0": "B", "partner_name/0": "A"}
+
+
+def test_nobody_has_a_name():
+    episode = Episode("e", "demo", None, (Character(""), Character("", (Fact(""),))), (Turn(1, "Hi."),), (1,))
+    [example] = examples(episode, ExampleConfig())
+    assert example.items == ()
+
+
+def test_one_turn_has_no_history(episodes):
+    [example] = examples(episodes[3], ExampleConfig())
+    assert example.history == ()
+    assert [t.reply for t in example.targets] == ["Nobody here."]
+
+
+def test_only_learners_have_examples(market):
+    assert [e.id for e in examples(dataclasses.replace(market, learners=(1,)), ExampleConfig())] == ["market:1"]
+    assert list(examples(dataclasses.replace(market, learners=()), ExampleConfig())) == []
+
+
+def test_the_order_of_items_is_seeded_by_the_episodes_id(market):
+    def order(episode):
+        return [item.key for item in knowledge_items(episode, 1, ExampleConfig())]
+
+    orders = {tuple(order(dataclasses.replace(market, id=f"m{i}"))) for i in range(20)}
+    assert len(orders) == 20
+    assert order(market) == order(market)
+    firsts = {keys[0] for keys in orders}
+    assert len(firsts) > 5, "no item may stand at a place of its own"
+
+
+def test_the_order_of_items_is_the_same_in_every_process(market):
+    keys = [item.key for item in knowledge_items(market, 1, ExampleConfig())]
+    code = (
+        "import json, sys\n"
+        "from persona_tf.episode import Episode\n"
+        "from persona_tf.example import ExampleConfig, knowledge_items\n"
+        "episode = Episode.from_json(json.load(sys.stdin))\n"
+        "print(*[i.key for i in knowledge_items(episode, 1, ExampleConfig())])\n"
+    )
+    import json
+
+    for hash_seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            input=json.dumps(market.to_json()),
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ":".join(sys.path)},
+        )
+        assert done.stdout.split() == keys
+
+
+def test_strings_are_cut_by_row_lengths(both):
+    flat = strings(both)
+    assert flat.items_per_example == [12, 15]
+    assert flat.turns_per_example == [4, 5]
+    assert flat.targets_per_example == [3, 3]
+    assert flat.knowledge_text == [i.text for e in both for i in e.items]
+    assert flat.knowledge_kind == [KEY_KINDS.index(i.kind) for e in both for i in e.items]
+    assert flat.history_who == [SELF, PARTNER, SELF, PARTNER, PARTNER, SELF, PARTNER, SELF, PARTNER]
+    assert flat.history_number == [0, 1, 2, 3, 0, 1, 2, 3, 4]
+    assert flat.history_emote == ["smile", "grin", "", "", "smile", "grin", "", "", "nod"]
+    assert flat.target_number == [0, 2, 4, 1, 3, 5]
+    assert [EMOTE_LABELS[i] for i in flat.target_emote] == ["smile", NO_EMOTE, "nod", "grin", NO_EMOTE, "scream"]
+    items = [item.key for item in both[1].items] + [None]
+    named = [(flat.target_number[target], items[item], turn) for target, item, turn in flat.gold]
+    assert sorted(named, key=str) == [
+        (1, "persona/0", -1),
+        (3, "object/0", -1),
+        (3, "persona/1", -1),
+        (5, "persona/2", -1),
+        (5, "present/0", -1),
+        (5, None, 2),
+        (5, None, 4),
+    ]
+
+
+def test_strings_of_nothing():
+    assert all(value == [] for value in vars(strings([])).values())
+
+
+def test_emote_labels_begin_with_none():
+    assert EMOTE_LABELS == ("none", *EMOTES)
+
+
+def test_history_turns_of_nothing():
+    assert history_turns((), 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"kinds": ("persona", "shoes")}, "shoes"), ({"max_targets": 0}, "max_targets must be at least 1, got 0")],
+)
+def test_config_errors(fields, message):
+    with pytest.raises(ValueError, match=message):
+        ExampleConfig(**fields)

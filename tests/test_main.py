@@ -1,0 +1,242 @@
+import json
+import pathlib
+import subprocess
+import sys
+import time
+import types
+
+import pytest
+
+from persona_tf import __main__ as command
+from persona_tf import config
+from persona_tf.run_dir import RunDir
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def rooms(monkeypatch):
+    """Stands in for the rooms that take minutes; returns what they were called with."""
+    calls = []
+
+    def put(name, function):
+        def called(*args, **kwargs):
+            calls.append((function, args, kwargs))
+
+        module = types.SimpleNamespace(**{function: called}, Hooks=lambda *hooks: hooks)
+        monkeypatch.setitem(sys.modules, name, module)
+        package, _, child = name.rpartition(".")
+        monkeypatch.setattr(__import__(package, fromlist=["x"]), child, module, raising=False)
+
+    put("persona_tf.training.experiment", "train")
+    put("persona_tf.evaluation.evaluator", "evaluate")
+    put("persona_tf.serving.terminal", "chat")
+    put("persona_tf.bench.bench", "main")
+    return calls
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of quickstart with an (empty) bundle."""
+    settings = config.load("quickstart")
+    made = RunDir.create(tmp_path / "run", "quickstart", settings.config_text, "test")
+    made.bundle.mkdir()
+    return made
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], []])
+def test_help_is_instant(words):
+    # Importing what the verbs import would be seen here: TensorFlow alone takes seconds.
+    program = (
+        "import sys; from persona_tf.__main__ import main; code = main(sys.argv[1:]);"
+        "sys.exit(code or any(m.split('.')[0] in ('tensorflow', 'keras', 'numpy') for m in sys.modules))"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert time.perf_counter() - start < 1
+    assert "usage: python -m persona_tf" in done.stdout
+
+
+@pytest.mark.parametrize("verb", command.VERBS)
+def test_help_of_a_verb_lists_its_flags(verb, capsys):
+    assert command.main([verb, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"--{flag}" in out for flag in (*command.VERBS[verb].flags, "debug"))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["trian"], "did you mean train?"),
+        (["train", "--expriment=x"], "'expriment'. Did you mean: experiment"),
+        (["train", "quickstart"], "unexpected 'quickstart'"),
+        (["chat", "--seed=x"], "seed"),
+        (["chat", "--splits=x"], "splits"),
+        (["data", "stats", "world", "--gin.SEED=2"], "this verb reads no gin"),
+    ],
+)
+def test_a_wrong_command_line_exits_2_with_one_line(words, expected, capsys):
+    assert command.main(words) == 2
+    err = capsys.readouterr().err
+    assert expected in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "chat"])
+def test_an_unknown_experiment_lists_those_that_exist(verb, capsys):
+    assert command.main([verb, "--experiment=quikstart"]) == 1
+    err = capsys.readouterr().err
+    assert "did you mean quickstart?" in err
+    assert all(name in err for name in config.experiments())
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "chat"])
+def test_without_a_run_it_says_what_makes_one_and_how_long_it_takes(verb, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "_run_dir", lambda *_: RunDir(tmp_path / "none"))
+    assert command.main([verb, "--experiment=quickstart", "--gin.SEED=987"]) == 1
+    err = capsys.readouterr().err
+    assert 'make train EXP=quickstart GIN="SEED=987"' in err
+    assert f"about {config.load('quickstart').experiment.minutes:g} minutes" in err
+    assert "Traceback" not in err
+
+
+def test_a_run_folder_without_a_run_is_named(tmp_path, capsys):
+    assert command.main(["chat", f"--run={tmp_path}"]) == 1
+    assert f"no trained bot in {tmp_path}" in capsys.readouterr().err
+
+
+def test_train_leaves_the_configs_then_trains_then_evaluates_every_split(rooms, tmp_path, capsys):
+    folder, data = tmp_path / "run", tmp_path / "data"
+    words = ["--experiment=quickstart", f"--run={folder}", f"--data_dir={data}", "--gin.SEED=2"]
+    assert command.main(["train", *words]) == 0
+    (train, (settings, run, data_dir, hooks), _), (evaluate, arguments, _) = rooms
+    assert (train, settings.train.seed, run, data_dir) == ("train", 2, RunDir(folder), data)
+    assert all(callable(hook) for hook in hooks)
+    assert (evaluate, *arguments) == ("evaluate", run, settings.data, settings.evaluate, data)
+    assert settings.evaluate.splits == ("test", "test_unseen", "test_novel")
+    assert run.command.read_text() == f"python -m persona_tf train {' '.join(words)}\n"
+    assert "SEED = 2" in run.config.read_text()
+    assert "TrainConfig.clip_norm" in run.operative_config.read_text()
+    out = capsys.readouterr().out
+    assert "minutes on two cores" in out
+    assert f"make chat RUN={folder}" in out
+
+
+def test_train_refuses_a_folder_with_another_config(rooms, tmp_path, capsys):
+    words = ["train", "--experiment=quickstart", f"--run={tmp_path / 'run'}"]
+    assert command.main(words) == 0
+    assert command.main([*words, "--gin.STEPS=3"]) == 1
+    assert "+ STEPS = 3" in capsys.readouterr().err
+    assert len(rooms) == 2
+
+
+def test_evaluate_takes_the_splits_of_the_run_or_those_named(rooms, run):
+    assert command.main(["evaluate", f"--run={run.path}"]) == 0
+    assert command.main(["evaluate", f"--run={run.path}", "--splits=valid,test"]) == 0
+    # () are those of the EvalConfig that goes along.
+    assert [args[4] for _, args, _ in rooms] == [(), ("valid", "test")]
+    assert [args[2].splits for _, args, _ in rooms] == [("test", "test_unseen", "test_novel")] * 2
+    assert all(args[5] is None for _, args, _ in rooms)
+
+
+def test_decoding_and_evaluation_can_be_changed_after_training(rooms, run):
+    words = [f"--run={run.path}", "--gin.DecodeConfig.top_k=5"]
+    assert command.main(["evaluate", *words, "--gin.MAX_EXAMPLES=10"]) == 0
+    assert command.main(["chat", *words, "--seed=4", "--place=tower", "--persona=I bake."]) == 0
+    _, _, evaluate, _, _, decode = rooms[0][1]
+    assert (decode.top_k, evaluate.max_examples) == (5, 10)
+    bundle, scene, seed, decode = rooms[1][1]
+    [fact] = scene.characters[scene.learners[0]].facts
+    assert (bundle, scene.setting.name, fact.text) == (run.bundle, "tower", "I bake.")
+    assert (seed, decode.top_k) == (4, 5)
+
+
+def test_chat_draws_who_and_where_and_leaves_the_decoding_to_the_terminal(rooms, run):
+    assert command.main(["chat", f"--run={run.path}", "--seed=4", "--gin.SEED=0"]) == 0
+    assert command.main(["chat", f"--run={run.path}", "--seed=4", "--name=Ada", "--partner=Bo"]) == 0
+    assert command.main(["chat", f"--run={run.path}"]) == 0
+    (_, drawn, _, decode), (_, named, _, _), (_, _, seed, _) = (args for _, args, _ in rooms)
+    assert decode is None
+    assert drawn.setting == named.setting
+    assert {one.name for one in named.characters} == {"Ada", "Bo"}
+    assert [one.facts for one in drawn.characters] == [one.facts for one in named.characters]
+    assert isinstance(seed, int)
+
+
+def test_a_persona_file_that_is_not_there_is_said_before_the_bot_is_loaded(rooms, run, capsys):
+    assert command.main(["chat", f"--run={run.path}", "--persona=no/such.txt"]) == 1
+    assert "no file no/such.txt" in capsys.readouterr().err
+    assert not rooms
+
+
+def test_what_was_trained_cannot_be_changed_afterwards(rooms, run, capsys):
+    assert command.main(["evaluate", f"--run={run.path}", "--gin.STEPS=3"]) == 1
+    assert "GIN changes TrainConfig" in capsys.readouterr().err
+    assert not rooms
+
+
+def test_a_file_of_predictions_is_scored_without_a_run(tmp_path, capsys):
+    line = {"id": "a/1", "episode": "a", "gold_reply": "good day", "reply": "good day"}
+    path = tmp_path / "theirs.jsonl"
+    path.write_text(json.dumps(line) + "\n")
+    assert command.main(["evaluate", f"--predictions={path}"]) == 0
+    assert "reply_f1" in capsys.readouterr().out
+    path.write_text("")
+    assert command.main(["evaluate", f"--predictions={path}"]) == 1
+
+
+def test_data_verbs_reach_the_data_room(tmp_path, capsys):
+    splits = ("train", "valid", "test", "test_unseen", "test_novel")
+    words = [f"--data_dir={tmp_path}", *(f"--option={split}=2" for split in splits)]
+    assert command.main(["data", "prepare", "world", *words]) == 0
+    assert command.main(["data", "display", "world", "--n=1", *words]) == 0
+    assert command.main(["data", "stats", "world", "--split=train", *words]) == 0
+    assert command.main(["data", "verify", "world", *words]) == 0
+    out = capsys.readouterr().out
+    assert "===" in out
+    assert "dialogues" in out
+    assert "all is well" in out
+
+
+@pytest.mark.parametrize(
+    "words", [["data"], ["data", "stats"], ["data", "eat", "world"], ["data", "stats", "nope"]]
+)
+def test_a_wrong_data_command_says_what_is_expected(words, capsys):
+    assert command.main(words) == 1
+    err = capsys.readouterr().err
+    assert "display" in err or "choose from" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(ValueError("so"), 1), (OSError(28, "so", "f"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_errors_end_with_one_line_and_a_code(error, code, capsys, monkeypatch):
+    def fails(_):
+        raise error
+
+    monkeypatch.setattr(command, "VERBS", {"train": command.Verb("", fails, ())})
+    assert command.main(["train"]) == code
+    err = capsys.readouterr().err
+    assert err.startswith("persona_tf train: ")
+    assert err.count("\n") == 1
+    if isinstance(error, Exception):
+        with pytest.raises(type(error)):
+            command.main(["train", "--debug"])
+
+
+@pytest.mark.parametrize("words", ["--help", "train --help"])
+def test_help_into_a_pipe_that_closes_is_no_error(words):
+    shell = f"set -o pipefail; {sys.executable} -m persona_tf {words} | true"
+    done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    small = " ".join(f"--option={name}=0" for name in ("valid", "test", "test_unseen", "test_novel"))
+    line = f"data display world --n=40 --split=train --option=train=40 {small} --data_dir={tmp_path}"
+    shell = f"set -o pipefail; {sys.executable} -m persona_tf {line} | head -n 1"
+    done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert "Broken" not in done.stderr
+    assert done.stdout.startswith("===")

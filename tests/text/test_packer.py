@@ -1,0 +1,274 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from persona_tf.episode import EMOTES, KEY_KINDS, Character, Episode, Fact, Turn
+from persona_tf.example import (
+    EMOTE_LABELS,
+    PARTNER,
+    SELF,
+    Example,
+    ExampleConfig,
+    HistoryTurn,
+    Item,
+    Strings,
+    Target,
+    examples,
+    strings,
+)
+from persona_tf.text.config import TextConfig
+from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, FEATURES, REPLY_HEAD, check_features
+from persona_tf.text.packer import Packer
+from persona_tf.text.vocabulary import ACTION, EMOTE, REPLY, SPECIALS
+
+SMALL = TextConfig(vocabulary_size=330, item_tokens=5, turn_tokens=10, history_tokens=60, target_tokens=6)
+
+
+@pytest.fixture(scope="module")
+def small(tokenizer):
+    """A packer with narrow limits."""
+    return Packer(tokenizer, SMALL)
+
+
+def _spell(tokenizer, ids):
+    """Ids as words: special ones by name, stretches of text as they read."""
+    words, text = [], []
+    for i in [*ids, None]:
+        if i is None or i < len(SPECIALS):
+            words += [tokenizer.decode(text)] if text else []
+            words += [] if i is None else [SPECIALS[i]]
+            text = []
+        else:
+            text.append(i)
+    return words
+
+
+def _row(packer, example):
+    """The features of one example as lists."""
+    return {name: value[0].numpy().tolist() for name, value in packer.pack(strings([example])).items()}
+
+
+def _example(items=(), history=(), targets=(("Yes.", "", "none"),)):
+    """An example of facts, (who, speech[, action, emote]) and (reply, action, emote)."""
+    turns = [HistoryTurn(who, i, *[*rest, "", ""][:3]) for i, (who, *rest) in enumerate(history)]
+    return Example(
+        "e",
+        tuple(Item(f"persona/{i}", "persona", text) for i, text in enumerate(items)),
+        tuple(turns),
+        tuple(Target(len(turns) + i, *words) for i, words in enumerate(targets)),
+    )
+
+
+@pytest.fixture(scope="module")
+def golden(packer):
+    """A worked example and its features."""
+    example = Example(
+        "golden",
+        (Item("persona/0", "persona", "I bake."), Item("present/0", "present", "a goose")),
+        (HistoryTurn(PARTNER, 3, "Hi", "hug Mira", "smile"), HistoryTurn(SELF, 4, "", "", "nod")),
+        (Target(5, "Yes.", "give bread", "wave", gold=(1,), gold_turns=(3,)), Target(7, "", "", "none", gold=(0, 1))),
+    )
+    return _row(packer, example)
+
+
+def _parts(values, tokenizer, owner, ids):
+    """Words of each part of a row: {owner: words}."""
+    numbers = dict.fromkeys(values[owner])
+    return {n: _spell(tokenizer, [i for i, o in zip(values[ids], values[owner], strict=True) if o == n]) for n in numbers}
+
+
+def test_golden_knowledge(golden, tokenizer):
+    assert _parts(golden, tokenizer, "knowledge_item", "knowledge_ids") == {0: ["I bake."], 1: ["a goose"]}
+    kinds = dict(zip(golden["knowledge_item"], golden["knowledge_kind"], strict=True))
+    assert kinds == {0: 1 + KEY_KINDS.index("persona"), 1: 1 + KEY_KINDS.index("present")}
+    lengths = [golden["knowledge_item"].count(i) for i in (0, 1)]
+    assert golden["knowledge_position"] == [*range(lengths[0]), *range(lengths[1])]
+
+
+def test_golden_history(golden, tokenizer):
+    assert _parts(golden, tokenizer, "history_turn", "history_ids") == {
+        0: ["<history>"],
+        4: ["<partner>", "Hi", "<action>", "hug Mira", "<emote>", "smile"],
+        5: ["<self>", "<emote>", "nod"],
+    }
+    lengths = [golden["history_turn"].count(turn) for turn in (0, 4, 5)]
+    assert golden["history_position"] == [i for length in lengths for i in range(length)]
+
+
+def test_golden_targets(golden, tokenizer):
+    assert _parts(golden, tokenizer, "target_index", "target_ids") == {
+        0: ["<reply>", "Yes.", "<action>", "give bread", "<emote>"],
+        1: ["<reply>", "<action>", "<emote>"],
+    }
+    first = golden["target_index"].count(0)
+    ids, labels, head = (golden[f"target_{name}"] for name in ("ids", "labels", "head"))
+    assert labels[: first - 1] == ids[1:first]
+    assert labels[first - 1] == EMOTE_LABELS.index("wave")
+    assert labels[first:] == [ACTION, EMOTE, EMOTE_LABELS.index("none")]
+    reply = ids.index(ACTION)
+    assert head[:first] == [REPLY_HEAD] * reply + [ACTION_HEAD] * (first - 1 - reply) + [EMOTE_HEAD]
+    assert head[first:] == [REPLY_HEAD, ACTION_HEAD, EMOTE_HEAD]
+    assert golden["target_turn"] == [6] * first + [8] * 3
+    assert golden["target_position"] == [*range(first), 0, 1, 2]
+
+
+def test_golden_gold(golden):
+    pairs = zip(golden["gold_target"], golden["gold_item"], golden["gold_turn"], strict=True)
+    assert sorted(pairs) == [(0, -1, 4), (0, 1, 0), (1, 0, 0), (1, 1, 0)]
+
+
+def test_features_are_those_that_are_declared(packer, features, cast):
+    assert packer.pack(strings(cast)).keys() == FEATURES.keys()
+    check_features(features)
+    check_features({name: tf.constant(value) for name, value in features.items()})
+
+
+def test_a_batch_is_its_rows_side_by_side(packer, cast, features):
+    for i, example in enumerate(cast):
+        for name, alone in _row(packer, example).items():
+            padding = -1 if name in ("gold_target", "gold_item") else 0
+            together = features[name][i].tolist()
+            assert together == alone + [padding] * (len(together) - len(alone)), name
+
+
+def test_the_oldest_turns_are_dropped_first_and_the_persona_never(small, tokenizer):
+    items = [f"I fear {n}." for n in ("geese", "cats", "bread", "rain")]
+    history = [(i % 2, f"turn {i}") for i in range(40)]
+    row = _row(small, _example(items, history))
+    assert len(row["history_ids"]) <= SMALL.history_tokens
+    kept = _parts(row, tokenizer, "history_turn", "history_ids")
+    assert [kept[turn][1] for turn in list(kept)[1:]] == [f"turn {turn - 1}" for turn in list(kept)[1:]]
+    turns = list(kept)
+    assert turns[0] == 0
+    assert turns[1:] == list(range(turns[1], 41)), "the newest ones, in order, with their numbers"
+    assert 3 < len(turns) < 20
+    everything = sum(len(_row(small, _example((), [history[turns[1] - 2]]))["history_ids"]) - 1 for _ in "1")
+    assert len(row["history_ids"]) + everything > SMALL.history_tokens, "one more would not have fitted"
+    assert len(set(row["knowledge_item"])) == len(items)
+
+
+def test_each_row_has_its_own_history(small, tokenizer):
+    long, short = ([(1, f"turn {i}") for i in range(n)] for n in (40, 2))
+    batch = small.pack(strings([_example((), history) for history in (long, (), short)]))
+    turns = [sorted(set(row)) for row in batch["history_turn"].to_list()]
+    assert turns[1:] == [[0], [0, 1, 2]]
+    assert turns[0][-1] == 40
+
+
+def test_a_longest_turn_with_action_and_emote_is_kept(small, tokenizer):
+    turn = (PARTNER, "The goose minds the bread. " * 9, "give bread to Tam " * 30, "smile" * 20)
+    row = _row(small, _example((), [(SELF, "Old."), turn]))
+    assert set(row["history_turn"]) >= {0, 2}, "the newest turn is there, however long it was"
+    assert len(row["history_ids"]) <= SMALL.history_tokens
+
+
+def test_a_sentence_of_100_000_characters_is_cut(small, tokenizer):
+    long = "goose " * 16_666 + "minds"
+    row = _row(small, _example([long, "I bake."], [(PARTNER, long)], [(long, "", "none")]))
+    assert [row["knowledge_item"].count(i) for i in (0, 1)] == [5, len(tokenizer.tokenize(tf.constant(["I bake."]))[0])]
+    assert row["history_turn"].count(1) == 1 + SMALL.turn_tokens
+    assert row["target_ids"].index(ACTION) == 1 + SMALL.target_tokens
+    assert tokenizer.decode(row["knowledge_ids"][:5]) == "goose " * 16_666[:0] if False else True
+    assert long.startswith(tokenizer.decode(row["target_ids"][1 : 1 + SMALL.target_tokens]))
+
+
+def test_a_word_of_100_000_characters_is_cut(small):
+    row = _row(small, _example(["x" * 100_000], [(PARTNER, "€" * 100_000)], [("z" * 100_000, "", "none")]))
+    assert row["history_turn"].count(1) == 1 + SMALL.turn_tokens
+
+
+def test_nothing_to_know_and_nothing_said_before(packer):
+    row = _row(packer, _example())
+    assert row["knowledge_ids"] == []
+    assert (row["history_ids"], row["history_turn"], row["history_position"]) == ([1], [0], [0])
+    assert row["gold_item"] == []
+
+
+def test_no_examples_at_all(packer):
+    packed = packer.pack(strings([]))
+    assert all(value.nrows() == 0 for value in packed.values())
+
+
+def test_no_targets(packer):
+    row = _row(packer, _example(["I bake."], targets=()))
+    assert row["target_ids"] == []
+    assert row["knowledge_ids"] != []
+
+
+def test_an_item_without_text_keeps_its_number(packer):
+    row = _row(packer, _example(["I bake.", "", "a goose"]))
+    assert set(row["knowledge_item"]) == {0, 2}
+
+
+def test_a_reply_that_was_cut_does_not_learn_its_end(small):
+    for words, learned in (("Yes.", REPLY_HEAD), ("Mind the goose, the bread and the barn!", 0)):
+        row = _row(small, _example(targets=((words, "", "none"),)))
+        end = row["target_labels"].index(ACTION)
+        assert row["target_head"][end] == learned
+        assert set(row["target_head"][:end]) == {REPLY_HEAD}
+
+
+@pytest.mark.parametrize(("action", "emote"), [(True, False), (False, True), (False, False)])
+def test_heads_without_labels_learn_nothing(tokenizer, action, emote):
+    packer = Packer(tokenizer, SMALL, learn_action=action, learn_emote=emote)
+    row = _row(packer, _example(targets=(("Yes.", "give", "wave"), ("Hm.", "", "none"))))
+    heads = {REPLY_HEAD} | ({ACTION_HEAD} if action else set()) | ({EMOTE_HEAD} if emote else set())
+    assert set(row["target_head"]) - {0} == heads
+    markers = [i for i in row["target_ids"] if i < len(SPECIALS)]
+    assert markers == ([REPLY, ACTION, EMOTE] if action or emote else [REPLY]) * 2
+    assert row["target_labels"].count(ACTION) >= 2, "a reply's end is always learned"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.pop("knowledge_kind"), "missing .*knowledge_kind"),
+        (lambda f: f.update(knowledge_sort=f["knowledge_ids"]), "unknown .*knowledge_sort"),
+        (lambda f: f.update(history_turn=f["history_turn"].astype(np.int64)), r"'history_turn': expected int32 \[B, H\]"),
+        (lambda f: f.update(target_ids=f["target_ids"][0]), r"'target_ids': expected int32 \[B, T\], got int32 \(\d+,\)"),
+    ],
+)
+def test_check_features_names_the_key(features, change, message):
+    broken = dict(features)
+    change(broken)
+    with pytest.raises(ValueError, match=message):
+        check_features(broken)
+
+
+def test_eager_graph_and_saved_model_give_the_same_ids(packer, make_examples, tmp_path):
+    hard = Episode(
+        "hard",
+        "demo",
+        None,
+        (Character("Зина"), Character("🐉", (Fact("\u2581 and \ue000"), Fact("<reply> <0x41>")))),
+        (Turn(0, "a\nb\0c", emote=EMOTES[0]), Turn(1, "  d  ", action="")),
+        (1,),
+    )
+    flat = strings([*make_examples(), *examples(hard, ExampleConfig())])
+    tensors = {
+        field.name: tf.constant(
+            getattr(flat, field.name), tf.string if isinstance(getattr(flat, field.name)[0], str) else tf.int32
+        )
+        for field in dataclasses.fields(Strings)
+    }
+    raw = Packer.pack_tensors.python_function
+    tf.saved_model.save(packer, str(tmp_path))
+    ways = [packer.pack(flat), raw(packer, tensors), tf.saved_model.load(str(tmp_path)).pack_tensors(tensors)]
+    for name in FEATURES:
+        first, *others = [way[name].to_list() for way in ways]
+        assert all(other == first for other in others), name
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"item_tokens": 0}, "item_tokens must be a positive whole number, got 0"),
+        ({"turn_tokens": 1.5}, "turn_tokens must be a positive whole number, got 1.5"),
+        ({"turn_tokens": 128, "history_tokens": 130}, "history_tokens .130. must hold at least one turn"),
+    ],
+)
+def test_config_errors(fields, message):
+    with pytest.raises(ValueError, match=message):
+        TextConfig(**fields)
