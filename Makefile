@@ -3,14 +3,17 @@
 # The first Python that is new enough; PYTHON=... names another.
 PYTHON ?= $(or $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done),python3)
-EXP ?=
-GIN ?=
-RUN ?=
-DATA_DIR ?=
-SPLITS ?=
-SEED ?=
-PLACE ?=
-PERSONA ?=
+# Options of the command line; := so that variables of the shell (NAME, RUN ...) do not get in.
+EXP :=
+GIN :=
+RUN :=
+DATA_DIR :=
+SPLITS :=
+SEED :=
+NAME :=
+PARTNER :=
+PLACE :=
+PERSONA :=
 
 BIN := .venv/bin
 # Only a change of setup.cfg, which holds the dependencies, installs again.
@@ -18,6 +21,7 @@ STAMP := .venv/.installed-$(shell cksum setup.cfg | cut -d ' ' -f 1)
 quoted = '$(subst ','\'',$(1))'
 flag = $(if $(2), --$(1) $(call quoted,$(2)))
 FLAGS = $(call flag,experiment,$(EXP))$(call flag,run,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
+CHAT_FLAGS = $(FLAGS)$(call flag,seed,$(SEED))$(call flag,name,$(NAME))$(call flag,partner,$(PARTNER))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))
 PERSONA_TF = $(BIN)/python -m persona_tf
 
 .PHONY: help train eval chat board bench test test-slow lint format setup clean experiment
@@ -26,7 +30,7 @@ PERSONA_TF = $(BIN)/python -m persona_tf
 
 help:
 	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment"
-	@echo "make chat EXP=quickstart    talk to it          (SEED=, PLACE=, PERSONA= choose who and where)"
+	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA= say who and where)"
 	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
 	@echo "make board                  TensorBoard on runs/"
 	@echo "make bench                  speed of ours and of peers"
@@ -45,7 +49,7 @@ eval: experiment $(STAMP)
 	@$(PERSONA_TF) evaluate$(FLAGS)$(call flag,splits,$(SPLITS))
 
 chat: experiment $(STAMP)
-	@$(PERSONA_TF) chat$(FLAGS)$(call flag,seed,$(SEED))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))
+	@$(PERSONA_TF) chat$(CHAT_FLAGS)
 
 board: $(STAMP)
 	@test -d runs || { echo "No runs yet. This makes one: make train EXP=quickstart" >&2; exit 2; }

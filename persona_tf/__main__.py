@@ -219,9 +219,7 @@ def _evaluate_file(path: pathlib.Path) -> None:
 
     targets = read_predictions(path)
     if not targets:
-        raise ValueError(
-            f"{path} holds no predictions; see persona_tf/evaluation/prediction_file.py for its lines"
-        )
+        raise ValueError(f"{path} holds no predictions; see persona_tf/evaluation/prediction_file.py for its lines")
     print(markdown(Result(str(path), path.stem, 0, len(targets), {}, report(targets))))
 
 
@@ -360,9 +358,7 @@ def _parse(name: str, rest: Sequence[str]) -> Arguments:
     words = values([name, *(word for word in rest if not word.startswith(_OVERRIDES))])[1:]
     if words and not VERBS[name].words:
         raise flags.Error(f"unexpected {words[0]!r}")
-    return Arguments(
-        values, tuple(words), tuple(bindings), shlex.join(["python", "-m", "persona_tf", name, *rest])
-    )
+    return Arguments(values, tuple(words), tuple(bindings), shlex.join(["python", "-m", "persona_tf", name, *rest]))
 
 
 def _flag_values(name: str) -> Any:

@@ -19,13 +19,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-EMOTES = (
-    "applaud blush cry dance frown gasp grin groan growl laugh nod nudge "
-    "ponder pout scream shrug sigh smile stare wave wink yawn"
-).split()
+EMOTES = tuple(
+    (
+        "applaud blush cry dance frown gasp grin groan growl laugh nod nudge "
+        "ponder pout scream shrug sigh smile stare wave wink yawn"
+    ).split()
+)
 """LIGHT's 22 emotes, in alphabetical order."""
 
-PHYSICAL_VERBS = "get drop put give steal wield wear remove eat drink hug hit".split()
+PHYSICAL_VERBS = tuple("get drop put give steal wield wear remove eat drink hug hit".split())
 """LIGHT's 12 physical verbs."""
 
 KEY_KINDS = (
@@ -186,9 +188,7 @@ def _to_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         needed = {f.name for f in dataclasses.fields(value) if f.default is dataclasses.MISSING}
         pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {
-            name: _to_json(v) for name, v in pairs if v not in ("", (), None) or (name in needed and v is not None)
-        }
+        return {name: _to_json(v) for name, v in pairs if v not in ("", (), None) or (name in needed and v is not None)}
     if isinstance(value, tuple):
         return [_to_json(v) for v in value]
     return value

@@ -102,9 +102,7 @@ def examples(episode: Episode, config: ExampleConfig) -> Iterator[Example]:
     """
     for learner in episode.learners:
         items = knowledge_items(episode, learner, config)
-        turns = [
-            i for i, turn in enumerate(episode.turns) if turn.speaker == learner and _says_something(turn)
-        ]
+        turns = [i for i, turn in enumerate(episode.turns) if turn.speaker == learner and _says_something(turn)]
         for start in range(0, len(turns), config.max_targets):
             window = turns[start : start + config.max_targets]
             history = history_turns(episode.turns[: window[-1]], learner)
@@ -132,10 +130,7 @@ def knowledge_items(episode: Episode, learner: int, config: ExampleConfig) -> tu
             "present": list(setting.present),
         }
     items = [
-        Item(f"{kind}/{i}", kind, text)
-        for kind in config.kinds
-        for i, text in enumerate(texts.get(kind, ()))
-        if text
+        Item(f"{kind}/{i}", kind, text) for kind in config.kinds for i, text in enumerate(texts.get(kind, ())) if text
     ]
     random.Random(f"items of {episode.id}").shuffle(items)
     return tuple(items)
@@ -223,9 +218,7 @@ def _target(turn: Turn, index: int, items: tuple[Item, ...]) -> Target:
 
 
 def _possessions(character: Character) -> Mapping[str, list[str]]:
-    return {
-        kind: [_thing(t) for t in getattr(character, kind)] for kind in ("carrying", "wearing", "wielding")
-    }
+    return {kind: [_thing(t) for t in getattr(character, kind)] for kind in ("carrying", "wearing", "wielding")}
 
 
 def _thing(thing: Thing) -> str:

@@ -143,9 +143,7 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         was = "; the file that was there is unchanged" if path.is_file() else ""
-        raise OSError(
-            error.errno, f"cannot write {len(content)} bytes ({error.strerror}){was}", str(path)
-        ) from error
+        raise OSError(error.errno, f"cannot write {len(content)} bytes ({error.strerror}){was}", str(path)) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

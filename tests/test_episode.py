@@ -31,9 +31,7 @@ def tuples(strategy):
 
 things = tuples(st.builds(Thing, words, words))
 swaps = st.builds(Swap, words, words, words)
-probes = st.builds(
-    Probe, st.sampled_from(Probe.SOURCES), words, words, tuples(words), st.one_of(st.none(), swaps)
-)
+probes = st.builds(Probe, st.sampled_from(Probe.SOURCES), words, words, tuples(words), st.one_of(st.none(), swaps))
 turns = st.builds(
     Turn,
     st.integers(0, 1),

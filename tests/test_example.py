@@ -216,7 +216,7 @@ def test_strings_of_nothing():
 
 
 def test_emote_labels_begin_with_none():
-    assert EMOTE_LABELS == ("none", *EMOTES)
+    assert ("none", *EMOTES) == EMOTE_LABELS
 
 
 def test_history_turns_of_nothing():

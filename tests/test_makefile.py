@@ -64,6 +64,13 @@ def test_options_pass_through(clone):
     assert "--seed '3' --place 'the tower' --persona 'I'\\''m old.'" in chat
 
 
+def test_variables_of_the_shell_do_not_get_in(clone, monkeypatch):
+    monkeypatch.setenv("NAME", "laptop")
+    monkeypatch.setenv("RUN", "elsewhere")
+    last = make(clone, "-n", "chat", "EXP=quickstart").stdout.splitlines()[-1]
+    assert last.endswith("chat --experiment 'quickstart'")
+
+
 def test_a_run_can_be_evaluated_without_its_experiment(clone):
     assert "evaluate --run 'there'" in make(clone, "-n", "eval", "RUN=there").stdout
 

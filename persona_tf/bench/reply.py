@@ -19,9 +19,7 @@ def cached_against_predict(rounds: int = 5) -> str:
     """One reply of 32 tokens over 256 tokens of context, batch 1, greedy, small model."""
     model = build(SMALL)
     features = random_features(1, _CONTEXT // 2, _CONTEXT // 2, _NEW)
-    context = {
-        name: tf.constant(x) for name, x in features.items() if name.startswith(("knowledge", "history"))
-    }
+    context = {name: tf.constant(x) for name, x in features.items() if name.startswith(("knowledge", "history"))}
     write = _cached(model)
     predict = _predict_per_token(model, features)
     ways = {"cached": lambda: write(context).numpy(), "predict": predict}

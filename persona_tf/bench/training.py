@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -30,9 +30,7 @@ def tokens_per_second(rounds: int = 10) -> str:
     """Source and target tokens a second of the small model: 256 + 32 tokens, batch 32, both precisions."""
     features = random_features(_BATCH, _SOURCE // 2, _SOURCE // 2, _TARGET)
     steps = {p: _step(dataclasses.replace(SMALL, precision=p)) for p in ("mixed_bfloat16", "float32")}
-    seconds = alternate(
-        {p: lambda s=s: s.train(features)["loss"].numpy() for p, s in steps.items()}, rounds, 3
-    )
+    seconds = alternate({p: _runner(s, [features]) for p, s in steps.items()}, rounds, 3)
     rates = ", ".join(f"{p} {_BATCH * (_SOURCE + _TARGET) / s:,.0f}" for p, s in seconds.items())
     return f"training, small model, {_SOURCE}+{_TARGET} tokens, batch {_BATCH}: tokens/s {rates}"
 
@@ -45,28 +43,25 @@ def flat_against_padded(dialogues: int = 512, rounds: int = 3) -> str:
     found = [e for episode in episodes("train", dialogues) for e in examples(episode, ExampleConfig())]
     packer = _packer(found)
     corpus = pack_corpus(found, packer)
-    step = _step(
-        dataclasses.replace(SMALL, vocabulary_size=packer.tokenizer.size, precision="mixed_bfloat16")
-    )
+    step = _step(dataclasses.replace(SMALL, vocabulary_size=packer.tokenizer.size, precision="mixed_bfloat16"))
     budget = 8192
     ours = [corpus.rows(rows) for rows in plan_epoch(corpus, budget, 0, 0)[:12]]
     padded = list(_padded(corpus, budget))[:4]
-    seconds = alternate(
-        {
-            "flat": lambda: [step.train(b)["loss"].numpy() for b in ours],
-            "padded": lambda: [step.train(b)["loss"].numpy() for b in padded],
-        },
-        rounds,
-    )
+    seconds = alternate({"flat": _runner(step, ours), "padded": _runner(step, padded)}, rounds)
     flat = sum(len(b["target_ids"]) for b in ours) / seconds["flat"]
     fixed = sum(len(b["target_ids"]) for b in padded) / seconds["padded"]
-    return f"training on real lengths: flat and bucketed {flat:.1f} dialogues/s, fixed padding {fixed:.1f}: {flat / fixed:.1f} times"
+    rates = f"flat and bucketed {flat:.1f} dialogues/s, fixed padding {fixed:.1f}: {flat / fixed:.1f} times"
+    return f"training on real lengths: {rates}"
 
 
 def _packer(found: list[Example]) -> Packer:
     with tempfile.TemporaryDirectory() as folder:
         model = train_vocabulary(texts(found), 2000, pathlib.Path(folder) / "vocabulary.model")
     return Packer(Tokenizer(model), TextConfig())
+
+
+def _runner(step: TensorFlowStep, batches: list[dict[str, np.ndarray]]) -> Callable[[], object]:
+    return lambda: [step.train(batch)["loss"].numpy() for batch in batches]
 
 
 def _step(config: ModelConfig) -> TensorFlowStep:

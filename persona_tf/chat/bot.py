@@ -1,20 +1,16 @@
 """The bot: a bundle that answers examples, many at once, in one compiled graph."""
 
 import dataclasses
-import functools
+import itertools
 import pathlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.decoding.search import Stage, length, search
 from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, strings
 from persona_tf.export.bundle import Bundle, load_bundle
-from persona_tf.model.fusion import Memory
-from persona_tf.model.heads import next_token_log_probs
+from persona_tf.export.compiled import CompiledModel, Written
 from persona_tf.text import vocabulary as v
 
 
@@ -33,14 +29,6 @@ class Answer:
     tokens: int
 
 
-class _State(NamedTuple):
-    """What the search carries: the model's cache, emote logits [B, E], attention summed over the reply [B, M]."""
-
-    cache: Any
-    emote_logits: tf.Tensor
-    attention: tf.Tensor
-
-
 class Bot:
     """Answers the targets of examples.
 
@@ -52,8 +40,7 @@ class Bot:
     def __init__(self, bundle: Bundle, decode: DecodeConfig | None = None):
         self.bundle = bundle
         self.decode = decode or bundle.decode
-        self._speaks_only = not (bundle.example.learn_action or bundle.example.learn_emote)
-        self._write = tf.function(self._write_targets, reduce_retracing=True)
+        self._model = CompiledModel(bundle, self.decode)
 
     @classmethod
     def load(cls, folder: pathlib.Path, decode: DecodeConfig | None = None) -> "Bot":
@@ -71,66 +58,33 @@ class Bot:
         turn = np.array([t.turn + 1 for e in examples for t in e.targets], np.int32)
         if not len(turn):
             return [[] for _ in examples]
-        written, state, memory_shape = self._write(features, row, turn, tf.constant([seed, 0], tf.int32))
-        flat = self._answers(examples, written.numpy(), state, memory_shape, features, row)
+        written = self._model.write(features, row, turn, seed)
+        flat = self._answers(examples, written, features, row)
         starts = np.cumsum([0, *counts])
-        return [flat[start:end] for start, end in zip(starts, starts[1:], strict=False)]
-
-    @functools.cached_property
-    def stages(self) -> tuple[Stage, ...]:
-        """The parts of a target that the search writes."""
-        reply = Stage(v.ACTION, self.decode.max_reply_tokens)
-        return (reply,) if self._speaks_only else (reply, Stage(v.EMOTE, self.decode.max_action_tokens))
+        return [flat[start:end] for start, end in itertools.pairwise(starts)]
 
     def _features(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
         packed = self.bundle.packer.pack(strings(examples))
         names = [n for n in packed if n.startswith(("knowledge", "history"))]
         return {name: _pad(packed[name].to_tensor().numpy()) for name in names}
 
-    def _write_targets(self, features, row, turn, seed):
-        model = self.bundle.model
-        memory = Memory(*(tf.gather(part, row) for part in model.encode(features)))
-        cache = model.start(memory, turn, length(self.stages) + 1)
-        targets, size = tf.shape(turn)[0], tf.shape(memory.ids)[1]
-        state = _State(cache, tf.zeros([targets, len(EMOTE_LABELS)]), tf.zeros([targets, size]))
-        first = tf.fill([targets], v.REPLY)
-        specials = len(v.SPECIALS)
-        written, state = search(self._step, state, first, self.stages, specials, self.decode, seed)
-        return written, (state.emote_logits, state.attention), memory.ids
-
-    def _step(self, ids, index, state: _State):
-        outputs, cache = self.bundle.model.step(ids, index, state.cache)
-        emotes = tf.where((ids == v.EMOTE)[:, None], outputs.emote_logits[:, 0], state.emote_logits)
-        counted = tf.cast(tf.logical_or(ids >= len(v.SPECIALS), ids == v.REPLY), tf.float32)[:, None]
-        attention = state.attention + counted * _leaning(outputs)
-        return next_token_log_probs(outputs)[:, 0], _State(cache, emotes, attention)
-
-    def _answers(self, examples, written, state, memory_ids, features, row) -> list[Answer]:
-        emote_logits, attention = (part.numpy() for part in state)
+    def _answers(self, examples, written: Written, features, row) -> list[Answer]:
         owners = [_owners(example, features, i) for i, example in enumerate(examples)]
         decode = self.bundle.packer.tokenizer.decode
         answers = []
-        for target, ids in enumerate(written):
+        for target, ids in enumerate(written.ids):
             reply, action = _split(ids.tolist())
-            emote = EMOTE_LABELS[int(emote_logits[target].argmax())]
+            emote = EMOTE_LABELS[int(written.emote_logits[target].argmax())]
             answers.append(
                 Answer(
                     reply=decode(reply),
                     action=decode(action),
                     emote="" if emote == NO_EMOTE or not self.bundle.example.learn_emote else emote,
-                    leant_on=_leant_on(attention[target], owners[row[target]]),
+                    leant_on=_leant_on(written.attention[target], owners[row[target]]),
                     tokens=int((ids != 0).sum()),
                 )
             )
         return answers
-
-
-def _leaning(outputs) -> tf.Tensor:
-    """Where one written token comes from: the pointer as far as it copies, else the cross-attention; [B, M]."""
-    if outputs.copy_gate is None:
-        return outputs.attention[:, 0]
-    gate = tf.sigmoid(outputs.copy_gate)
-    return gate * outputs.copy_attention[:, 0] + (1 - gate) * outputs.attention[:, 0]
 
 
 def _pad(ids: np.ndarray, step: int = 32) -> np.ndarray:

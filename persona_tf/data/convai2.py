@@ -69,16 +69,13 @@ def read_convai2(
         read += 1
     if not read:
         raise DataError(
-            f"{path}: no dialogue in ConvAI2's numbered format. {own_skips.report()} "
-            f"{ARCHIVE.how_to_get(data_dir)}"
+            f"{path}: no dialogue in ConvAI2's numbered format. {own_skips.report()} {ARCHIVE.how_to_get(data_dir)}"
         )
     if skips is None:
         own_skips.log()
 
 
-def convai2_path(
-    data_dir: Path, split: str, persona: str, version: str, candidates: bool | None = None
-) -> Path:
+def convai2_path(data_dir: Path, split: str, persona: str, version: str, candidates: bool | None = None) -> Path:
     """The file of that kind which is there.
 
     Raises:
@@ -101,9 +98,7 @@ def convai2_path(
     )
 
 
-def parse_convai2(
-    path: Path, skips: Skips, name: str = "", learners: tuple[int, ...] = (1,)
-) -> Iterator[Episode]:
+def parse_convai2(path: Path, skips: Skips, name: str = "", learners: tuple[int, ...] = (1,)) -> Iterator[Episode]:
     """The dialogues of one file, with ids ``convai2/name/0`` and so on.
 
     A bad line is counted in ``skips`` and left out; the dialogue goes on after it.

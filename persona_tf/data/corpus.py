@@ -38,8 +38,7 @@ class PackedCorpus:
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """A padded batch of those rows: int32 [len(indices), coarsely rounded length] for each of FEATURES."""
         width = {
-            axis: _round_up(max(int(self.lengths(axis)[indices].max()), 1), step)
-            for axis, step in _COARSENESS.items()
+            axis: _round_up(max(int(self.lengths(axis)[indices].max()), 1), step) for axis, step in _COARSENESS.items()
         }
         batch = {}
         for name, feature in FEATURES.items():
@@ -79,9 +78,7 @@ def pack_corpus(
         progress(done)
     if not done:
         raise ValueError("there is nothing to pack: the split holds no examples")
-    splits = {
-        axis: np.concatenate([[0], np.cumsum(np.concatenate(parts))]) for axis, parts in lengths.items()
-    }
+    splits = {axis: np.concatenate([[0], np.cumsum(np.concatenate(parts))]) for axis, parts in lengths.items()}
     return PackedCorpus({name: np.concatenate(parts) for name, parts in values.items()}, splits)
 
 
@@ -108,9 +105,7 @@ def batches(
             yield Position(epoch, number + 1), corpus.rows(plan[number])
 
 
-def plan_epoch(
-    corpus: PackedCorpus, batch_tokens: int, seed: int, epoch: int, pool: int = 2048
-) -> list[np.ndarray]:
+def plan_epoch(corpus: PackedCorpus, batch_tokens: int, seed: int, epoch: int, pool: int = 2048) -> list[np.ndarray]:
     """Which rows go together in which order: all rows once, decided by (seed, epoch)."""
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(corpus))
@@ -118,17 +113,13 @@ def plan_epoch(
     plan: list[np.ndarray] = []
     for begin in range(0, len(order), pool):
         rows = order[begin : begin + pool]
-        rows = rows[
-            np.lexsort([lengths[rows] for lengths in padded[::-1]] + [sum(p[rows] for p in padded) // 128])
-        ]
+        rows = rows[np.lexsort([lengths[rows] for lengths in padded[::-1]] + [sum(p[rows] for p in padded) // 128])]
         plan.extend(_cut(rows, padded, batch_tokens))
-    rng.shuffle(plan)  # type: ignore[arg-type]
+    rng.shuffle(plan)
     return plan
 
 
-def evaluation_batches(
-    corpus: PackedCorpus, batch_tokens: int
-) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+def evaluation_batches(corpus: PackedCorpus, batch_tokens: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """All rows once, long ones together: (row indices, batch)."""
     padded = [_rounded_lengths(corpus, axis) for axis in "SHT"]
     for rows in _cut(np.argsort(sum(padded), kind="stable"), padded, batch_tokens):

@@ -38,9 +38,7 @@ def download(
         found = sha256_of(path)
         if found == sha256:
             return
-        raise DataError(
-            f"{path}: expected SHA-256 {sha256}, found {found}. Move the file away, then run this again."
-        )
+        raise DataError(f"{path}: expected SHA-256 {sha256}, found {found}. Move the file away, then run this again.")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     _fetch_all(url, part, sha256, progress or _silent, attempts, timeout_s)
@@ -55,9 +53,7 @@ def download(
     part.replace(path)
 
 
-def _fetch_all(
-    url: str, part: Path, sha256: str, progress: Progress, attempts: int, timeout_s: float
-) -> None:
+def _fetch_all(url: str, part: Path, sha256: str, progress: Progress, attempts: int, timeout_s: float) -> None:
     failures = 0
     while True:
         before = _size(part)
@@ -68,9 +64,7 @@ def _fetch_all(
         except urllib.error.HTTPError as error:
             error.close()
             # The server answered, and will answer the same again.
-            raise DataError(
-                f"{url}: the server answered {error.code} {error.reason}. {_by_hand(part)}"
-            ) from error
+            raise DataError(f"{url}: the server answered {error.code} {error.reason}. {_by_hand(part)}") from error
         except _LOST as error:
             reason = str(error) or type(error).__name__
         except OSError as error:
@@ -80,8 +74,7 @@ def _fetch_all(
         failures = 0 if _size(part) > before else failures + 1
         if failures >= attempts:
             raise DataError(
-                f"{url}: {reason}; {_size(part):,} bytes are kept in {part}. Run this again to go on. "
-                f"{_by_hand(part)}"
+                f"{url}: {reason}; {_size(part):,} bytes are kept in {part}. Run this again to go on. {_by_hand(part)}"
             )
 
 

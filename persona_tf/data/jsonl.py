@@ -28,9 +28,7 @@ def write_episodes(path: Path, episodes: Iterable[Episode]) -> int:
         with os.fdopen(descriptor, "wb") as raw:
             with _text_writer(raw, path.suffix == ".gz") as file:
                 for episode in episodes:
-                    file.write(
-                        json.dumps(episode.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
-                    )
+                    file.write(json.dumps(episode.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
                     count += 1
             raw.flush()
             os.fsync(raw.fileno())
@@ -59,9 +57,7 @@ def read_episodes(path: Path) -> Iterator[Episode]:
             try:
                 line = lines.readline()
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise DataError(
-                    f"{path}: the gzip stream is broken after line {number}: {error}. {_AGAIN}"
-                ) from error
+                raise DataError(f"{path}: the gzip stream is broken after line {number}: {error}. {_AGAIN}") from error
             if not line:
                 return
             number += 1
@@ -77,9 +73,7 @@ def _episode(line: bytes, path: Path, number: int) -> Episode:
         data = json.loads(line)
     except ValueError as error:
         cut = "" if line.endswith(b"\n") else " (the last line is cut off)"
-        raise DataError(
-            f"{path}:{number}: expected one JSON object a line{cut}: {error}. {_AGAIN}"
-        ) from error
+        raise DataError(f"{path}:{number}: expected one JSON object a line{cut}: {error}. {_AGAIN}") from error
     try:
         return Episode.from_json(data)
     except KeyError as error:

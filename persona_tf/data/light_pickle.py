@@ -64,9 +64,7 @@ def read_light(
     path = file.require(data_dir, check_hash)
     data = load_plain_pickle(path)
     if not isinstance(data, list):
-        raise DataError(
-            f"{path}: expected a list of dialogues, found {type(data).__name__}. Download it again."
-        )
+        raise DataError(f"{path}: expected a list of dialogues, found {type(data).__name__}. Download it again.")
     indices = range(len(data)) if split == "test_unseen" else _indices_of(path, len(data), split, splits)
     read = 0
     for index in indices:
@@ -200,8 +198,7 @@ def _character(
 ) -> Character:
     own_turns = range(index, count, 2)
     had = {
-        key: _things(_first(dialogue, key, count, own_turns), key, shown)
-        for key in ("carrying", "wearing", "wielding")
+        key: _things(_first(dialogue, key, count, own_turns), key, shown) for key in ("carrying", "wearing", "wielding")
     }
     facts = tuple(Fact(sentence) for sentence in sentences(_text(agent, "persona")))
     return Character(name, facts, **had)
@@ -254,11 +251,7 @@ def _names(value: Any, key: str) -> tuple[str, ...]:
 def _descriptions(dialogue: Mapping[str, Any]) -> dict[str, str]:
     """Descriptions by bare name, so that "The trident" finds that of "a trident"."""
     pairs = (_typed(dialogue, "all_descriptions", dict) or {}).items()
-    return {
-        bare_name(name): text.strip()
-        for name, text in pairs
-        if isinstance(name, str) and isinstance(text, str)
-    }
+    return {bare_name(name): text.strip() for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
 
 
 def _things(names: Any, key: str, shown: Mapping[str, str]) -> tuple[Thing, ...]:

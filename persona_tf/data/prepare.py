@@ -75,9 +75,7 @@ def unpack_convai2(archive: Path, folder: Path) -> list[Path]:
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DataError(f"{archive}: the archive is broken: {error}. {_AGAIN}") from error
     if not written and not any((folder / name).exists() for name in CONVAI2_FILES):
-        raise DataError(
-            f"{archive}: none of {', '.join(sorted(CONVAI2_FILES))} in it. Move it away and prepare again."
-        )
+        raise DataError(f"{archive}: none of {', '.join(sorted(CONVAI2_FILES))} in it. Move it away and prepare again.")
     return written
 
 

@@ -34,9 +34,7 @@ class Source:
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
-def _read_world(
-    split: str, data_dir: Path, *, skips: Skips | None = None, **options: Any
-) -> Iterator[Episode]:
+def _read_world(split: str, data_dir: Path, *, skips: Skips | None = None, **options: Any) -> Iterator[Episode]:
     # The world's own room loads its lexicon when imported.
     from persona_tf.data.world_cache import read_world
 

@@ -36,9 +36,7 @@ def episode_problems(episode: Episode) -> Iterator[tuple[str, str]]:
     """What is wrong inside an episode: pairs of a kind of problem and the place of this one."""
     if not any(turn.speaker in episode.learners for turn in episode.turns):
         yield "no turn of a learner", episode.id
-    known = [
-        {item.key for item in knowledge_items(episode, speaker, ExampleConfig())} for speaker in range(2)
-    ]
+    known = [{item.key for item in knowledge_items(episode, speaker, ExampleConfig())} for speaker in range(2)]
     for number, turn in enumerate(episode.turns):
         where = f"{episode.id} turn {number}"
         for kind in _turn_problems(turn):

@@ -50,9 +50,7 @@ def read_world(
     yield from read_episodes(path)
 
 
-def prepare_world(
-    split: str, data_dir: Path, config: WorldConfig, say: Callable[[str], None] = to_stderr
-) -> Path:
+def prepare_world(split: str, data_dir: Path, config: WorldConfig, say: Callable[[str], None] = to_stderr) -> Path:
     """Generates a split and returns its path; does nothing when it is there."""
     path = world_path(split, data_dir, config)
     if not path.is_file():
@@ -73,11 +71,7 @@ def fingerprint(config: WorldConfig) -> str:
     digest = hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode())
     folder = Path(world.__path__[0])
     # difficulty.py only measures.
-    files = (
-        f
-        for f in folder.rglob("*")
-        if f.suffix in (".py", ".toml", ".txt", ".json") and f.stem != "difficulty"
-    )
+    files = (f for f in folder.rglob("*") if f.suffix in (".py", ".toml", ".txt", ".json") and f.stem != "difficulty")
     for file in (Path(persona_tf.episode.__file__), *sorted(files)):
         digest.update(f"\n{file.name}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:12]

@@ -89,7 +89,5 @@ def _choose(logits: tf.Tensor, config: DecodeConfig, seed: tf.Tensor, index: tf.
     logits = filters.temperature(logits, config.temperature)
     logits = filters.top_p(filters.top_k(logits, config.top_k), config.top_p)
     # The Gumbel-max trick: the largest of logits plus Gumbel noise is a sample of the softmax.
-    uniform = tf.random.stateless_uniform(
-        tf.shape(logits), tf.stack([seed[0], seed[1] + index]), minval=1e-20
-    )
+    uniform = tf.random.stateless_uniform(tf.shape(logits), tf.stack([seed[0], seed[1] + index]), minval=1e-20)
     return tf.argmax(logits - tf.math.log(-tf.math.log(uniform)), axis=-1, output_type=tf.int32)

@@ -87,16 +87,12 @@ def baselines(
         "overlap": _overlap,
     }
     return {
-        name: _scored(
-            name, [answer(_bare(t), c, _rng(seed, t)) for t, c in zip(targets, contexts, strict=True)]
-        )
+        name: _scored(name, [answer(_bare(t), c, _rng(seed, t)) for t, c in zip(targets, contexts, strict=True)])
         for name, answer in answers.items()
     }
 
 
-def likelihood_baseline(
-    targets: Sequence[ScoredTarget], nats: Sequence[float], tokens: Sequence[int]
-) -> Metrics:
+def likelihood_baseline(targets: Sequence[ScoredTarget], nats: Sequence[float], tokens: Sequence[int]) -> Metrics:
     """Perplexities of another model, such as an n-gram model, on the same gold replies.
 
     Args:
@@ -108,9 +104,7 @@ def likelihood_baseline(
       ValueError: the lengths differ.
     """
     if not len(targets) == len(nats) == len(tokens):
-        raise ValueError(
-            f"likelihood_baseline: got {len(targets)} targets, {len(nats)} nats, {len(tokens)} tokens"
-        )
+        raise ValueError(f"likelihood_baseline: got {len(targets)} targets, {len(nats)} nats, {len(tokens)} tokens")
     rows = [
         dataclasses.replace(t, reply_nats=n, reply_tokens=count)
         for t, n, count in zip(targets, nats, tokens, strict=True)
@@ -168,9 +162,7 @@ def _random(target: ScoredTarget, context: Context, rng: random.Random) -> Score
     )
 
 
-def _majority(
-    target: ScoredTarget, context: Context, rng: random.Random, counts: TrainingCounts
-) -> ScoredTarget:
+def _majority(target: ScoredTarget, context: Context, rng: random.Random, counts: TrainingCounts) -> ScoredTarget:
     reply = _most_frequent(counts.replies)
     action = _best(target.available_actions, _action_frequency(counts), rng) or _most_frequent(counts.actions)
     emote = _most_frequent(counts.emotes)

@@ -51,9 +51,7 @@ def _ratios(rng: np.random.Generator, samples: int, upper: Floats, lower: Floats
     """[samples(, M)]; ``times[s, e]`` says how often resample s draws dialogue e."""
     episodes = len(upper)
     drawn = rng.integers(episodes, size=(samples, episodes)) + episodes * np.arange(samples)[:, None]
-    times = (
-        np.bincount(drawn.ravel(), minlength=samples * episodes).reshape(samples, episodes).astype(np.float64)
-    )
+    times = np.bincount(drawn.ravel(), minlength=samples * episodes).reshape(samples, episodes).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         below = times @ lower
         return np.where(below > 0, (times @ upper) / below, np.nan)

@@ -25,9 +25,7 @@ def compare(
     """
     for mine, theirs in zip(first, second, strict=False):
         if mine.id != theirs.id:
-            raise ValueError(
-                f"compare: expected the same targets in one order, got {mine.id!r} and {theirs.id!r}"
-            )
+            raise ValueError(f"compare: expected the same targets in one order, got {mine.id!r} and {theirs.id!r}")
     if len(first) != len(second):
         raise ValueError(f"compare: expected the same targets, got {len(first)} and {len(second)}")
     sums = episode_sums(first), episode_sums(second)
@@ -35,9 +33,7 @@ def compare(
     return {name: _difference(name, sums, bootstrap_samples, seed) for name in names}
 
 
-def _difference(
-    name: str, sums: tuple[EpisodeSums, EpisodeSums], samples: int, seed: int
-) -> dict[str, float]:
+def _difference(name: str, sums: tuple[EpisodeSums, EpisodeSums], samples: int, seed: int) -> dict[str, float]:
     values, resampled = [], []
     for one in sums:
         m = one.names.index(name)

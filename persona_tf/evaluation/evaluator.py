@@ -12,7 +12,7 @@ from persona_tf.chat.bot import Answer, Bot
 from persona_tf.data.config import DataConfig
 from persona_tf.data.sources import read_split
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.episode import Episode
+from persona_tf.episode import Episode, Probe
 from persona_tf.evaluation.baselines import Context, TrainingCounts, baselines
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
@@ -74,16 +74,15 @@ def score_episodes(
     chosen = list(_at_most(stream, config.max_examples))
     scorer = Scorer(bot.bundle)
     scores = list(itertools.chain.from_iterable(scorer.score(chosen)))
-    answers = list(
-        itertools.chain.from_iterable(_answers(bot, chosen, config.batch_targets, label + "replies"))
-    )
+    answers = list(itertools.chain.from_iterable(_answers(bot, chosen, config.batch_targets, label + "replies")))
     singles = [_single(example, target) for example in chosen for target in example.targets]
     actions = _actions(scorer, singles)
     swapped = _swapped(bot, singles, config, label + "swapped")
+    shuffled = _shuffled_nats(scorer, chosen, config)
     targets = [
-        _scored_target(single, score, answer, action, swap)
-        for single, score, answer, action, swap in zip(
-            singles, scores, answers, actions, swapped, strict=True
+        _scored_target(single, score, answer, action, swap, nats)
+        for single, score, answer, action, swap, nats in zip(
+            singles, scores, answers, actions, swapped, shuffled, strict=True
         )
     ]
     return targets, [_context(single) for single in singles]
@@ -135,22 +134,25 @@ def _actions(scorer: Scorer, singles: Sequence[Example]) -> list[str]:
     """The likeliest available action (smallest summed nats) where the gold turn acts; "" elsewhere."""
     acting = [e for e in singles if e.targets[0].action and e.targets[0].available_actions]
     ranked = iter(scorer.rank_actions(acting))
-    chosen = {
-        id(example): min(nats, key=lambda a: nats[a]) for example, nats in zip(acting, ranked, strict=True)
-    }
+    chosen = {id(example): min(nats, key=lambda a: nats[a]) for example, nats in zip(acting, ranked, strict=True)}
     return [chosen.get(id(example), "") for example in singles]
 
 
 def _swapped(bot: Bot, singles: Sequence[Example], config: EvalConfig, label: str) -> list[Swapped | None]:
-    found: dict[int, Swapped] = {}
     pairs = [(i, swap_value(example)) for i, example in enumerate(singles)] if config.swapped else []
-    pairs = [(i, example) for i, example in pairs if example is not None]
-    if pairs:
-        replies = _answers(bot, [example for _, example in pairs], config.batch_targets, label)
-        for (i, example), [answer] in zip(pairs, replies, strict=True):
-            probe = example.targets[0].probe
-            found[i] = Swapped(probe.swap.value, probe.value, answer.reply)
-    return [found.get(i) for i in range(len(singles))]
+    asked = {i: example for i, example in pairs if example is not None}
+    found: list[Swapped | None] = [None] * len(singles)
+    if asked:
+        replies = _answers(bot, list(asked.values()), config.batch_targets, label)
+        for i, [answer] in zip(asked, replies, strict=True):
+            found[i] = _as_swapped(singles[i].targets[0].probe, answer)
+    return found
+
+
+def _as_swapped(probe: Probe | None, answer: Answer) -> Swapped:
+    assert probe is not None
+    assert probe.swap is not None
+    return Swapped(probe.swap.value, probe.value, answer.reply)
 
 
 def _shuffled_nats(scorer: Scorer, chosen: Sequence[Example], config: EvalConfig) -> list[float | None]:

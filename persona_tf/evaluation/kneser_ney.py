@@ -102,9 +102,7 @@ class KneserNey:
         """
         ids = (_BOS, *_looked_up(self._ids, sequence, self._closed), _END)
         reach = len(self._counts) - 1
-        return -math.fsum(
-            math.log(self._probability(ids[i], ids[max(0, i - reach) : i])) for i in range(1, len(ids))
-        )
+        return -math.fsum(math.log(self._probability(ids[i], ids[max(0, i - reach) : i])) for i in range(1, len(ids)))
 
     def _probability(self, token: int, context: Ids) -> float:
         probability = 1 / self.size

@@ -137,8 +137,7 @@ def _ratios(sums: EpisodeSums, samples: int, seed: int) -> Metrics:
         return {}
     values = sums.numerators.sum(0) / sums.denominators.sum(0)
     metrics: Metrics = {
-        name: {"value": float(scaled(name, values[m])), "count": sums.counts[m]}
-        for m, name in enumerate(sums.names)
+        name: {"value": float(scaled(name, values[m])), "count": sums.counts[m]} for m, name in enumerate(sums.names)
     }
     if samples and len(sums.episodes) > 1:
         bounds = interval(bootstrap(sums.numerators, sums.denominators, samples, seed))

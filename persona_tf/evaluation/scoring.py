@@ -4,16 +4,13 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from persona_tf.data.corpus import evaluation_batches, pack_corpus
 from persona_tf.example import Example, Target
 from persona_tf.export.bundle import Bundle
-from persona_tf.model import likelihood
+from persona_tf.export.compiled import CompiledModel
 from persona_tf.text import vocabulary as v
-from persona_tf.text.features import ACTION_HEAD, FEATURES, REPLY_HEAD
-
-_SIGNATURE = {name: tf.TensorSpec([None, None], tf.int32) for name in FEATURES}
+from persona_tf.text.features import ACTION_HEAD, REPLY_HEAD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Scorer:
 
     def __init__(self, bundle: Bundle, batch_tokens: int = 16_384):
         self.bundle, self.batch_tokens = bundle, batch_tokens
-        self._run = tf.function(self._forward, input_signature=[_SIGNATURE])
+        self._model = CompiledModel(bundle, bundle.decode)
 
     def score(self, examples: Iterable[Example]) -> list[list[TargetScore]]:
         """One list an example, one score a target."""
@@ -56,7 +53,7 @@ class Scorer:
         corpus = pack_corpus(examples, self.bundle.packer)
         scores: list[list[TargetScore]] = [[] for _ in examples]
         for rows, features in evaluation_batches(corpus, self.batch_tokens):
-            outcome = {name: value.numpy() for name, value in self._run(features).items()}
+            outcome = self._model.score(features)
             for place, row in enumerate(rows):
                 one = {name: value[place] for name, value in (features | outcome).items()}
                 scores[row] = [_target_score(one, i) for i in range(len(examples[row].targets))]
@@ -72,20 +69,6 @@ class Scorer:
             {target.action: score.action_nats for target, score in zip(example.targets, scores, strict=True)}
             for example, scores in zip(widened, self.score(widened), strict=True)
         ]
-
-    def _forward(self, features):
-        outputs = self.bundle.model(features, training=False)
-        nats = likelihood.nats(outputs, features)
-        stop = features | {"target_labels": tf.fill(tf.shape(features["target_labels"]), v.EMOTE)}
-        sources = tf.where(outputs.memory.first[:, None, :], outputs.source_log_probs, float("-inf"))
-        best = tf.argmax(sources, axis=-1, output_type=tf.int32)
-        return {
-            "nats": nats.token,
-            "stop_nats": likelihood.nats(outputs, stop).token,
-            "emote_logits": outputs.emote_logits,
-            "item": tf.gather(outputs.memory.item, best, batch_dims=1),
-            "turn": tf.gather(outputs.memory.turn, best, batch_dims=1),
-        }
 
 
 def best_emote(score: TargetScore, labels: Sequence[str], none: str) -> tuple[str, str]:

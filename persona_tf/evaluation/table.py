@@ -33,9 +33,7 @@ class Result:
         return {field.name: _finite(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
 
-def write_result(
-    folder: str | os.PathLike[str], result: Result, show: Callable[[str], object] | None = print
-) -> str:
+def write_result(folder: str | os.PathLike[str], result: Result, show: Callable[[str], object] | None = print) -> str:
     """Writes ``<split>.json``, ``<split>.csv`` and ``<split>.md`` into ``folder``, shows the table.
 
     Each file is complete or stays as it was. ``show`` takes the table as text; None shows nothing.
@@ -96,9 +94,7 @@ def _markdown_row(result: Result, name: str) -> list[str]:
 
 def _markdown_line(cells: Sequence[str], widths: Sequence[int]) -> str:
     first, *others = zip(cells, widths, strict=True)
-    return (
-        "| " + " | ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]) + " |"
-    )
+    return "| " + " | ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]) + " |"
 
 
 def _csv_rows(result: Result) -> list[list[object]]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-import tensorflow as tf
-
 from persona_tf.episode import Episode
 from persona_tf.evaluation.baselines import likelihood_baseline
 from persona_tf.evaluation.kneser_ney import KneserNey
@@ -12,19 +10,13 @@ from persona_tf.evaluation.report import Metrics
 from persona_tf.text.tokenizer import Tokenizer
 
 
-def trigram_baseline(
-    targets: Sequence[ScoredTarget], train: Iterable[Episode], tokenizer: Tokenizer
-) -> Metrics:
+def trigram_baseline(targets: Sequence[ScoredTarget], train: Iterable[Episode], tokenizer: Tokenizer) -> Metrics:
     """Perplexities of the gold replies under a trigram of all that both speakers say in training.
 
     It has the bot's own vocabulary, closed, and is told the end of each turn.
     """
     spoken = [turn.speech for episode in train for turn in episode.turns if turn.speech]
-    model = KneserNey.train(_pieces(spoken, tokenizer), vocabulary=range(tokenizer.size))
-    replies = _pieces([target.gold_reply for target in targets], tokenizer)
+    model = KneserNey.train(tokenizer.encode(spoken), vocabulary=range(tokenizer.size))
+    replies = tokenizer.encode([target.gold_reply for target in targets])
     nats = [model.nats(reply) for reply in replies]
     return likelihood_baseline(targets, nats, [len(reply) + 1 for reply in replies])
-
-
-def _pieces(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
-    return tokenizer.tokenize(tf.constant(texts, tf.string, [len(texts)])).to_list()

@@ -95,9 +95,7 @@ def load_bundle(folder: pathlib.Path) -> Bundle:
     _load_weights(folder / "weights.npz", model)
     example = configs["example"]
     packer = Packer(Tokenizer(model_bytes), configs["text"], example.learn_action, example.learn_emote)
-    return Bundle(
-        about["experiment"], about["step"], configs["text"], example, configs["decode"], model, packer
-    )
+    return Bundle(about["experiment"], about["step"], configs["text"], example, configs["decode"], model, packer)
 
 
 def _read_about(folder: pathlib.Path) -> dict[str, Any]:
@@ -127,9 +125,7 @@ def _read_bytes(path: pathlib.Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{path}: not there; a bundle has it. `make train EXP=...` makes one"
-        ) from error
+        raise FileNotFoundError(f"{path}: not there; a bundle has it. `make train EXP=...` makes one") from error
 
 
 def _load_weights(path: pathlib.Path, model: PersonaTransformer) -> None:

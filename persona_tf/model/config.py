@@ -36,9 +36,7 @@ class ModelConfig:
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"ModelConfig.{name} must be a positive whole number, got {value!r}")
         if self.width % (2 * self.heads):
-            raise ValueError(
-                f"ModelConfig.width ({self.width}) must be a multiple of 2 * heads ({2 * self.heads})"
-            )
+            raise ValueError(f"ModelConfig.width ({self.width}) must be a multiple of 2 * heads ({2 * self.heads})")
         for name in ("dropout", "knowledge_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"ModelConfig.{name} must lie in [0, 1), got {getattr(self, name)!r}")

@@ -1,6 +1,6 @@
 """The decoder: sees what it has written so far, and reads the memory."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -11,10 +11,10 @@ from persona_tf.model.layers import Attention, FeedForward, as_bias, layer_norm
 class LayerCache(NamedTuple):
     """What one decoder layer keeps between steps: own keys and values [B, N, L, C], the memory's [B, N, M, C]."""
 
-    keys: object
-    values: object
-    memory_keys: object
-    memory_values: object
+    keys: Any
+    values: Any
+    memory_keys: Any
+    memory_values: Any
 
 
 class DecoderLayer(keras.layers.Layer):
@@ -24,9 +24,7 @@ class DecoderLayer(keras.layers.Layer):
     trust (fusion ``soft``); at first half of the heads trust them fully, the other half not at all.
     """
 
-    def __init__(
-        self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, guided: bool = False, **kwargs
-    ):
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, guided: bool = False, **kwargs):
         super().__init__(**kwargs)
         sizes = {"width": width, "heads": heads, "feed_forward": feed_forward, "dropout": dropout}
         self.arguments = {**sizes, "guided": guided}
@@ -62,7 +60,8 @@ class DecoderLayer(keras.layers.Layer):
         """[B, T, D] and memory [B, M, D] -> [B, T, D] and the cross-attention's weights [B, N, T, M]."""
         attended = self.self_attention(self.self_norm(x), self_bias)
         x = x + self.dropout(attended, training=training)
-        return self._read(x, *self.cross_attention.keys_values(memory), memory_bias, training)
+        keys, values = self.cross_attention.keys_values(memory)
+        return self._read(x, keys, values, memory_bias, training)
 
     def start(self, memory, length: int) -> LayerCache:
         """An empty cache for ``length`` steps over a memory [B, M, D]."""
@@ -82,9 +81,7 @@ class DecoderLayer(keras.layers.Layer):
         return x, weights, cache._replace(keys=keys, values=values)
 
     def _read(self, x, memory_keys, memory_values, memory_bias, training):
-        read, weights = self.cross_attention.attend(
-            self.cross_norm(x), memory_keys, memory_values, memory_bias
-        )
+        read, weights = self.cross_attention.attend(self.cross_norm(x), memory_keys, memory_values, memory_bias)
         x = x + self.dropout(read, training=training)
         transformed = self.feed_forward(self.feed_forward_norm(x), training=training)
         return x + self.dropout(transformed, training=training), weights
@@ -112,11 +109,10 @@ class Decoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        sizes = {"width": width, "heads": heads, "feed_forward": feed_forward, "dropout": dropout, "guided": guided}
+        sizes: dict[str, Any] = {"width": width, "heads": heads, "feed_forward": feed_forward}
+        sizes |= {"dropout": dropout, "guided": guided}
         self.arguments = {"layers": layers, **sizes}
-        self.stack = [
-            DecoderLayer(**sizes, name=f"layer_{i}", dtype=self.dtype_policy) for i in range(layers)
-        ]
+        self.stack = [DecoderLayer(**sizes, name=f"layer_{i}", dtype=self.dtype_policy) for i in range(layers)]
         self.norm = layer_norm("norm", self.dtype_policy)
 
     def build(self, shape=None):

@@ -1,5 +1,7 @@
 """The shared encoder: knowledge items and history go through the same layers, each under its own mask."""
 
+from typing import Any
+
 import keras
 
 from persona_tf.model.layers import Attention, FeedForward, as_bias, layer_norm
@@ -40,15 +42,11 @@ class EncoderLayer(keras.layers.Layer):
 class Encoder(keras.layers.Layer):
     """A stack of encoder layers and a last norm."""
 
-    def __init__(
-        self, layers: int, width: int, heads: int, feed_forward: int, dropout: float = 0.0, **kwargs
-    ):
+    def __init__(self, layers: int, width: int, heads: int, feed_forward: int, dropout: float = 0.0, **kwargs):
         super().__init__(**kwargs)
-        sizes = {"width": width, "heads": heads, "feed_forward": feed_forward, "dropout": dropout}
+        sizes: dict[str, Any] = {"width": width, "heads": heads, "feed_forward": feed_forward, "dropout": dropout}
         self.arguments = {"layers": layers, **sizes}
-        self.stack = [
-            EncoderLayer(**sizes, name=f"layer_{i}", dtype=self.dtype_policy) for i in range(layers)
-        ]
+        self.stack = [EncoderLayer(**sizes, name=f"layer_{i}", dtype=self.dtype_policy) for i in range(layers)]
         self.norm = layer_norm("norm", self.dtype_policy)
 
     def build(self, shape=None):

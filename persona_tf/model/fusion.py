@@ -8,7 +8,7 @@ A *source* is a knowledge item or a turn. Tensors over sources have no axis of t
 at its *first token* (position 0), so that logits over sources are logits over M with all other places masked.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -25,13 +25,13 @@ class Memory(NamedTuple):
     turn, <history> included).
     """
 
-    states: object
-    pooled: object
-    ids: object
-    mask: object
-    turn: object
-    item: object
-    first: object
+    states: Any
+    pooled: Any
+    ids: Any
+    mask: Any
+    turn: Any
+    item: Any
+    first: Any
 
 
 def visible(memory: Memory, target_turn):
@@ -45,7 +45,8 @@ class Selector(keras.layers.Layer):
 
     A sentence embedding is the sum of its states / sqrt(length); the product is divided by sqrt(D), as in Wizard of
     Wikipedia. Differs from the paper in: the last turn alone asks (its states have seen the turns before it), and
-    turns can be chosen like items; with ``projected``, both embeddings go through a linear map first.
+    turns can be chosen like items; with ``projected``, both embeddings go through a linear map first and the product
+    is divided by D, so that the first guesses are even.
 
     Args:
       width: D.
@@ -55,14 +56,15 @@ class Selector(keras.layers.Layer):
     def __init__(self, width: int, projected: bool = True, **kwargs):
         super().__init__(**kwargs)
         self.width, self.projected = width, projected
-        self.query = Linear(width, name="query", dtype=self.dtype_policy) if projected else None
-        self.key = Linear(width, name="key", dtype=self.dtype_policy) if projected else None
+        if projected:
+            self.query = Linear(width, name="query", dtype=self.dtype_policy)
+            self.key = Linear(width, name="key", dtype=self.dtype_policy)
 
     def build(self, shape=None):
         """Builds the maps for inputs [..., D]."""
-        for part in (self.query, self.key):
-            if part is not None:
-                part.build((None, None, self.width))
+        if self.projected:
+            self.query.build((None, None, self.width))
+            self.key.build((None, None, self.width))
 
     def call(self, memory: Memory, seen):
         """Memory and bool [B, T, M] (from `visible`) -> logits, float32 [B, T, M], equal for all tokens of a source."""
@@ -73,7 +75,7 @@ class Selector(keras.layers.Layer):
         if self.projected:
             query, key = self.query(query), self.key(key)
         logits = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
-        return ops.cast(logits, "float32") * self.width**-0.5
+        return ops.cast(logits, "float32") * self.width ** (-1.0 if self.projected else -0.5)
 
     def get_config(self):
         """All constructor arguments."""
@@ -81,9 +83,12 @@ class Selector(keras.layers.Layer):
 
 
 def source_log_probs(memory: Memory, seen, logits):
-    """Log-softmax over the sources that are seen: float32 [B, T, M], equal for all tokens of a source."""
+    """Log-softmax over the sources that are seen: float32 [B, T, M], equal for all tokens of a source.
+
+    MASKED where nothing is seen.
+    """
     of_sources = ops.where(ops.logical_and(seen, memory.first[:, None, :]), logits, MASKED)
-    return logits - ops.logsumexp(of_sources, axis=-1, keepdims=True)
+    return ops.where(seen, logits - ops.logsumexp(of_sources, axis=-1, keepdims=True), MASKED)
 
 
 def gold_mask(memory: Memory, features: dict):

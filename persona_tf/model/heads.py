@@ -1,6 +1,6 @@
 """What is said of each target token: the next word, whether it is copied, and the emote."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -17,12 +17,12 @@ class Outputs(NamedTuple):
     source_log_probs [B, T, M] (see `fusion.source_log_probs`); memory: what the attentions point into.
     """
 
-    vocabulary_logits: object
-    emote_logits: object
-    attention: object
-    copy_attention: object
-    copy_gate: object
-    source_log_probs: object
+    vocabulary_logits: Any
+    emote_logits: Any
+    attention: Any
+    copy_attention: Any
+    copy_gate: Any
+    source_log_probs: Any
     memory: Memory
 
 

@@ -107,13 +107,12 @@ class Attention(keras.layers.Layer):
 
     def call(self, x, bias):
         """Self-attention: [B, L, D] -> [B, L, D]."""
-        return self.attend(x, *self.keys_values(x), bias)[0]
+        keys, values = self.keys_values(x)
+        return self.attend(x, keys, values, bias)[0]
 
     def _split(self, x, heads):
         shape = ops.shape(x)
-        return ops.transpose(
-            ops.reshape(x, (shape[0], shape[1], heads, self.width // self.heads)), (0, 2, 1, 3)
-        )
+        return ops.transpose(ops.reshape(x, (shape[0], shape[1], heads, self.width // self.heads)), (0, 2, 1, 3))
 
     def get_config(self):
         """All constructor arguments."""

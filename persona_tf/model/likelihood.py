@@ -1,6 +1,6 @@
 """From outputs to nats per target token: the one function that training and evaluation share."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -15,9 +15,9 @@ class Nats(NamedTuple):
     are drawn on, the mean of their -log p, 0 where there is none.
     """
 
-    token: object
-    emote: object
-    knowledge: object
+    token: Any
+    emote: Any
+    knowledge: Any
 
 
 def nats(outputs: Outputs, features: dict) -> Nats:

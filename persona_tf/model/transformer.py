@@ -5,7 +5,7 @@ Both are made of the same parts, and tests hold them equal.
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -27,10 +27,10 @@ class Cache(NamedTuple):
     """
 
     memory: Memory
-    shown: object
-    copy_keys: object
-    source_log_probs: object
-    turn: object
+    shown: Any
+    copy_keys: Any
+    source_log_probs: Any
+    turn: Any
     layers: tuple[LayerCache, ...]
 
 
@@ -43,9 +43,7 @@ class PersonaTransformer(keras.Model):
 
     def __init__(self, config: ModelConfig, **kwargs):
         # Without a name of its own a second model in one process has other paths, and refuses the first one's files.
-        super().__init__(
-            dtype=keras.DTypePolicy(config.precision), **{"name": "persona_transformer", **kwargs}
-        )
+        super().__init__(dtype=keras.DTypePolicy(config.precision), **{"name": "persona_transformer", **kwargs})
         self.config = config
         width, rest = config.width, {"dropout": config.dropout, "dtype": self.dtype_policy}
         stack = {"width": width, "heads": config.heads, "feed_forward": config.feed_forward, **rest}
@@ -57,16 +55,15 @@ class PersonaTransformer(keras.Model):
         self.selector = fusion.Selector(width, projected, name="selector", dtype=self.dtype_policy)
         self.emote_head = Linear(config.emotes, name="emote_head", dtype=self.dtype_policy)
         self.knowledge_seed = keras.random.SeedGenerator(0)
-        self.copy_head = (
-            CopyHead(width, name="copy_head", dtype=self.dtype_policy) if config.copy_head else None
-        )
+        if config.copy_head:
+            self.copy_head = CopyHead(width, guided=soft, name="copy_head", dtype=self.dtype_policy)
 
     def build(self, shape=None):
         """Makes all weights; needs no data."""
         for part in (self.embedding, self.encoder, self.decoder, self.selector):
             part.build()
         self.emote_head.build((None, None, self.config.width))
-        if self.copy_head is not None:
+        if self.config.copy_head:
             self.copy_head.build()
         self.built = True
 
@@ -133,7 +130,7 @@ class PersonaTransformer(keras.Model):
         return outputs, cache._replace(layers=layers)
 
     def _choose_sources(self, memory, turn, gold_features, training):
-        """What each target token is shown, bool [B, T, M], and the log-probability of each source, float32 [B, T, M]."""
+        """What each target token is shown, bool [B, T, M], and each source's log-probability, float32 [B, T, M]."""
         seen = fusion.visible(memory, turn)
         logits = self.selector(memory, seen)
         log_probs = fusion.source_log_probs(memory, seen, logits)
@@ -149,9 +146,11 @@ class PersonaTransformer(keras.Model):
         return shown, log_probs
 
     def _copy_keys(self, memory: Memory):
-        if self.copy_head is None:
+        if not self.config.copy_head:
             return None
-        previous = ops.pad(memory.ids[:, :-1], ((0, 0), (1, 0)))
+        before = ops.pad(memory.ids[:, :-1], ((0, 0), (1, 0)))
+        # The first token of an item or turn has none before it, whatever stands beside it in the row.
+        previous = ops.where(memory.first, 0, before)
         return self.copy_head.keys(memory.states, self.embedding.of_tokens(previous))
 
     def _outputs(self, x, attention, memory, copy_keys, shown, log_probs) -> Outputs:

@@ -2,6 +2,9 @@
 
 import dataclasses
 
+ACTION_TOKENS, EMOTE_TOKENS = 24, 8
+"""Longer actions and emotes are cut."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TextConfig:
@@ -23,8 +26,9 @@ class TextConfig:
             value = getattr(self, field.name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"TextConfig.{field.name} must be a positive whole number, got {value!r}")
-        if self.turn_tokens + 8 > self.history_tokens:
+        longest = self.turn_tokens + ACTION_TOKENS + EMOTE_TOKENS + 4
+        if longest > self.history_tokens:
             raise ValueError(
-                f"TextConfig.history_tokens ({self.history_tokens}) must hold at least one turn with its markers: "
-                f"turn_tokens + 8 = {self.turn_tokens + 8}"
+                f"TextConfig.history_tokens ({self.history_tokens}) must hold at least one turn with action, emote "
+                f"and four markers: turn_tokens + {longest - self.turn_tokens} = {longest}"
             )

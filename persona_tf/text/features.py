@@ -26,9 +26,7 @@ FEATURES = {
     "knowledge_item": Feature("BS", "which item of its row a token belongs to, 0..K-1"),
     "knowledge_kind": Feature("BS", "kind of that item: 1 + index into the list of kinds"),
     "knowledge_position": Feature("BS", "place of a token in its item, from 0"),
-    "history_ids": Feature(
-        "BH", "<history>, then each turn: <self> or <partner>, speech, <action> .., <emote> .."
-    ),
+    "history_ids": Feature("BH", "<history>, then each turn: <self> or <partner>, speech, <action> .., <emote> .."),
     "history_turn": Feature("BH", "number of the turn, from 1; 0 for <history>, which every target sees"),
     "history_position": Feature("BH", "place of a token in its turn, from 0"),
     "target_ids": Feature("BT", "decoder input of each target: <reply>, reply, <action>, action, <emote>"),
@@ -51,9 +49,7 @@ def check_features(features: dict) -> None:
     """
     missing, unknown = FEATURES.keys() - features.keys(), features.keys() - FEATURES.keys()
     if missing or unknown:
-        raise ValueError(
-            f"features: missing {sorted(missing)}, unknown {sorted(unknown)}; see text/features.py"
-        )
+        raise ValueError(f"features: missing {sorted(missing)}, unknown {sorted(unknown)}; see text/features.py")
     for name, feature in FEATURES.items():
         value = features[name]
         if len(value.shape) != len(feature.shape) or "int32" not in str(value.dtype):

@@ -8,11 +8,26 @@ from typing import Any
 import tensorflow as tf
 
 from persona_tf.text import vocabulary as v
-from persona_tf.text.config import TextConfig
+from persona_tf.text.config import ACTION_TOKENS, EMOTE_TOKENS, TextConfig
 from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, REPLY_HEAD
 from persona_tf.text.tokenizer import Tokenizer
 
-_ACTION_TOKENS, _EMOTE_TOKENS = 24, 8
+_INTS = (
+    "items_per_example",
+    "knowledge_kind",
+    "turns_per_example",
+    "history_who",
+    "history_number",
+    "targets_per_example",
+    "target_number",
+    "target_emote",
+)
+_TEXTS = ("knowledge_text", "history_speech", "history_action", "history_emote", "target_reply", "target_action")
+_SIGNATURE = {
+    **{name: tf.TensorSpec([None], tf.int32) for name in _INTS},
+    **{name: tf.TensorSpec([None], tf.string) for name in _TEXTS},
+    "gold": tf.TensorSpec([None, 3], tf.int32),
+}
 
 
 class Packer(tf.Module):
@@ -29,9 +44,7 @@ class Packer(tf.Module):
       learn_action, learn_emote: whether targets carry labels of these heads.
     """
 
-    def __init__(
-        self, tokenizer: Tokenizer, config: TextConfig, learn_action: bool = True, learn_emote: bool = True
-    ):
+    def __init__(self, tokenizer: Tokenizer, config: TextConfig, learn_action: bool = True, learn_emote: bool = True):
         super().__init__(name="packer")
         self.tokenizer = tokenizer
         self.config = config
@@ -39,50 +52,16 @@ class Packer(tf.Module):
 
     def pack(self, strings: Any) -> dict[str, tf.RaggedTensor]:
         """Strings (see `example.Strings`: flat lists and row lengths) -> ragged int32 features [B, (length)]."""
-        ints = ("items_per_example", "knowledge_kind", "turns_per_example", "history_who", "history_number")
-        ints += ("targets_per_example", "target_number", "target_emote")
-        texts = (
-            "knowledge_text",
-            "history_speech",
-            "history_action",
-            "history_emote",
-            "target_reply",
-            "target_action",
-        )
-        return self.pack_tensors(
-            {
-                name: tf.constant(getattr(strings, name), tf.int32, [len(getattr(strings, name))])
-                for name in ints
-            }
-            | {
-                name: tf.constant(getattr(strings, name), tf.string, [len(getattr(strings, name))])
-                for name in texts
-            }
-            | {"gold": tf.constant(strings.gold, tf.int32, [len(strings.gold), 3])}
-        )
+        ints = {name: tf.constant(getattr(strings, name), tf.int32, [len(getattr(strings, name))]) for name in _INTS}
+        texts = {name: tf.constant(getattr(strings, name), tf.string, [len(getattr(strings, name))]) for name in _TEXTS}
+        return self.pack_tensors({**ints, **texts, "gold": tf.constant(strings.gold, tf.int32, [len(strings.gold), 3])})
 
-    @tf.function(
-        input_signature=[
-            {
-                name: tf.TensorSpec([None], tf.int32)
-                for name in "items_per_example knowledge_kind turns_per_example history_who history_number "
-                "targets_per_example target_number target_emote".split()
-            }
-            | {
-                name: tf.TensorSpec([None], tf.string)
-                for name in "knowledge_text history_speech history_action history_emote target_reply "
-                "target_action".split()
-            }
-            | {"gold": tf.TensorSpec([None, 3], tf.int32)}
-        ]
-    )
+    @tf.function(input_signature=[_SIGNATURE])
     def pack_tensors(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         """The graph behind `pack`: flat tensors and row lengths -> ragged features."""
         counts = {name: tf.cast(strings[name], tf.int64) for name in strings if name.endswith("per_example")}
         strings = strings | counts
-        return (
-            self._knowledge(strings) | self._history(strings) | self._targets(strings) | self._gold(strings)
-        )
+        return self._knowledge(strings) | self._history(strings) | self._targets(strings) | self._gold(strings)
 
     def _knowledge(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         tokens = self.tokenizer.tokenize(strings["knowledge_text"])[:, : self.config.item_tokens]
@@ -99,20 +78,16 @@ class Packer(tf.Module):
 
     def _history(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         who = tf.where(strings["history_who"] == 0, v.SELF, v.PARTNER)[:, None]
-        action = self.tokenizer.tokenize(strings["history_action"])[:, :_ACTION_TOKENS]
-        emote = self.tokenizer.tokenize(strings["history_emote"])[:, :_EMOTE_TOKENS]
+        action = self.tokenizer.tokenize(strings["history_action"])[:, :ACTION_TOKENS]
+        emote = self.tokenizer.tokenize(strings["history_emote"])[:, :EMOTE_TOKENS]
         speech = self.tokenizer.tokenize(strings["history_speech"])[:, : self.config.turn_tokens]
         turns = tf.concat([who, speech, _mark(v.ACTION, action), _mark(v.EMOTE, emote)], axis=1)
         rows = tf.RaggedTensor.from_row_lengths(turns, strings["turns_per_example"])
-        numbers = tf.RaggedTensor.from_row_lengths(
-            strings["history_number"] + 1, strings["turns_per_example"]
-        )
+        numbers = tf.RaggedTensor.from_row_lengths(strings["history_number"] + 1, strings["turns_per_example"])
         newest = _newest(rows.row_lengths(axis=2), self.config.history_tokens - 1)
         rows, numbers = tf.ragged.boolean_mask(rows, newest), tf.ragged.boolean_mask(numbers, newest)
         start = tf.ones_like(numbers[:, :1].to_tensor(shape=[None, 1]))
-        rows = tf.concat(
-            [tf.RaggedTensor.from_tensor(start[:, :, None] * v.HISTORY, ragged_rank=2), rows], axis=1
-        )
+        rows = tf.concat([tf.RaggedTensor.from_tensor(start[:, :, None] * v.HISTORY, ragged_rank=2), rows], axis=1)
         numbers = tf.concat([start * 0, numbers], axis=1)
         turns = rows.merge_dims(0, 1)
         lengths = turns.row_lengths()
@@ -133,7 +108,7 @@ class Packer(tf.Module):
         # A reply that was cut does not end where it was cut, so its end is not learned.
         head = [tf.ones_like(reply) * REPLY_HEAD, tf.where(cut, 0, REPLY_HEAD)[:, None]]
         if self.learn_action or self.learn_emote:
-            action = self.tokenizer.tokenize(strings["target_action"])[:, :_ACTION_TOKENS]
+            action = self.tokenizer.tokenize(strings["target_action"])[:, :ACTION_TOKENS]
             action_head = ACTION_HEAD if self.learn_action else 0
             ids += [one * v.ACTION, action, one * v.EMOTE]
             labels += [action, one * v.EMOTE, strings["target_emote"][:, None]]

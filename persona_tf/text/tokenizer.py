@@ -6,14 +6,28 @@ A blank is put before each text, so that its first word has the same ids as in t
 """
 
 import functools
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_text as tf_text
+from tensorflow_text.python.ops import sentencepiece_tokenizer
 
 from persona_tf.text import vocabulary
 
 _BLANK, _ESCAPE = "\u2581", "\ue000"
 _ESCAPED_ESCAPE, _ESCAPED_BLANK = _ESCAPE + "0", _ESCAPE + "1"
+
+
+class _SharedModel(sentencepiece_tokenizer._SentencepieceModelResource):
+    """A SentencePiece model that has a name, and with it a life of its own.
+
+    tensorflow-text leaves it to a nameless kernel, which goes with TensorFlow's caches: after one call of
+    ``keras.utils.set_random_seed``, all tokenizers made before would fail with "Resource ... does not exist".
+    """
+
+    def _create_resource(self):
+        make = sentencepiece_tokenizer.gen_sentencepiece_tokenizer.sentencepiece_op
+        return make(model=self._model, shared_name=f"persona_tf_{self._name}")
 
 
 class Tokenizer(tf.Module):
@@ -27,6 +41,7 @@ class Tokenizer(tf.Module):
         super().__init__(name="tokenizer")
         self.fingerprint = vocabulary.fingerprint(model)
         self._pieces = tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+        self._pieces._model_resource = _SharedModel(model, self.fingerprint)
         self._offset = len(vocabulary.SPECIALS)
 
     @functools.cached_property
@@ -47,6 +62,10 @@ class Tokenizer(tf.Module):
         texts = tf.strings.regex_replace(self._pieces.detokenize(ids - self._offset), "^ ", "")
         texts = tf.strings.regex_replace(texts, _ESCAPED_BLANK, _BLANK)
         return tf.strings.regex_replace(texts, _ESCAPED_ESCAPE, _ESCAPE)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Python strings -> lists of ids."""
+        return self.tokenize(tf.constant(texts, tf.string, [len(texts)])).to_list()
 
     def decode(self, ids: list[int]) -> str:
         """One list of ids as a Python string; bytes that are no UTF-8 become U+FFFD."""

@@ -41,7 +41,7 @@ def save_checkpoint(path: pathlib.Path, variables: dict, progress: Progress) -> 
     buffer = io.BytesIO()
     arrays = {name: _to_numpy(variable) for name, variable in variables.items()}
     header = np.frombuffer(json.dumps(dataclasses.asdict(progress)).encode(), np.uint8)
-    np.savez(buffer, __progress__=header, **arrays)
+    np.savez(buffer, allow_pickle=False, __progress__=header, **arrays)
     write_atomically(path, buffer.getvalue())
 
 
@@ -74,9 +74,7 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
         with np.load(path) as file:
             return {name: file[name] for name in file.files}
     except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-        raise ValueError(
-            f"{path}: damaged ({error}); delete it to start from the other checkpoint or anew"
-        ) from error
+        raise ValueError(f"{path}: damaged ({error}); delete it to start from the other checkpoint or anew") from error
 
 
 def assign_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], variables: dict) -> None:
@@ -113,15 +111,11 @@ def named_variables(model, optimizer=None) -> dict:
     seeds = [variable for variable in model.variables if id(variable) not in weights]
     pairs = [(f"model/{variable.path}", variable) for variable in model.weights]
     pairs += [(f"seeds/{number}", variable) for number, variable in enumerate(seeds)]
-    pairs += (
-        [(f"optimizer/{variable.path}", variable) for variable in optimizer.variables] if optimizer else []
-    )
+    pairs += [(f"optimizer/{variable.path}", variable) for variable in optimizer.variables] if optimizer else []
     named = dict(pairs)
     if len(named) != len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(
-            f"several variables are called {sorted({n for n in names if names.count(n) > 1})[:3]}"
-        )
+        raise ValueError(f"several variables are called {sorted({n for n in names if names.count(n) > 1})[:3]}")
     return named
 
 

@@ -36,12 +36,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type in (int, float) and (
-                isinstance(value, bool) or not isinstance(value, int | field.type)
-            ):
-                raise ValueError(
-                    f"TrainConfig.{field.name} must be of type {field.type.__name__}, got {value!r}"
-                )
+            if field.type in (int, float) and (isinstance(value, bool) or not isinstance(value, int | field.type)):
+                raise ValueError(f"TrainConfig.{field.name} must be of type {field.type.__name__}, got {value!r}")
             if field.type in (int, float) and value < 0:
                 raise ValueError(f"TrainConfig.{field.name} must not be negative, got {value!r}")
         if self.schedule not in SCHEDULES:

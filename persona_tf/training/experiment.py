@@ -20,8 +20,8 @@ from persona_tf.text import vocabulary
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
-from persona_tf.training.losses import make_optimizer
 from persona_tf.training.loop import Loop
+from persona_tf.training.losses import make_optimizer
 from persona_tf.training.summaries import SummaryWriter
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
@@ -70,9 +70,7 @@ def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hook
         vocabulary=packer.tokenizer.fingerprint,
         writer=lambda step: _writer(settings, run, step),
         on_best=lambda step: hooks.save(settings, run, model, model_bytes, step),
-        on_validation=lambda writer, step: hooks.show(
-            settings, writer, model, packer, valid_examples[:4], step
-        ),
+        on_validation=lambda writer, step: hooks.show(settings, writer, model, packer, valid_examples[:4], step),
     )
     return loop.run()
 
@@ -113,9 +111,7 @@ def _vocabulary(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -> by
     if path.is_file():
         return path.read_bytes()
     _log.info("Training a vocabulary of %s pieces ...", f"{settings.text.vocabulary_size:,}")
-    episodes = itertools.islice(
-        _episodes(settings, settings.data.train_split, data_dir), _VOCABULARY_EPISODES
-    )
+    episodes = itertools.islice(_episodes(settings, settings.data.train_split, data_dir), _VOCABULARY_EPISODES)
     stream = texts(_examples(episodes, settings.example))
     return vocabulary.train_vocabulary(stream, settings.text.vocabulary_size, path)
 

@@ -106,9 +106,7 @@ class Loop:
         sums = self._score_valid()
         values = head_metrics(sums)
         loss = sum(getattr(self.config, f"{head}_weight") * values.get(f"{head}_loss", 0.0) for head in HEADS)
-        writer.scalars(
-            {f"valid/{name}": value for name, value in {"loss": loss, **values}.items()}, progress.step
-        )
+        writer.scalars({f"valid/{name}": value for name, value in {"loss": loss, **values}.items()}, progress.step)
         told = ", ".join(f"{name} {value:.3f}" for name, value in values.items() if name.endswith("loss"))
         meter.say(f"step {progress.step:,}: validation {told}")
         progress = dataclasses.replace(progress, validated=progress.step)
@@ -138,7 +136,7 @@ def _one_further(progress: Progress, position: Position) -> Progress:
 
 
 def head_metrics(sums: dict[str, np.ndarray]) -> dict[str, float]:
-    """Sums of `losses.head_sums` -> ``<head>_loss`` (nats a label) and ``<head>_accuracy``, heads without labels left out."""
+    """Sums of `losses.head_sums` -> ``<head>_loss`` (nats a label) and ``<head>_accuracy``, where there are labels."""
     values = {}
     for head, (nats, count, right) in sums.items():
         if count:

@@ -28,17 +28,13 @@ class SummaryWriter:
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """One point for each curve."""
-        parts = [
-            summary_pb2.Summary.Value(tag=tag, simple_value=float(value)) for tag, value in values.items()
-        ]
+        parts = [summary_pb2.Summary.Value(tag=tag, simple_value=float(value)) for tag, value in values.items()]
         self._add(parts, step)
 
     def text(self, tag: str, markdown: str, step: int) -> None:
         """A text, shown as Markdown."""
         shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)])
-        tensor = tensor_pb2.TensorProto(
-            dtype=types_pb2.DT_STRING, string_val=[markdown.encode()], tensor_shape=shape
-        )
+        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[markdown.encode()], tensor_shape=shape)
         plugin = summary_pb2.SummaryMetadata.PluginData(plugin_name="text")
         metadata = summary_pb2.SummaryMetadata(plugin_data=plugin)
         self._add([summary_pb2.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)], step)

@@ -33,7 +33,7 @@ def session():
 
 
 def test_every_emote_has_its_own_face():
-    assert list(FACES) == EMOTES
+    assert tuple(FACES) == tuple(EMOTES)
     assert len(set(FACES.values())) == len(EMOTES)
     assert all(len(face) == 1 for face in FACES.values())
 

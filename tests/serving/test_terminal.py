@@ -239,3 +239,15 @@ def test_a_real_bot_through_a_pipe(bundle_dir, typed, capsys):
     assert shown.count("leant on: ") == 2
     assert shown.endswith("Farewell.\n")
     assert "\033" not in shown
+
+
+def test_a_terminal_gets_styles(decodes, typed, monkeypatch):
+    class Screen(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Screen())
+    typed(b"hi\n")
+    terminal.chat(None, SCENE, seed=1)
+    assert "\033[1mMira\033[0m: I saw 1." in sys.stdout.getvalue()
+    assert "\033[2mleant on: 75% I bake bread.\033[0m" in sys.stdout.getvalue()

@@ -80,7 +80,7 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path, monkeypatch, call):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, call, full)
-    with pytest.raises(OSError, match="No space left on device.*the file that was there is unchanged"):
+    with pytest.raises(OSError, match=r"No space left on device.*the file that was there is unchanged"):
         train_vocabulary(TEXTS, 320, path)
     assert path.read_bytes() == old
     assert [p.name for p in tmp_path.iterdir()] == ["v.model"]

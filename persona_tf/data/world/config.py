@@ -55,8 +55,7 @@ class WorldConfig:
             low, high = getattr(self, name)
             if not least <= low <= high <= most:
                 raise ValueError(
-                    f"WorldConfig.{name}: expected (low, high) with {least} <= low <= high <= {most}, "
-                    f"got {(low, high)}"
+                    f"WorldConfig.{name}: expected (low, high) with {least} <= low <= high <= {most}, got {(low, high)}"
                 )
         if len(self.sources) != 4 or min(self.sources) < 0 or sum(self.sources) <= 0:
             raise ValueError(

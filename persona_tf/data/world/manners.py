@@ -110,9 +110,7 @@ def check_emote(emote: str, file: str, name: str) -> str:
       ValueError: it is not.
     """
     if emote and emote not in EMOTES:
-        raise ValueError(
-            f'lexicon/{file} [{name}] emote: expected one of {", ".join(EMOTES)} or "", got {emote!r}'
-        )
+        raise ValueError(f'lexicon/{file} [{name}] emote: expected one of {", ".join(EMOTES)} or "", got {emote!r}')
     return emote
 
 

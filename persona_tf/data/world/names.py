@@ -111,10 +111,7 @@ def train_alphabets() -> tuple[str, ...]:
     """Alphabets outside ASCII that training draws letters from, without `novel_letters`."""
     return tuple(
         "".join(
-            c
-            for low, high in blocks
-            for c in map(chr, range(low, high + 1, 1 + (high - low) // 1000))
-            if _usable(c)
+            c for low, high in blocks for c in map(chr, range(low, high + 1, 1 + (high - low) // 1000)) if _usable(c)
         )
         for blocks in _TRAIN_BLOCKS.values()
     )

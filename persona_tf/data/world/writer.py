@@ -200,9 +200,7 @@ class Writer:
                 available[voice.rng.randrange(MOST_ACTIONS)] = action
         if action:
             scene.state.apply(scene.bot, action)
-        self.turns.append(
-            Turn(scene.bot, reply, action, emote, tuple(available), grounding=tuple(keys), probe=probe)
-        )
+        self.turns.append(Turn(scene.bot, reply, action, emote, tuple(available), grounding=tuple(keys), probe=probe))
         self._context += f"\n{reply} {action}"
 
     def _coloured(self, reply: str, colour: str, decoys: Iterable[str]) -> str:

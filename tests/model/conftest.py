@@ -1,0 +1,46 @@
+import functools
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shaken(make_model):
+    """ModelConfig fields -> a tiny model none of whose weights is zero or one; do not change it."""
+
+    @functools.cache
+    def make(**fields):
+        model = make_model(**fields)
+        rng = np.random.default_rng(1)
+        for weight in model.weights:
+            weight.assign(weight + rng.normal(0, 0.3, weight.shape).astype(np.float32))
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def to_numpy():
+    """A nest of tensors -> the same nest of float or integer NumPy arrays; None stays."""
+    import keras
+
+    def convert(nest):
+        if nest is None:
+            return None
+        if isinstance(nest, tuple):
+            return type(nest)(*(convert(part) for part in nest))
+        return keras.ops.convert_to_numpy(nest)
+
+    return convert
+
+
+@pytest.fixture(scope="session")
+def pack_rows(packer):
+    """Examples -> one padded batch."""
+    from persona_tf.data.corpus import pack_corpus
+
+    def pack(*examples):
+        corpus = pack_corpus(examples, packer)
+        return corpus.rows(np.arange(len(corpus)))
+
+    return pack

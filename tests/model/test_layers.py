@@ -1,0 +1,154 @@
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+from persona_tf.model.decoder import Decoder, DecoderLayer
+from persona_tf.model.embedding import FlatEmbedding
+from persona_tf.model.encoder import Encoder, EncoderLayer
+from persona_tf.model.fusion import Selector
+from persona_tf.model.heads import CopyHead
+from persona_tf.model.layers import MASKED, Attention, FeedForward, Linear, as_bias, sinusoids
+
+RNG = np.random.default_rng(0)
+SIZES = {"width": 8, "heads": 2, "feed_forward": 12, "dropout": 0.25}
+
+
+def _normal(*shape):
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def _softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def _attention(layer, x, memory, mask):
+    """Attention with loops, in float64: x [Q, D], memory [K, D], mask [Q, K] -> output, weights [N, Q, K]."""
+
+    def linear(part, value):
+        return value @ np.asarray(part.kernel, np.float64) + np.asarray(part.bias, np.float64)
+
+    heads, size = layer.heads, layer.width // layer.heads
+    queries, both = linear(layer.query, x), linear(layer.key_value, memory)
+    keys, values = both[:, : layer.width], both[:, layer.width :]
+    parts, weights = [], []
+    for head in range(heads):
+        part = slice(head * size, (head + 1) * size)
+        scores = queries[:, part] @ keys[:, part].T / np.sqrt(size)
+        weights.append(_softmax(np.where(mask, scores, -np.inf)))
+        parts.append(weights[-1] @ values[:, part])
+    return linear(layer.output_projection, np.concatenate(parts, -1)), np.stack(weights)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_attention_against_a_reference(heads):
+    layer = Attention(8, heads)
+    layer.build((None, None, 8))
+    for weight in layer.weights:
+        weight.assign(_normal(*weight.shape))
+    x, memory = _normal(2, 3, 8), _normal(2, 5, 8)
+    mask = RNG.random((2, 3, 5)) < 0.6
+    mask[..., 0] = True
+    output, weights = layer.attend(x, *layer.keys_values(memory), as_bias(mask))
+    for row in range(2):
+        wanted, wanted_weights = _attention(layer, x[row], memory[row], mask[row])
+        np.testing.assert_allclose(output[row], wanted, atol=1e-5)
+        np.testing.assert_allclose(weights[row], wanted_weights, atol=1e-6)
+    own = layer(x, as_bias(np.ones((2, 3, 3), bool)))
+    np.testing.assert_allclose(own[0], _attention(layer, x[0], x[0], np.ones((3, 3), bool))[0], atol=1e-5)
+
+
+def test_attention_of_a_row_that_sees_nothing_is_finite():
+    layer = Attention(8, 2)
+    layer.build((None, None, 8))
+    x = _normal(1, 3, 8)
+    assert np.isfinite(layer(x, as_bias(np.zeros((1, 3, 3), bool)))).all()
+
+
+def test_linear():
+    layer = Linear(3)
+    layer.build((None, None, 5))
+    layer.bias.assign([1.0, 2.0, 3.0])
+    x = _normal(2, 4, 5)
+    np.testing.assert_allclose(layer(x), x @ np.asarray(layer.kernel) + [1, 2, 3], atol=1e-5)
+    assert layer(_normal(0, 4, 5)).shape == (0, 4, 3)
+
+
+def test_sinusoids():
+    table = np.asarray(sinusoids(np.arange(100)[None], 8))[0]
+    assert table.shape == (100, 8)
+    np.testing.assert_allclose(table[0], [0, 0, 0, 0, 1, 1, 1, 1], atol=1e-7)
+    np.testing.assert_allclose(table[1, [0, 3, 4, 7]], [np.sin(1), np.sin(1e-4), np.cos(1), np.cos(1e-4)], rtol=1e-5)
+    assert len({tuple(row.round(4)) for row in table}) == 100
+
+
+def test_as_bias():
+    assert as_bias(np.array([[[True, False]]])).numpy().tolist() == [[[[0.0, MASKED]]]]
+
+
+def test_embedding_is_token_and_place_and_kind_and_turn():
+    layer = FlatEmbedding(20, 8, 3)
+    layer.build()
+    ids, position = np.array([[7, 7, 9]]), np.array([[0, 1, 0]])
+    kind, turn = np.array([[1, 1, 2]]), np.array([[1, 1, 4]])
+    tokens, kinds = np.asarray(layer.tokens)[ids] * np.sqrt(8), np.asarray(layer.kind_table)
+    places, turns = np.asarray(sinusoids(position, 8)), np.asarray(sinusoids(turn, 8))
+    np.testing.assert_allclose(layer(ids, position, kind=kind), tokens + places + kinds[kind], atol=1e-5)
+    of_turns = turns @ np.asarray(layer.turn_projection.kernel)
+    np.testing.assert_allclose(layer(ids, position, turn=turn), tokens + places + kinds[0] + of_turns, atol=1e-5)
+
+
+def test_the_token_table_is_the_output_layer():
+    layer = FlatEmbedding(20, 8, 3)
+    layer.build()
+    x = _normal(2, 3, 8)
+    np.testing.assert_allclose(layer.logits(x), x @ np.asarray(layer.tokens).T, atol=1e-5)
+
+
+def test_embeddings_have_about_unit_variance():
+    layer = FlatEmbedding(400, 64, 3)
+    layer.build()
+    assert np.std(layer.of_tokens(np.arange(400)[None])) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Linear(3, use_bias=False),
+        Attention(8, 2),
+        FeedForward(8, 12, 0.25),
+        FlatEmbedding(20, 8, 3, 0.25),
+        EncoderLayer(**SIZES),
+        Encoder(2, **SIZES),
+        DecoderLayer(**SIZES, guided=True),
+        Decoder(2, **SIZES, guided=True),
+        CopyHead(8, guided=True),
+        Selector(8, projected=False),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_configs_are_complete(layer):
+    config = layer.get_config()
+    arguments = set(inspect.signature(type(layer).__init__).parameters) - {"self", "kwargs"}
+    assert arguments <= config.keys()
+    assert type(layer).from_config(config).get_config() == config
+
+
+def test_dropout_acts_in_training_only():
+    layer = FeedForward(8, 64, 0.9)
+    layer.build((None, None, 8))
+    x = _normal(1, 4, 8)
+    np.testing.assert_array_equal(layer(x), layer(x))
+    assert not np.allclose(layer(x, training=True), layer(x))
+
+
+def test_equal_layers_are_drawn_from_the_seed():
+    keras.utils.set_random_seed(3)
+    first = Linear(4)
+    first.build((None, 4))
+    keras.utils.set_random_seed(3)
+    second = Linear(4)
+    second.build((None, 4))
+    np.testing.assert_array_equal(first.kernel, second.kernel)
