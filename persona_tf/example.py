@@ -21,12 +21,13 @@ SELF, PARTNER = 0, 1
 class ExampleConfig:
     """What a bot is shown, and what it learns to say.
 
-    ``kinds`` names the kinds of knowledge item that are shown (ablations leave some out).
+    ``kinds`` names the kinds of knowledge item that are shown (ablations leave some out). By default all but the
+    partner's persona, which one does not know of a stranger.
     ``learn_action`` and ``learn_emote``: whether the source has these labels at all.
     ``max_targets``: longer dialogues become several examples of at most so many targets.
     """
 
-    kinds: tuple[str, ...] = KEY_KINDS
+    kinds: tuple[str, ...] = tuple(kind for kind in KEY_KINDS if kind != "partner_persona")
     learn_action: bool = True
     learn_emote: bool = True
     max_targets: int = 8

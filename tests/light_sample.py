@@ -113,9 +113,7 @@ def dialogue(rng: random.Random, unseen: bool = False) -> dict[str, Any]:
         columns["character"].append(own)
         columns["speech"].append(line)
         columns["action"].append(rng.choice(choices) if rng.random() < 0.3 else None)
-        columns["emote"].append(
-            rng.choice(["smile", "nod", "growl", "ponder"]) if rng.random() < 0.4 else None
-        )
+        columns["emote"].append(rng.choice(["smile", "nod", "growl", "ponder"]) if rng.random() < 0.4 else None)
         columns["available_actions"].append(choices)
         columns["room_objects"].append(objects)
         columns["room_agents"].append([f"a {agents[0][0]}", f"a {agents[1][0]}", "a mouse"])

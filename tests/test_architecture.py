@@ -32,7 +32,7 @@ ROOMS = {*MAY_IMPORT, "bench", "config", "__main__"}
 MAY_IMPORT |= {"bench": ROOMS - {"serving", "config", "__main__"}, "config": ROOMS, "__main__": ROOMS}
 
 TENSORFLOW = re.compile(
-    r"text/.*|data/(pipeline|corpus)\.py|training/tensorflow_\w+\.py|decoding/\w+\.py|export/.*"
+    r"text/.*|data/(pipeline|corpus)\.py|training/tensorflow_\w+\.py|bench/\w+\.py|decoding/\w+\.py|export/.*"
 )
 TENSORFLOW_PACKAGES = {"tensorflow", "tensorflow_text"}
 PURE = {"episode", "example", "run_dir", "config", "__main__", "serving"}

@@ -225,9 +225,7 @@ def test_every_experiment_loads_and_is_short(name):
 
 
 def test_every_fragment_is_used_or_a_mixin():
-    included = {
-        line.split("'")[1] for f in ROOT.glob("**/*.gin") for line in f.open() if line.startswith("include")
-    }
+    included = {line.split("'")[1] for f in ROOT.glob("**/*.gin") for line in f.open() if line.startswith("include")}
     fragments = {str(f.relative_to(ROOT)) for f in ROOT.glob("gin/**/*.gin")}
     alternatives = {f for f in fragments if f.startswith(("gin/mixins/", "gin/decoding/"))}
     assert included <= fragments

@@ -199,9 +199,7 @@ def test_data_verbs_reach_the_data_room(tmp_path, capsys):
     assert "all is well" in out
 
 
-@pytest.mark.parametrize(
-    "words", [["data"], ["data", "stats"], ["data", "eat", "world"], ["data", "stats", "nope"]]
-)
+@pytest.mark.parametrize("words", [["data"], ["data", "stats"], ["data", "eat", "world"], ["data", "stats", "nope"]])
 def test_a_wrong_data_command_says_what_is_expected(words, capsys):
     assert command.main(words) == 1
     err = capsys.readouterr().err

@@ -20,7 +20,7 @@ from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.text.vocabulary import train_vocabulary
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.experiment import texts
-from persona_tf.training.losses import make_optimizer
+from persona_tf.training.tensorflow_adamw import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 _BATCH, _SOURCE, _TARGET = 32, 256, 32
@@ -46,7 +46,7 @@ def flat_against_padded(dialogues: int = 512, rounds: int = 3) -> str:
     step = _step(dataclasses.replace(SMALL, vocabulary_size=packer.tokenizer.size, precision="mixed_bfloat16"))
     budget = 8192
     ours = [corpus.rows(rows) for rows in plan_epoch(corpus, budget, 0, 0)[:12]]
-    padded = list(_padded(corpus, budget))[:4]
+    padded = list(padded_batches(corpus, budget))[:4]
     seconds = alternate({"flat": _runner(step, ours), "padded": _runner(step, padded)}, rounds)
     flat = sum(len(b["target_ids"]) for b in ours) / seconds["flat"]
     fixed = sum(len(b["target_ids"]) for b in padded) / seconds["padded"]
@@ -69,13 +69,13 @@ def _step(config: ModelConfig) -> TensorFlowStep:
     return TensorFlowStep(build(config), make_optimizer(train), train)
 
 
-def _padded(corpus: PackedCorpus, budget: int) -> Iterator[dict[str, np.ndarray]]:
+def padded_batches(corpus: PackedCorpus, budget: int) -> Iterator[dict[str, np.ndarray]]:
     """Batches in which every item, history and target row is as long as the longest of the corpus."""
     lengths = {axis: int(corpus.lengths(axis).max()) for axis in "HTG"}
     items = int(corpus.values["knowledge_item"].max()) + 1
     item_length = int(corpus.values["knowledge_position"].max()) + 1
-    rows = max(1, budget // (items * item_length + lengths["H"] + lengths["T"]))
-    for begin in range(0, len(corpus) - rows, rows):
+    rows = min(len(corpus), max(1, budget // (items * item_length + lengths["H"] + lengths["T"])))
+    for begin in range(0, len(corpus) - rows + 1, rows):
         batch = corpus.rows(np.arange(begin, begin + rows))
         for name, feature in FEATURES.items():
             axis = feature.shape[1]

@@ -3,7 +3,7 @@
 import dataclasses
 
 FUSIONS = ("concat", "select", "soft")
-PRECISIONS = ("float32", "mixed_bfloat16")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,6 +13,7 @@ class ModelConfig:
     ``fusion``: how the decoder reads the knowledge items (see `model.fusion`).
     ``knowledge_dropout``: how often, in training, `select` is shown no item at all (Dinan et al. 2019).
     ``copy_head``: whether tokens can be copied from what was read (See et al. 2017).
+    ``precision``: ``auto`` takes bfloat16 for matrix products where the processor has instructions for it.
     ``vocabulary_size``, ``kinds`` and ``emotes`` are filled in from the vocabulary and the labels.
     """
 
@@ -25,7 +26,7 @@ class ModelConfig:
     fusion: str = "concat"
     knowledge_dropout: float = 0.0
     copy_head: bool = True
-    precision: str = "float32"
+    precision: str = "auto"
     vocabulary_size: int = 0
     kinds: int = 11
     emotes: int = 23

@@ -34,7 +34,7 @@ class DecoderLayer(keras.layers.Layer):
         self.cross_norm = layer_norm("cross_norm", policy)
         self.cross_attention = Attention(width, heads, name="cross_attention", dtype=policy)
         self.feed_forward_norm = layer_norm("feed_forward_norm", policy)
-        self.feed_forward = FeedForward(width, feed_forward, dropout, name="feed_forward", dtype=policy)
+        self.feed_forward = FeedForward(width, feed_forward, name="feed_forward", dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
 
     def build(self, shape=None):
@@ -83,7 +83,7 @@ class DecoderLayer(keras.layers.Layer):
     def _read(self, x, memory_keys, memory_values, memory_bias, training):
         read, weights = self.cross_attention.attend(self.cross_norm(x), memory_keys, memory_values, memory_bias)
         x = x + self.dropout(read, training=training)
-        transformed = self.feed_forward(self.feed_forward_norm(x), training=training)
+        transformed = self.feed_forward(self.feed_forward_norm(x))
         return x + self.dropout(transformed, training=training), weights
 
     def get_config(self):

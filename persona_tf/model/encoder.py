@@ -17,7 +17,7 @@ class EncoderLayer(keras.layers.Layer):
         self.attention_norm = layer_norm("attention_norm", policy)
         self.attention = Attention(width, heads, name="attention", dtype=policy)
         self.feed_forward_norm = layer_norm("feed_forward_norm", policy)
-        self.feed_forward = FeedForward(width, feed_forward, dropout, name="feed_forward", dtype=policy)
+        self.feed_forward = FeedForward(width, feed_forward, name="feed_forward", dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
 
     def build(self, shape=None):
@@ -31,7 +31,7 @@ class EncoderLayer(keras.layers.Layer):
         """[B, L, D], float32 bias [B, 1, L, L] -> [B, L, D]."""
         attended = self.attention(self.attention_norm(x), bias)
         x = x + self.dropout(attended, training=training)
-        transformed = self.feed_forward(self.feed_forward_norm(x), training=training)
+        transformed = self.feed_forward(self.feed_forward_norm(x))
         return x + self.dropout(transformed, training=training)
 
     def get_config(self):

@@ -74,7 +74,7 @@ class CopyHead(keras.layers.Layer):
         if self.guided:
             scores = scores + self.trust * ops.cast(source_log_probs, "float32")
         attention = ops.softmax(ops.where(shown, scores, MASKED), axis=-1)
-        return attention, ops.cast(self.gate(x)[..., 0], "float32")
+        return attention, ops.cast(ops.squeeze(self.gate(x), axis=-1), "float32")
 
     def get_config(self):
         """All constructor arguments."""

@@ -82,8 +82,9 @@ class Attention(keras.layers.Layer):
 
     def keys_values(self, x):
         """[B, K, D] -> keys and values, each [B, N, K, C]."""
-        both = self._split(self.key_value(x), 2 * self.heads)
-        return both[:, : self.heads], both[:, self.heads :]
+        # Not slices: their gradients pad and add up, which took a quarter of a training step.
+        keys, values = ops.split(self.key_value(x), 2, axis=-1)
+        return self._split(keys), self._split(values)
 
     def attend(self, x, keys, values, bias):
         """Lets x look at keys and values.
@@ -96,7 +97,7 @@ class Attention(keras.layers.Layer):
         Returns:
           Output [B, Q, D] and the weights, float32 [B, N, Q, K].
         """
-        queries = self._split(self.query(x), self.heads) * (self.width // self.heads) ** -0.5
+        queries = self._split(self.query(x)) * (self.width // self.heads) ** -0.5
         logits = ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))
         # Keras casts float inputs of layers to the compute dtype, the bias too.
         weights = ops.softmax(ops.cast(logits, "float32") + ops.cast(bias, "float32"), axis=-1)
@@ -110,9 +111,9 @@ class Attention(keras.layers.Layer):
         keys, values = self.keys_values(x)
         return self.attend(x, keys, values, bias)[0]
 
-    def _split(self, x, heads):
+    def _split(self, x):
         shape = ops.shape(x)
-        return ops.transpose(ops.reshape(x, (shape[0], shape[1], heads, self.width // self.heads)), (0, 2, 1, 3))
+        return ops.transpose(ops.reshape(x, (shape[0], shape[1], self.heads, self.width // self.heads)), (0, 2, 1, 3))
 
     def get_config(self):
         """All constructor arguments."""
@@ -122,30 +123,24 @@ class Attention(keras.layers.Layer):
 class FeedForward(keras.layers.Layer):
     """Two linear maps with a ReLU between them: D -> units -> D."""
 
-    def __init__(self, width: int, units: int, dropout: float = 0.0, **kwargs):
+    def __init__(self, width: int, units: int, **kwargs):
         super().__init__(**kwargs)
-        self.width, self.units, self.dropout_rate = width, units, dropout
+        self.width, self.units = width, units
         self.inner = Linear(units, name="inner", dtype=self.dtype_policy)
         self.outer = Linear(width, name="outer", dtype=self.dtype_policy)
-        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
     def build(self, shape):
         """Builds both maps for inputs [..., D]."""
         self.inner.build((None, None, self.width))
         self.outer.build((None, None, self.units))
 
-    def call(self, x, training=False):
+    def call(self, x):
         """[B, L, D] -> [B, L, D]."""
-        return self.outer(self.dropout(ops.relu(self.inner(x)), training=training))
+        return self.outer(ops.relu(self.inner(x)))
 
     def get_config(self):
         """All constructor arguments."""
-        return {
-            **super().get_config(),
-            "width": self.width,
-            "units": self.units,
-            "dropout": self.dropout_rate,
-        }
+        return {**super().get_config(), "width": self.width, "units": self.units}
 
 
 def layer_norm(name: str, dtype) -> keras.layers.LayerNormalization:

@@ -18,6 +18,7 @@ from persona_tf.model.encoder import Encoder
 from persona_tf.model.fusion import Memory
 from persona_tf.model.heads import CopyHead, Outputs
 from persona_tf.model.layers import Linear
+from persona_tf.model.precision import resolve_precision
 
 
 class Cache(NamedTuple):
@@ -43,7 +44,8 @@ class PersonaTransformer(keras.Model):
 
     def __init__(self, config: ModelConfig, **kwargs):
         # Without a name of its own a second model in one process has other paths, and refuses the first one's files.
-        super().__init__(dtype=keras.DTypePolicy(config.precision), **{"name": "persona_transformer", **kwargs})
+        policy = keras.DTypePolicy(resolve_precision(config.precision))
+        super().__init__(dtype=policy, **{"name": "persona_transformer", **kwargs})
         self.config = config
         width, rest = config.width, {"dropout": config.dropout, "dtype": self.dtype_policy}
         stack = {"width": width, "heads": config.heads, "feed_forward": config.feed_forward, **rest}

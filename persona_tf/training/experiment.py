@@ -21,8 +21,8 @@ from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
 from persona_tf.training.loop import Loop
-from persona_tf.training.losses import make_optimizer
 from persona_tf.training.summaries import SummaryWriter
+from persona_tf.training.tensorflow_adamw import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 if TYPE_CHECKING:

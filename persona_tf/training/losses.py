@@ -1,6 +1,5 @@
 """Each head's summed nats and number of labels, and the one loss that is made of them."""
 
-import keras
 from keras import ops
 
 from persona_tf.model import likelihood
@@ -9,6 +8,8 @@ from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, REPLY_HEAD
 from persona_tf.training.config import TrainConfig
 
 HEADS = ("reply", "action", "emote", "knowledge")
+_WORDS = {"reply": REPLY_HEAD, "action": ACTION_HEAD}
+"""The heads that choose among words, and how ``target_head`` calls them."""
 
 
 def head_sums(outputs: Outputs, features: dict) -> dict[str, tuple]:
@@ -33,21 +34,21 @@ def head_sums(outputs: Outputs, features: dict) -> dict[str, tuple]:
 
 
 def total_loss(sums: dict[str, tuple], outputs: Outputs, features: dict, config: TrainConfig):
-    """Weighted sum over heads of nats per label of that head; label smoothing acts on words only.
+    """Weighted sum over heads of nats per label of that head; label smoothing acts on words (reply, action) only.
 
     Smoothing (Szegedy et al. 2016): (1 - e) * nats + e * mean over the vocabulary of -log p; differs from the
     paper in that the second part leaves copying out.
     """
-    loss = 0.0
+    loss, smoothing = 0.0, config.label_smoothing
     for head in HEADS:
         weight = getattr(config, f"{head}_weight")
         if weight:
             total, count, _ = sums[head]
+            if smoothing and head in _WORDS:
+                where = features["target_head"] == _WORDS[head]
+                uniform = ops.sum(ops.where(where, likelihood.uniform_nats(outputs), 0.0))
+                total = (1 - smoothing) * total + smoothing * uniform
             loss = loss + weight * total / ops.maximum(count, 1.0)
-    if config.label_smoothing:
-        words = ops.cast(features["target_head"] == REPLY_HEAD, "float32")
-        smooth = ops.sum(words * likelihood.uniform_nats(outputs)) / ops.maximum(ops.sum(words), 1.0)
-        loss = (1 - config.label_smoothing) * loss + config.label_smoothing * smooth
     return loss
 
 
@@ -60,19 +61,6 @@ def learning_rate(step, config: TrainConfig):
     progress = ops.clip((step - warmup) / max(config.steps - warmup, 1.0), 0.0, 1.0)
     cosine = 0.01 + 0.99 * 0.5 * (1.0 + ops.cos(progress * 3.14159265))
     return config.learning_rate * ops.minimum(step / warmup, cosine)
-
-
-def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019), betas .9 and .98; no decay on norms, biases and tables of kinds."""
-    optimizer = keras.optimizers.AdamW(
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        beta_2=0.98,
-        epsilon=1e-9,
-        name="adamw",  # else a second one in a process has other paths
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "kinds", "tokens"])
-    return optimizer
 
 
 def _sums(where, nats, right) -> tuple:

@@ -24,7 +24,9 @@ class SummaryWriter:
         folder.mkdir(parents=True, exist_ok=True)
         self._writer = EventFileWriter(str(folder))
         log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._writer.add_event(event_pb2.Event(wall_time=time.time(), step=step, session_log=log))
+        # TensorBoard drops what has this step or a later one; what was written at ``step`` itself stays.
+        first = step + 1 if step else 0
+        self._writer.add_event(event_pb2.Event(wall_time=time.time(), step=first, session_log=log))
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """One point for each curve."""

@@ -15,7 +15,7 @@ class TensorFlowStep:
 
     Args:
       model: built.
-      optimizer: from `losses.make_optimizer`; is built here.
+      optimizer: from `tensorflow_adamw.make_optimizer`; is built here.
       config: the training config.
     """
 
@@ -30,7 +30,9 @@ class TensorFlowStep:
             outputs = self.model(features, training=True, use_gold=True)
             sums = losses.head_sums(outputs, features)
             loss = losses.total_loss(sums, outputs, features, self.config)
-        gradients = tape.gradient(loss, self.model.trainable_variables, unconnected_gradients="zero")
+        # TensorFlow's own variables: with Keras' it cannot make the zeros for those that the loss does not reach.
+        variables = [variable.value for variable in self.model.trainable_variables]
+        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
         gradients, norm = tf.clip_by_global_norm(gradients, self.config.clip_norm or 1e9)
         rate = losses.learning_rate(self.optimizer.iterations, self.config)
         self.optimizer.learning_rate.assign(rate)

@@ -86,9 +86,7 @@ def test_a_very_long_sentence(tmp_path):
     assert len(episode.turns[1].speech) == 100_000
 
 
-TEXT = st.text(
-    st.characters(codec="utf-8", exclude_characters="\n\r\t|", exclude_categories=["Cs"]), min_size=1
-)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t|", exclude_categories=["Cs"]), min_size=1)
 CLEAN = TEXT.map(str.strip).filter(lambda t: t and t != "__SILENCE__" and "persona:" not in t)
 
 
@@ -109,9 +107,7 @@ def test_no_bytes_raise_anything(tmp_path_factory, content):
 def test_the_file_that_is_there_is_taken(tmp_path):
     folder = tmp_path / "convai2"
     folder.mkdir()
-    with pytest.raises(
-        MissingFileError, match=r"valid_self_original.*convai2_fix_723\.tgz \(SHA-256 d0ae89d"
-    ):
+    with pytest.raises(MissingFileError, match=r"valid_self_original.*convai2_fix_723\.tgz \(SHA-256 d0ae89d"):
         next(read_convai2("valid", tmp_path))
     (folder / "valid_self_original.txt").write_text(TWO, encoding="utf-8")
     episodes = list(read_convai2("valid", tmp_path, learners=[0, 1]))
@@ -142,9 +138,7 @@ def test_real_counts(split, persona, version, dialogues, pairs):
     if not path.is_file() or (split == "train" and path.stat().st_size != 2_248_113):
         pytest.skip(f"needs PERSONA_TF_DATA_DIR with this convai2/{path.name}")
     skips = Skips()
-    episodes = list(
-        read_convai2(split, DATA, persona=persona, version=version, candidates=False, skips=skips)
-    )
+    episodes = list(read_convai2(split, DATA, persona=persona, version=version, candidates=False, skips=skips))
     assert len(episodes) == dialogues
     assert sum(turn.speaker == 1 for e in episodes for turn in e.turns) == pairs
     assert all(e.characters[1].facts for e in episodes)

@@ -24,7 +24,10 @@ def large():
     """Three hundred rows of random lengths; every knowledge token of row i is 1 + i."""
     rng = np.random.default_rng(3)
     rows = 300
-    lengths = {axis: rng.integers(0 if axis in "SG" else 1, most, rows) for axis, most in zip(AXES, (200, 90, 60, 5), strict=True)}
+    lengths = {
+        axis: rng.integers(0 if axis in "SG" else 1, most, rows)
+        for axis, most in zip(AXES, (200, 90, 60, 5), strict=True)
+    }
     splits = {axis: np.concatenate([[0], np.cumsum(lengths[axis])]) for axis in AXES}
     values = {
         name: np.repeat(np.arange(1, rows + 1), lengths[feature.shape[1]]).astype(np.uint16)

@@ -106,9 +106,7 @@ def test_a_good_episode_has_no_problem():
 
 
 def changed(**fields):
-    return dataclasses.replace(
-        EPISODE, turns=(EPISODE.turns[0], dataclasses.replace(EPISODE.turns[1], **fields))
-    )
+    return dataclasses.replace(EPISODE, turns=(EPISODE.turns[0], dataclasses.replace(EPISODE.turns[1], **fields)))
 
 
 @pytest.mark.parametrize(
@@ -155,9 +153,7 @@ def test_verify_tells_hashes_bad_dialogues_and_counts_each_kind_once(light_dir):
     path.write_bytes(pickle.dumps([*data, 3]))
     turns = len(data[0]["speech"]) + len(data[1]["speech"])
     first, second = verify("light", light_dir, SMALL, splits=["test_unseen"])[1:]
-    assert first.startswith(
-        f"light test_unseen: an action that is not among the available ones: {turns:,} (first: "
-    )
+    assert first.startswith(f"light test_unseen: an action that is not among the available ones: {turns:,} (first: ")
     assert "1 skipped" in second
 
 

@@ -121,9 +121,7 @@ def test_a_part_that_is_whole_or_too_long(server, tmp_path, part):
 
 
 def test_a_wrong_hash_keeps_the_bytes_aside(server, tmp_path):
-    with pytest.raises(
-        DataError, match=rf"expected SHA-256 {'0' * 64}, received {SHA256}; kept as .*wrong-hash"
-    ):
+    with pytest.raises(DataError, match=rf"expected SHA-256 {'0' * 64}, received {SHA256}; kept as .*wrong-hash"):
         download(server.url, tmp_path / "x", "0" * 64)
     assert names(tmp_path) == ["x.wrong-hash"]
 

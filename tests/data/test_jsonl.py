@@ -23,9 +23,7 @@ EPISODE = Episode(
 
 
 def several(count=300):
-    return [
-        Episode(f"e/{i}", "demo", None, EPISODE.characters, (Turn(i % 2, f"line {i}"),)) for i in range(count)
-    ]
+    return [Episode(f"e/{i}", "demo", None, EPISODE.characters, (Turn(i % 2, f"line {i}"),)) for i in range(count)]
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz"])

@@ -38,9 +38,7 @@ def parse(tmp_path, lines, **options):
 def test_an_episode_word_for_word(tmp_path):
     lines = [
         example(FIRST, "I live here.", candidates="No.|I live here."),
-        example(
-            "_self_say I live here.\n_partner_say Prove it.\n_self_act get sack\n_self_emote sigh", "My sack."
-        ),
+        example("_self_say I live here.\n_partner_say Prove it.\n_self_act get sack\n_self_emote sigh", "My sack."),
         example("_self_say My sack.\n_partner_say Fine.\n_partner_act hug miller", "Thanks.", done=True),
         example("_self_name owl\n_partner_name mouse", "Hoot.", done=True),
     ]
@@ -102,9 +100,7 @@ def test_a_silent_partner_does_not_make_the_current_action_a_past_one():
 
 
 def test_the_opener_keeps_its_own_first_action():
-    turns = light_text_episode(
-        [{"text": "_self_name a\n_self_act get sack", "labels": "Mine."}], "x", Skips()
-    ).turns
+    turns = light_text_episode([{"text": "_self_name a\n_self_act get sack", "labels": "Mine."}], "x", Skips()).turns
     assert turns == (Turn(1, "Mine.", "get sack"),)
 
 
@@ -181,9 +177,7 @@ def test_real_excerpts():
     path = EXCERPTS / "light_dialog_train.yml"
     acts = [act for (act,) in yaml.safe_load(path.read_text())["acts"]]
     skips = Skips()
-    texts = [
-        a | {"labels": a["labels"][0], "label_candidates": "|".join(a["label_candidates"])} for a in acts
-    ]
+    texts = [a | {"labels": a["labels"][0], "label_candidates": "|".join(a["label_candidates"])} for a in acts]
     episode = light_text_episode(texts, "real", skips)
     assert skips.count == 0
     assert episode.setting.name == "weathered shack"

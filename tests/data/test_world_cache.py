@@ -19,9 +19,7 @@ def calls(monkeypatch):
     def generate(split, config):
         made.append(split)
         for i in range(config.size(split)):
-            yield Episode(
-                f"world/{split}/{i}", "world", None, (Character("a"), Character("b")), (Turn(0, str(i)),)
-            )
+            yield Episode(f"world/{split}/{i}", "world", None, (Character("a"), Character("b")), (Turn(0, str(i)),))
 
     monkeypatch.setattr(world_cache, "_generate", generate)
     return made
@@ -41,9 +39,7 @@ def test_a_split_is_generated_once_with_progress(tmp_path, calls):
 
 
 def test_another_world_has_another_place(tmp_path, calls):
-    prints = {
-        fingerprint(WorldConfig(**fields)) for fields in ({}, {"seed": 1}, {"typos": 0.0}, {"turns": (8, 12)})
-    }
+    prints = {fingerprint(WorldConfig(**fields)) for fields in ({}, {"seed": 1}, {"typos": 0.0}, {"turns": (8, 12)})}
     assert len(prints) == 4
     assert fingerprint(WorldConfig(turns=[8, 16])) == fingerprint(WorldConfig())
     list(read_split("world", "valid", tmp_path, {"valid": 2}))
@@ -79,9 +75,7 @@ def test_a_folder_that_cannot_be_written_still_gives_the_world(tmp_path, calls, 
     assert "cannot be written" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("options", "named"), [({"valid": -1}, "WorldConfig.valid"), ({"turns": (9, 8)}, "turns")]
-)
+@pytest.mark.parametrize(("options", "named"), [({"valid": -1}, "WorldConfig.valid"), ({"turns": (9, 8)}, "turns")])
 def test_values_out_of_bounds(tmp_path, options, named):
     with pytest.raises(DataError, match=named):
         list(read_split("world", "valid", tmp_path, options))

@@ -6,9 +6,7 @@ from persona_tf.evaluation.distinct import InterDistinct, ends_in_loop, intra_di
 from persona_tf.evaluation.metrics import Mean
 
 GOLDEN = ["good day to you sir", "good day good day", "i i i i"]
-texts = st.lists(
-    st.lists(st.sampled_from(["good", "day", "to", "you"]), max_size=6).map(" ".join), max_size=5
-)
+texts = st.lists(st.lists(st.sampled_from(["good", "day", "to", "you"]), max_size=6).map(" ".join), max_size=5)
 
 
 @pytest.mark.parametrize(("n", "intra", "inter"), [(1, 0.583333, 0.461538), (2, 0.666667, 0.6)])

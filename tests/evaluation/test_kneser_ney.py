@@ -51,9 +51,7 @@ def test_discounts_follow_chen_and_goodman():
 
 
 @settings(max_examples=60)
-@given(
-    sequences, st.integers(1, 4), st.lists(st.sampled_from("abcde"), max_size=5), st.booleans(), st.booleans()
-)
+@given(sequences, st.integers(1, 4), st.lists(st.sampled_from("abcde"), max_size=5), st.booleans(), st.booleans())
 def test_probabilities_sum_to_one(corpus, order, context, at_start, closed):
     vocabulary = "abcde" if closed else None
     model = KneserNey.train(corpus, order, vocabulary)
@@ -85,9 +83,7 @@ def test_closed_vocabulary_names_the_stranger():
         KneserNey.train(TOY, vocabulary="ab")
 
 
-@pytest.mark.parametrize(
-    ("corpus", "order", "message"), [([], 3, "one sequence or more"), (["a"], 0, "order of 1")]
-)
+@pytest.mark.parametrize(("corpus", "order", "message"), [([], 3, "one sequence or more"), (["a"], 0, "order of 1")])
 def test_senseless_input_is_an_error(corpus, order, message):
     with pytest.raises(ValueError, match=message):
         KneserNey.train(corpus, order)

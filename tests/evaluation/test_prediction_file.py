@@ -48,9 +48,7 @@ def test_what_is_written_is_read(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["valid.jsonl"]
 
 
-@given(
-    st.builds(ScoredTarget, id=st.text(), episode=st.text(), reply_nats=st.floats(0, 1e9), reply=st.text())
-)
+@given(st.builds(ScoredTarget, id=st.text(), episode=st.text(), reply_nats=st.floats(0, 1e9), reply=st.text()))
 def test_json_round_trip(target):
     assert ScoredTarget.from_json(json.loads(json.dumps(target.to_json()))) == target
 

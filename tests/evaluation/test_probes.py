@@ -82,9 +82,7 @@ def test_looking_up_ngrams_equals_looking_one_by_one(said, value, decoys):
     if probe_right(reply, value, decoys):
         assert holds(reply, value)
     others = [d for d in decoys if not holds(value, d)]
-    assert probe_right(reply, value, others) == (
-        holds(reply, value) and not any(holds(reply, d) for d in others)
-    )
+    assert probe_right(reply, value, others) == (holds(reply, value) and not any(holds(reply, d) for d in others))
 
 
 def test_hundreds_of_decoys_are_quick():

@@ -32,9 +32,7 @@ def test_a_constant_scorer_never_profits(values, data):
     assert gold_rank(values, range(len(values))) == 1
 
 
-@pytest.mark.parametrize(
-    ("values", "gold"), [([1.0], []), ([1.0], [1]), ([1.0], [-1]), ([float("nan")], [0])]
-)
+@pytest.mark.parametrize(("values", "gold"), [([1.0], []), ([1.0], [1]), ([1.0], [-1]), ([float("nan")], [0])])
 def test_senseless_input_is_an_error(values, gold):
     with pytest.raises(ValueError, match="gold_rank: expected"):
         gold_rank(values, gold)

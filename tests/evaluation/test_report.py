@@ -105,9 +105,7 @@ def test_probes_by_source():
 def test_swapped_persona_and_its_leak():
     def swapped(number, reply):
         swap = Swapped(value="Fido", old_value="Rex", reply=reply)
-        return target(
-            number, source="persona", value="Rex", decoys=("Fido", "Tom"), reply="Rex", swapped=swap
-        )
+        return target(number, source="persona", value="Rex", decoys=("Fido", "Tom"), reply="Rex", swapped=swap)
 
     # the new value was a decoy before; the old one has become one
     found = values([swapped(0, "Fido!"), swapped(1, "Rex"), swapped(2, "Rex, no, Fido"), swapped(3, "Tom")])

@@ -118,7 +118,7 @@ def test_embeddings_have_about_unit_variance():
     [
         Linear(3, use_bias=False),
         Attention(8, 2),
-        FeedForward(8, 12, 0.25),
+        FeedForward(8, 12),
         FlatEmbedding(20, 8, 3, 0.25),
         EncoderLayer(**SIZES),
         Encoder(2, **SIZES),
@@ -137,11 +137,11 @@ def test_configs_are_complete(layer):
 
 
 def test_dropout_acts_in_training_only():
-    layer = FeedForward(8, 64, 0.9)
+    layer = EncoderLayer(width=8, heads=2, feed_forward=64, dropout=0.9)
     layer.build((None, None, 8))
-    x = _normal(1, 4, 8)
-    np.testing.assert_array_equal(layer(x), layer(x))
-    assert not np.allclose(layer(x, training=True), layer(x))
+    x, bias = _normal(1, 4, 8), np.zeros((1, 1, 4, 4), np.float32)
+    np.testing.assert_array_equal(layer(x, bias), layer(x, bias))
+    assert not np.allclose(layer(x, bias, training=True), layer(x, bias))
 
 
 def test_equal_layers_are_drawn_from_the_seed():

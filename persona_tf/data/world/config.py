@@ -25,6 +25,12 @@ class WorldConfig:
     seed: int = 0
     turns: tuple[int, int] = (8, 16)
     """Turns a dialogue, both speakers together."""
+    slots: tuple[str, ...] = ()
+    """The slots there are, by name; none named: all of the lexicon."""
+    phrasings: int = 0
+    """How many of training's phrasings of each question, fact and answer there are; 0: all."""
+    objects: tuple[int, int] = (4, 5)
+    """Objects of a place."""
     facts: tuple[int, int] = (4, 8)
     """Facts of the bot besides its trade, home and temperament."""
     probes: tuple[int, int] = (3, 5)
@@ -51,12 +57,14 @@ class WorldConfig:
         for name in ("made_up", "typos", "lower_case", "coloured", "eventful", "own_telling"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"WorldConfig.{name}: expected a rate in [0, 1], got {getattr(self, name)}")
-        for name, least, most in (("turns", 6, 24), ("facts", 4, 8), ("probes", 1, 8)):
+        for name, least, most in (("turns", 6, 24), ("facts", 4, 8), ("probes", 1, 8), ("objects", 2, 5)):
             low, high = getattr(self, name)
             if not least <= low <= high <= most:
                 raise ValueError(
                     f"WorldConfig.{name}: expected (low, high) with {least} <= low <= high <= {most}, got {(low, high)}"
                 )
+        if self.phrasings < 0:
+            raise ValueError(f"WorldConfig.phrasings: expected 0 or more, got {self.phrasings}")
         if len(self.sources) != 4 or min(self.sources) < 0 or sum(self.sources) <= 0:
             raise ValueError(
                 "WorldConfig.sources: expected four weights (persona, setting, history, unanswerable), "

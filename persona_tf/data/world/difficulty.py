@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from persona_tf.data.world import chat
+from persona_tf.data.world.config import WorldConfig
 from persona_tf.data.world.lexicon import load
 from persona_tf.data.world.writer import mentions
 from persona_tf.episode import Episode, Probe, Turn
 from persona_tf.example import ExampleConfig, knowledge_items
+
+_DEFAULT = WorldConfig()
 
 
 def difficulty(episodes: Iterable[Episode]) -> dict[str, float]:
@@ -67,9 +70,9 @@ def stats(episodes: Iterable[Episode]) -> dict[str, float]:
     }
 
 
-def lexicon_stats() -> dict[str, float]:
+def lexicon_stats(config: WorldConfig = _DEFAULT) -> dict[str, float]:
     """How many slots there are, and the smallest number of phrasings that one has, in all and unseen."""
-    slots = [*load().slots.values(), *chat.slots().values()]
+    slots = [*load(config.slots, config.phrasings).slots.values(), *chat.slots().values()]
     found: dict[str, float] = {"slots": len(slots)}
     for kind in ("question", "fact", "answer"):
         pairs = [getattr(slot, kind) for slot in slots if getattr(slot, kind).train]

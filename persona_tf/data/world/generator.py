@@ -24,7 +24,7 @@ def generate(split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAU
     """
     if index < 0:
         raise ValueError(f"index: expected 0 or more, got {index}")
-    voice = Voice(f"{seed}/{check_split(split)}/{index}", split, config, load())
+    voice = Voice(f"{seed}/{check_split(split)}/{index}", split, config, load(config.slots, config.phrasings))
     bot_opens = voice.chance(0.35)
     scene = cast(voice, bot=0 if bot_opens else 1)
     low, high = ((n - bot_opens) // 2 for n in config.turns)
@@ -59,6 +59,6 @@ def episodes(
 def character_and_place(seed: int, config: WorldConfig = _DEFAULT) -> Episode:
     """A bot and a place to talk to: an episode without turns. The learner is the bot, the other one is you."""
     readable = dataclasses.replace(config, made_up=0.0)
-    voice = Voice(f"chat/{seed}", "train", readable, load())
+    voice = Voice(f"chat/{seed}", "train", readable, load(config.slots, config.phrasings))
     scene = cast(voice, bot=1)
     return Episode(f"world/chat/{seed}", "world", scene.setting, scene.characters, (), (scene.bot,))

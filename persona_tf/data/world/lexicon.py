@@ -89,8 +89,37 @@ def read_toml(name: str) -> dict[str, Any]:
 
 
 @functools.cache
-def load() -> Lexicon:
-    """The whole lexicon, read once.
+def load(slots: tuple[str, ...] = (), phrasings: int = 0) -> Lexicon:
+    """The lexicon, read once: of the slots named, or of all; of training's phrasings the first ones, or all.
+
+    Raises:
+      ValueError: there is no slot of a name, or one needs another that is not named.
+    """
+    whole = _load()
+    unknown = sorted(set(slots) - set(whole.slots))
+    if unknown:
+        raise ValueError(f"WorldConfig.slots: the lexicon has no {unknown}; it has {', '.join(whole.slots)}")
+    chosen = {name: slot for name, slot in whole.slots.items() if not slots or name in slots}
+    alone = sorted(slot.name for slot in chosen.values() if slot.needs and slot.needs not in chosen)
+    if alone:
+        raise ValueError(f"WorldConfig.slots: {alone} need slots that are not named: add them, or leave these out")
+    return Lexicon({name: _shortened(slot, phrasings) for name, slot in chosen.items()}, whole.fillers)
+
+
+def _shortened(slot: Slot, phrasings: int) -> Slot:
+    if not phrasings:
+        return slot
+    first = [
+        Phrases(phrases.train[:phrasings], phrases.unseen)
+        for phrases in (slot.question, slot.fact, slot.answer, slot.prompt)
+    ]
+    question, fact, answer, prompt = first
+    return dataclasses.replace(slot, question=question, fact=fact, answer=answer, prompt=prompt)
+
+
+@functools.cache
+def _load() -> Lexicon:
+    """The whole lexicon.
 
     Raises:
       ValueError: a file breaks the schema; the message names file, table and key.

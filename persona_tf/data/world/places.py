@@ -118,7 +118,7 @@ def build(voice: Voice, values: Mapping[str, Sequence[str]]) -> Ground:
     kind = voice.one(catalogue().places)
     name, names = _place_name(voice, kind)
     wares = _wares(voice, kind)
-    room = wares[: voice.rng.randint(4, 5)]
+    room = wares[: voice.rng.randint(*voice.config.objects)]
     things = {ware.name: _named(voice, ware) for ware in wares}
     wanted = {t: len(v) for t, v in values.items()}
     sentences, known = _described(voice, kind, wanted)

@@ -1,0 +1,49 @@
+from persona_tf.data.world.generator import episodes
+from persona_tf.episode import Character, Episode, Fact, Probe, Swap, Turn
+from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
+from persona_tf.example import ExampleConfig, examples
+
+
+def asked(swap):
+    bot = Character("Mira", (Fact("My cat is Fig."), Fact("I bake.")))
+    probe = Probe("persona", "pet_name", "Fig", ("Rook",), swap)
+    talk = (Turn(0, "My dog is Rook."), Turn(1, "Good dog."), Turn(0, "Your cat?"), Turn(1, "Fig.", probe=probe))
+    [example] = examples(Episode("e", "demo", None, (Character("Tam"), bot), talk, (1,)), ExampleConfig())
+    return example.__class__(example.id, example.items, example.history, example.targets[1:])
+
+
+def texts(example):
+    return {item.key: item.text for item in example.items}
+
+
+def test_a_swap_changes_just_the_item_it_names():
+    before = asked(Swap("persona/0", "My cat is Moss.", "Moss"))
+    after = swap_value(before)
+    assert texts(after) == texts(before) | {"persona/0": "My cat is Moss."}
+    assert after.history == before.history
+
+
+def test_a_swap_can_change_what_was_said():
+    before = asked(Swap("turn/0", "My dog is Ash.", "Ash"))
+    after = swap_value(before)
+    assert [turn.speech for turn in after.history] == ["My dog is Ash.", "Good dog.", "Your cat?"]
+    assert after.items == before.items
+
+
+def test_there_is_no_counterfactual_without_a_swap():
+    assert swap_value(asked(None)) is None
+
+
+def test_a_shuffled_persona_is_anothers_with_as_many_facts():
+    found = [e for episode in episodes("test", 40) for e in examples(episode, ExampleConfig())]
+    shuffled = shuffle_personas(found)
+    assert shuffled == shuffle_personas(found)
+    for before, after in zip(found, shuffled, strict=True):
+        assert [item.key for item in after.items] == [item.key for item in before.items]
+        for old, new in zip(before.items, after.items, strict=True):
+            assert (old.text != new.text) == (old.kind == "persona"), old.key
+
+
+def test_one_dialogue_alone_keeps_its_persona():
+    [example] = [asked(None)]
+    assert texts(shuffle_personas([example])[0]) == texts(example)

@@ -1,0 +1,131 @@
+"""The evaluator on a tiny untrained bot: the figures are those of the parts, and every file is there."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from persona_tf.chat.bot import Bot
+from persona_tf.data.config import DataConfig
+from persona_tf.data.world.generator import episodes
+from persona_tf.decoding.config import DecodeConfig
+from persona_tf.evaluation.config import EvalConfig
+from persona_tf.evaluation.evaluator import evaluate, score_episodes
+from persona_tf.evaluation.prediction_file import read_predictions
+from persona_tf.evaluation.report import report
+from persona_tf.evaluation.samples import show_samples
+from persona_tf.evaluation.scoring import Scorer
+from persona_tf.evaluation.trigram import trigram_baseline
+from persona_tf.example import ExampleConfig, examples
+from persona_tf.export.bundle import Bundle, save_bundle
+from persona_tf.run_dir import RunDir
+from persona_tf.text.config import TextConfig
+
+DECODE = DecodeConfig(max_reply_tokens=4, max_action_tokens=3)
+CONFIG = EvalConfig(splits=("test",), batch_targets=16, bootstrap_samples=50, shuffled_persona=True, trigram=True)
+
+
+@pytest.fixture(scope="module")
+def bundle(make_model, packer):
+    model = make_model(fusion="soft")
+    return Bundle("demo", 7, TextConfig(vocabulary_size=330), ExampleConfig(), DECODE, model, packer)
+
+
+@pytest.fixture(scope="module")
+def scored(bundle):
+    return score_episodes(Bot(bundle), list(episodes("test", 6)), CONFIG)
+
+
+def test_there_is_a_record_and_a_context_for_each_target(scored):
+    targets, contexts = scored
+    wanted = [t for episode in episodes("test", 6) for e in examples(episode, ExampleConfig()) for t in e.targets]
+    assert [target.gold_reply for target in targets] == [t.reply for t in wanted]
+    assert len({target.id for target in targets}) == len(targets) == len(contexts)
+    for target, context, gold in zip(targets, contexts, wanted, strict=True):
+        assert target.question == context.last_partner_speech
+        assert target.reply_bytes == len(gold.reply.encode())
+        assert (target.swapped is not None) == (gold.probe is not None and gold.probe.swap is not None)
+        assert not target.gold_action or target.action in target.available_actions
+        assert target.emote != "none"
+        assert target.shuffled_persona_nats is not None
+
+
+def test_one_target_scores_alone_as_in_company(bundle):
+    found = [e for episode in episodes("test", 3) for e in examples(episode, ExampleConfig())]
+    together = [score for scores in Scorer(bundle).score(found) for score in scores]
+    alone = [Scorer(bundle).score([dataclasses.replace(e, targets=(t,))])[0][0] for e in found[:1] for t in e.targets]
+    for one, other in zip(alone, together, strict=False):
+        assert one.reply_nats == pytest.approx(other.reply_nats, rel=1e-4)
+        assert (one.reply_tokens, one.item, one.turn) == (other.reply_tokens, other.item, other.turn)
+        np.testing.assert_allclose(one.emote_logits, other.emote_logits, atol=1e-4)
+
+
+def test_actions_are_ranked_by_their_own_nats(bundle):
+    found = [e for episode in episodes("test", 20) for e in examples(episode, ExampleConfig())]
+    acting = [dataclasses.replace(e, targets=(t,)) for e in found for t in e.targets if t.action][:3]
+    scorer = Scorer(bundle)
+    for example, nats in zip(acting, scorer.rank_actions(acting), strict=True):
+        [target] = example.targets
+        assert set(nats) == set(target.available_actions)
+        assert nats[target.action] == pytest.approx(scorer.score([example])[0][0].action_nats, rel=1e-4)
+
+
+def test_the_persona_gap_is_the_mean_difference(scored):
+    targets, _ = scored
+    gap = sum(t.shuffled_persona_nats - t.reply_nats for t in targets) / sum(t.reply_tokens for t in targets)
+    assert report(targets)["reply_persona_gap"]["value"] == pytest.approx(gap)
+
+
+def test_the_trigram_is_told_all_turns(scored, tokenizer):
+    targets, _ = scored
+    column = trigram_baseline(targets, episodes("train", 30), tokenizer)
+    assert set(column) == {"reply_ppl", "reply_word_ppl", "reply_bits_per_byte"}
+    assert 1 < column["reply_ppl"]["value"] < tokenizer.size
+
+
+def test_evaluate_writes_every_file(bundle, vocabulary_model, tmp_path):
+    run = RunDir(tmp_path / "run")
+    configs = {name: getattr(bundle, name) for name in ("text", "example", "decode")}
+    save_bundle(run.bundle, "demo", 7, configs | {"model": bundle.model.config}, bundle.model, vocabulary_model)
+    data = DataConfig("world", {"train": 20, "test": 4})
+    [result] = evaluate(run, data, CONFIG, tmp_path / "data")
+    written = json.loads(run.evaluation("test", "json").read_text())
+    assert (written["experiment"], written["split"], written["step"]) == ("demo", "test", 7)
+    assert written["examples"] == len(read_predictions(run.predictions("test"))) == result.examples
+    assert set(written["baselines"]) == {"random", "majority", "repeat", "overlap", "trigram"}
+    for name in ("reply_ppl", "action_decision_f1", "emote_accuracy", "knowledge_r1", "probe_persona_accuracy"):
+        assert math.isfinite(written["metrics"][name]["value"]), name
+        assert written["metrics"][name]["count"] > 0
+    recomputed = report(read_predictions(run.predictions("test")), 50, CONFIG.seed)
+    for name, metric in recomputed.items():
+        assert written["metrics"][name]["value"] == pytest.approx(metric["value"], rel=1e-6), name
+    assert run.evaluation("test", "md").is_file()
+    assert run.evaluation("test", "csv").is_file()
+
+
+class Written:
+    """A summary writer that remembers."""
+
+    def __init__(self):
+        self.texts, self.pictures = {}, {}
+
+    def text(self, tag, markdown, step):
+        self.texts[tag] = markdown
+
+    def picture(self, tag, figure, step):
+        self.pictures[tag] = figure
+
+
+def test_samples_show_context_answer_and_a_picture(bundle, make_examples):
+    written = Written()
+    cast = make_examples()[:2]
+    show_samples(written, Bot(bundle), cast, 3)
+    assert set(written.texts) == {"reply/0", "reply/1"}
+    assert cast[0].items[0].text in written.texts["reply/0"]
+    assert cast[0].targets[-1].reply in written.texts["reply/0"]
+    [axes] = written.pictures["leant_on"].axes
+    shares = axes.images[0].get_array()
+    assert shares.shape == (len(cast[0].targets), len(cast[0].items) + len(cast[0].history))
+    np.testing.assert_array_less(np.asarray(shares).sum(axis=1), 1.0001)

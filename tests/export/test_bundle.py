@@ -1,0 +1,161 @@
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from persona_tf.decoding.config import DecodeConfig
+from persona_tf.example import ExampleConfig
+from persona_tf.export.bundle import load_bundle, save_bundle
+from persona_tf.text.config import TextConfig
+
+DECODE = DecodeConfig(method="sample", top_p=0.9, temperature=0.7, max_reply_tokens=5)
+EXAMPLE = ExampleConfig(kinds=("persona", "object"), learn_emote=False, max_targets=3)
+
+
+@pytest.fixture(scope="module")
+def text():
+    return TextConfig(vocabulary_size=330, item_tokens=9)
+
+
+@pytest.fixture(scope="module")
+def model(make_model):
+    """A model none of whose weights is as it would be drawn."""
+    model = make_model(fusion="soft", encoder_layers=2, decoder_layers=2)
+    rng = np.random.default_rng(5)
+    for weight in model.weights:
+        weight.assign(weight + rng.normal(0, 0.3, weight.shape).astype(np.float32))
+    return model
+
+
+@pytest.fixture(scope="module")
+def whole(model, text, vocabulary_model, tmp_path_factory):
+    """The folder of a bundle; do not change it."""
+    folder = tmp_path_factory.mktemp("bundle") / "bundle"
+    configs = {"text": text, "example": EXAMPLE, "model": model.config, "decode": DECODE}
+    save_bundle(folder, "demo", 42, configs, model, vocabulary_model)
+    return folder
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    """A copy that may be broken."""
+    return shutil.copytree(whole, tmp_path / "bundle")
+
+
+def test_a_bundle_holds_just_these_files(whole):
+    assert sorted(path.name for path in whole.iterdir()) == ["bundle.json", "vocabulary.model", "weights.npz"]
+
+
+def test_round_trip(whole, model, text, features):
+    bundle = load_bundle(whole)
+    assert (bundle.experiment, bundle.step) == ("demo", 42)
+    assert (bundle.text, bundle.example, bundle.decode) == (text, EXAMPLE, DECODE)
+    assert bundle.model.config == model.config
+    packer = bundle.packer
+    assert (packer.config, packer.learn_action, packer.learn_emote) == (text, True, False)
+    before, after = model(features), bundle.model(features)
+    for name in ("vocabulary_logits", "emote_logits", "copy_gate", "copy_attention", "source_log_probs"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name), err_msg=name)
+
+
+def test_every_weight_comes_back(whole, model):
+    loaded = load_bundle(whole).model
+    for one, other in zip(model.weights, loaded.weights, strict=True):
+        assert one.path == other.path
+        np.testing.assert_array_equal(one.numpy(), other.numpy(), err_msg=one.path)
+
+
+def test_a_bundle_is_overwritten_whole(folder, model, text, vocabulary_model):
+    configs = {"text": text, "example": EXAMPLE, "model": model.config, "decode": DecodeConfig()}
+    save_bundle(folder, "demo", 43, configs, model, vocabulary_model)
+    bundle = load_bundle(folder)
+    assert (bundle.step, bundle.decode) == (43, DecodeConfig())
+    assert len(list(folder.iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "vocabulary.model", "weights.npz"])
+def test_a_file_is_missing(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{name}: not there.*make train"):
+        load_bundle(folder)
+
+
+def test_there_is_no_bundle(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"bundle.json: not there.*make train"):
+        load_bundle(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.98])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("bundle.json", "is no JSON"), ("vocabulary.model", "is vocabulary"), ("weights.npz", "damaged")],
+)
+def test_a_file_is_cut_short(folder, name, message, part):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: int(part * len(content))])
+    with pytest.raises(ValueError, match=rf"{name}: {message}"):
+        load_bundle(folder)
+
+
+def test_flipped_bits_in_the_weights_are_noticed(folder):
+    content = bytearray((folder / "weights.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "weights.npz").write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=r"weights.npz: damaged"):
+        load_bundle(folder)
+
+
+def test_another_vocabulary(folder, tmp_path):
+    from persona_tf.text.vocabulary import train_vocabulary
+
+    train_vocabulary(["Quite another text, with other words."], 300, folder / "vocabulary.model")
+    with pytest.raises(ValueError, match=r"vocabulary.model: is vocabulary [0-9a-f]+, but .* put that one back"):
+        load_bundle(folder)
+
+
+def _change(folder, **fields):
+    path = folder / "bundle.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in (about | fields).items() if v is not None}))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"format": 2}, "format 2, this version reads format 1"),
+        ({"format": None}, "format None, this version reads format 1"),
+        ({"vocabulary": None}, r"lacks \['vocabulary'\]"),
+        ({"decode": None, "step": None}, r"lacks \['step', 'decode'\]"),
+        ({"decode": {"method": "best"}}, "decode: DecodeConfig.method must be one of"),
+        ({"decode": {"methode": "greedy"}}, "decode: .*unexpected keyword argument 'methode'"),
+        ({"text": {"item_tokens": "9"}}, "text: TextConfig.item_tokens must be a positive whole number"),
+        ({"example": {"kinds": ["shoes"]}}, "example: ExampleConfig.kinds: unknown"),
+    ],
+)
+def test_a_wrong_description(folder, fields, message):
+    _change(folder, **fields)
+    with pytest.raises(ValueError, match=rf"bundle.json: {message}"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "null"])
+def test_a_description_that_is_no_dict(folder, content):
+    (folder / "bundle.json").write_text(content)
+    with pytest.raises(ValueError, match=r"bundle.json: format None"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"width": 20}, r"has shape \(.*16.*\), the model of bundle.json expects \(.*20.*\)"),
+        ({"decoder_layers": 3}, "has shape None, the model of bundle.json expects"),
+        ({"copy_head": False}, r"copy_head.* has shape .*, the model of bundle.json expects None"),
+    ],
+)
+def test_weights_of_another_model(folder, model, fields, message):
+    _change(folder, model=dataclasses.asdict(dataclasses.replace(model.config, **fields)))
+    with pytest.raises(ValueError, match=rf"weights.npz: .*{message}"):
+        load_bundle(folder)

@@ -1,0 +1,21 @@
+import pytest
+
+from persona_tf.training.config import TrainConfig
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1, got 0"),
+        ({"steps": 1.5}, "steps must be of type int, got 1.5"),
+        ({"learning_rate": "1e-3"}, "learning_rate must be of type float, got '1e-3'"),
+        ({"learning_rate": True}, "learning_rate must be of type float, got True"),
+        ({"label_smoothing": -0.1}, "label_smoothing must not be negative, got -0.1"),
+        ({"schedule": "linear"}, "schedule must be one of .*'cosine'.* got 'linear'"),
+        ({"batch_tokens": 0}, "batch_tokens must be at least 1, got 0"),
+        ({"summary_every_steps": 0}, "summary_every_steps must be at least 1, got 0"),
+    ],
+)
+def test_errors(fields, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**fields)

@@ -1,0 +1,113 @@
+import dataclasses
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from persona_tf.training.summaries import SummaryWriter
+
+
+@dataclasses.dataclass(frozen=True)
+class _Config:
+    width: int = 3
+    rate: float = 0.5
+    fast: bool = True
+    kinds: tuple[str, ...] = ("a", "b")
+
+
+def _read(folder):
+    accumulator = EventAccumulator(str(folder))
+    accumulator.Reload()
+    return accumulator
+
+
+def _events(folder):
+    return [event for file in sorted(folder.glob("events.*")) for event in EventFileLoader(str(file)).Load()]
+
+
+def test_scalars(tmp_path):
+    writer = SummaryWriter(tmp_path / "new" / "folder")
+    writer.scalars({"train/loss": 2.5, "train/rate": 1}, 1)
+    writer.scalars({"train/loss": 0.5}, 4)
+    writer.close()
+    read = _read(tmp_path / "new" / "folder")
+    assert [(s.step, s.value) for s in read.Scalars("train/loss")] == [(1, 2.5), (4, 0.5)]
+    assert [(s.step, s.value) for s in read.Scalars("train/rate")] == [(1, 1.0)]
+
+
+def test_text(tmp_path):
+    writer = SummaryWriter(tmp_path)
+    writer.text("samples/0", "**Привет** 🐉\n\n* a", 3)
+    writer.close()
+    read = _read(tmp_path)
+    [event] = read.Tensors("samples/0")
+    assert (event.step, event.tensor_proto.string_val[0].decode()) == (3, "**Привет** 🐉\n\n* a")
+    assert read.SummaryMetadata("samples/0").plugin_data.plugin_name == "text"
+
+
+def test_a_picture(tmp_path):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 1))
+    figure.add_subplot().plot([1, 2])
+    writer = SummaryWriter(tmp_path)
+    writer.picture("attention", figure, 2)
+    writer.close()
+    [image] = _read(tmp_path).Images("attention")
+    assert (image.step, image.width, image.height) == (2, 200, 100)
+    assert image.encoded_image_string.startswith(b"\x89PNG")
+    width, height = (int.from_bytes(image.encoded_image_string[i : i + 4], "big") for i in (16, 20))
+    assert (width, height) == (200, 100)
+
+
+def test_hyperparameters(tmp_path):
+    writer = SummaryWriter(tmp_path)
+    writer.hyperparameters({"model": _Config(), "train": _Config(rate=0.25)}, 0)
+    writer.close()
+    values = {}
+    for event in _events(tmp_path):
+        for value in event.summary.value:
+            if value.metadata.plugin_data.plugin_name == "hparams":
+                data = plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
+                values |= data.session_start_info.hparams
+    assert values["model.width"].number_value == 3
+    assert values["model.rate"].number_value == 0.5
+    assert values["train.rate"].number_value == 0.25
+    assert values["model.fast"].bool_value is True
+    assert values["model.kinds"].string_value == "('a', 'b')"
+
+
+def test_what_a_killed_process_wrote_too_much_is_dropped(tmp_path):
+    killed = SummaryWriter(tmp_path, 0)
+    for step in range(1, 6):
+        killed.scalars({"loss": float(step)}, step)
+    killed.close()
+    again = SummaryWriter(tmp_path, 3)
+    for step in range(4, 8):
+        again.scalars({"loss": 10.0 * step}, step)
+    again.close()
+    points = [(s.step, s.value) for s in _read(tmp_path).Scalars("loss")]
+    assert points == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 40.0), (5, 50.0), (6, 60.0), (7, 70.0)]
+
+
+def test_not_a_number_can_be_written(tmp_path):
+    writer = SummaryWriter(tmp_path)
+    writer.scalars({"loss": float("nan")}, 1)
+    writer.close()
+    [point] = _read(tmp_path).Scalars("loss")
+    assert point.value != point.value
+
+
+def test_closing_twice_does_no_harm(tmp_path):
+    writer = SummaryWriter(tmp_path)
+    writer.close()
+    writer.close()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(("step", "first"), [(0, 0), (5, 6)])
+def test_a_file_begins_with_the_start_of_a_session(tmp_path, step, first):
+    SummaryWriter(tmp_path, step).close()
+    starts = [event for event in _events(tmp_path) if event.HasField("session_log")]
+    assert [event.step for event in starts] == [first]
