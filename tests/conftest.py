@@ -9,7 +9,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from persona_tf.episode import Character, Episode, Fact, Setting, Thing, Turn
+from persona_tf.episode import KEY_KINDS, Character, Episode, Fact, Setting, Thing, Turn
 from persona_tf.example import EMOTE_LABELS, ExampleConfig, examples
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -60,7 +60,8 @@ def make_examples(episodes):
     """Episodes (those of `episodes` if none are given) -> all their examples."""
 
     def make(*chosen, **config):
-        return [e for episode in chosen or episodes for e in examples(episode, ExampleConfig(**config))]
+        kinds = {"kinds": KEY_KINDS, **config}
+        return [e for episode in chosen or episodes for e in examples(episode, ExampleConfig(**kinds))]
 
     return make
 

@@ -234,8 +234,8 @@ def test_every_fragment_is_used_or_a_mixin():
 
 @pytest.mark.parametrize("mixin", sorted((ROOT / "gin" / "mixins").glob("*.gin")), ids=lambda f: f.stem)
 def test_a_mixin_changes_an_experiment(mixin, tmp_path):
-    whole = config.load("quickstart")
-    text = (ROOT / "experiments/quickstart/config.gin").read_text()
+    whole = config.load("light_base")
+    text = (ROOT / "experiments/light_base/config.gin").read_text()
     head, _, rest = text.partition("\nExperiment.")
     (tmp_path / "mixed.gin").write_text(f"{head}\ninclude '{mixin.relative_to(ROOT)}'\nExperiment.{rest}")
     mixed = config.load(tmp_path / "mixed.gin")

@@ -117,6 +117,6 @@ def test_sentences_lose_only_white_space(text):
 
 def test_labels_are_those_of_light():
     assert len(EMOTES) == len(set(EMOTES)) == 22
-    assert sorted(EMOTES) == EMOTES
+    assert sorted(EMOTES) == list(EMOTES)
     assert len(PHYSICAL_VERBS) == len(set(PHYSICAL_VERBS)) == 12
     assert len(KEY_KINDS) == len(set(KEY_KINDS)) == 11

@@ -17,6 +17,8 @@ from persona_tf.example import (
     strings,
 )
 
+EVERYTHING = ExampleConfig(kinds=KEY_KINDS)
+
 
 @pytest.fixture
 def market(episodes):
@@ -26,7 +28,7 @@ def market(episodes):
 @pytest.fixture
 def both(market):
     """The market as Tam (0) and as Mira (1) live it."""
-    return list(examples(market, ExampleConfig()))
+    return list(examples(market, EVERYTHING))
 
 
 def test_items_are_all_that_the_learner_knows(both):
@@ -61,6 +63,13 @@ def test_items_are_all_that_the_learner_knows(both):
     }
 
 
+def test_a_stranger_does_not_know_the_partners_persona(market):
+    shown = knowledge_items(market, 1, ExampleConfig())
+    assert {item.kind for item in knowledge_items(market, 1, EVERYTHING)} - {item.kind for item in shown} == {
+        "partner_persona"
+    }
+
+
 def test_an_items_kind_is_that_of_its_key(both):
     assert all(item.key.split("/")[0] == item.kind for example in both for item in example.items)
 
@@ -69,7 +78,7 @@ def test_an_items_kind_is_that_of_its_key(both):
 def test_a_kind_that_is_left_out_is_not_shown_and_the_others_are(market, left_out):
     kinds = tuple(kind for kind in KEY_KINDS if kind != left_out)
     shown = knowledge_items(market, 1, ExampleConfig(kinds=kinds))
-    everything = knowledge_items(market, 1, ExampleConfig())
+    everything = knowledge_items(market, 1, EVERYTHING)
     assert {i.key for i in shown} == {i.key for i in everything if i.kind != left_out}
     assert len(shown) < len(everything)
 
@@ -112,7 +121,7 @@ def test_targets_are_the_learners_turns_with_their_labels(both):
 def test_a_turn_in_which_nothing_happens_is_no_history_and_no_target():
     talk = (Turn(0, "Hi."), Turn(1), Turn(0, emote="nod"), Turn(1, "Ho."))
     episode = Episode("quiet", "demo", None, (Character("A"), Character("B")), talk, (1,))
-    [example] = examples(episode, ExampleConfig())
+    [example] = examples(episode, EVERYTHING)
     assert [t.turn for t in example.history] == [0, 2]
     assert [t.turn for t in example.targets] == [3]
 
@@ -131,30 +140,30 @@ def test_windows_hold_at_most_max_targets_and_each_target_once(most):
 
 
 def test_an_empty_persona_and_no_setting(episodes):
-    [example] = examples(episodes[2], ExampleConfig())
+    [example] = examples(episodes[2], EVERYTHING)
     assert {item.key: item.text for item in example.items} == {"self_name/0": "B", "partner_name/0": "A"}
 
 
 def test_nobody_has_a_name():
     episode = Episode("e", "demo", None, (Character(""), Character("", (Fact(""),))), (Turn(1, "Hi."),), (1,))
-    [example] = examples(episode, ExampleConfig())
+    [example] = examples(episode, EVERYTHING)
     assert example.items == ()
 
 
 def test_one_turn_has_no_history(episodes):
-    [example] = examples(episodes[3], ExampleConfig())
+    [example] = examples(episodes[3], EVERYTHING)
     assert example.history == ()
     assert [t.reply for t in example.targets] == ["Nobody here."]
 
 
 def test_only_learners_have_examples(market):
-    assert [e.id for e in examples(dataclasses.replace(market, learners=(1,)), ExampleConfig())] == ["market:1"]
-    assert list(examples(dataclasses.replace(market, learners=()), ExampleConfig())) == []
+    assert [e.id for e in examples(dataclasses.replace(market, learners=(1,)), EVERYTHING)] == ["market:1"]
+    assert list(examples(dataclasses.replace(market, learners=()), EVERYTHING)) == []
 
 
 def test_the_order_of_items_is_seeded_by_the_episodes_id(market):
     def order(episode):
-        return [item.key for item in knowledge_items(episode, 1, ExampleConfig())]
+        return [item.key for item in knowledge_items(episode, 1, EVERYTHING)]
 
     orders = {tuple(order(dataclasses.replace(market, id=f"m{i}"))) for i in range(20)}
     assert len(orders) == 20
@@ -164,13 +173,13 @@ def test_the_order_of_items_is_seeded_by_the_episodes_id(market):
 
 
 def test_the_order_of_items_is_the_same_in_every_process(market):
-    keys = [item.key for item in knowledge_items(market, 1, ExampleConfig())]
+    keys = [item.key for item in knowledge_items(market, 1, EVERYTHING)]
     code = (
         "import json, sys\n"
-        "from persona_tf.episode import Episode\n"
+        "from persona_tf.episode import KEY_KINDS, Episode\n"
         "from persona_tf.example import ExampleConfig, knowledge_items\n"
         "episode = Episode.from_json(json.load(sys.stdin))\n"
-        "print(*[i.key for i in knowledge_items(episode, 1, ExampleConfig())])\n"
+        "print(*[i.key for i in knowledge_items(episode, 1, ExampleConfig(kinds=KEY_KINDS))])\n"
     )
     import json
 

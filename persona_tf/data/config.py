@@ -9,10 +9,21 @@ class DataConfig:
 
     ``source`` names an entry of `data.sources.SOURCES`; ``options`` are handed to its reader (for ``convai2``
     ``{"persona": "self", "version": "original"}``, for ``world`` its sizes ...). ``train_examples`` 0 means all.
+    ``train_options`` stand over ``options`` in training only. ``held_out``: every so many-th training dialogue is kept
+    for validation in the place of ``valid_split``; 0: none. (Where only one other split exists, and is reported.)
     """
 
     source: str
     options: dict = dataclasses.field(default_factory=dict)
+    train_options: dict = dataclasses.field(default_factory=dict)
+    held_out: int = 0
     train_examples: int = 0
     train_split: str = "train"
     valid_split: str = "valid"
+
+    def __post_init__(self) -> None:
+        for name in ("held_out", "train_examples"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"DataConfig.{name}: expected 0 or more, got {getattr(self, name)}")
+        if self.held_out == 1:
+            raise ValueError("DataConfig.held_out: 1 would hold out every dialogue; expected 0, or 2 and more")

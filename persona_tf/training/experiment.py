@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from persona_tf.data.config import DataConfig
 from persona_tf.data.corpus import PackedCorpus, pack_corpus
 from persona_tf.data.sources import read_split
 from persona_tf.episode import Episode
@@ -102,8 +103,22 @@ def _examples(episodes: Iterable[Episode], config: ExampleConfig) -> Iterator[Ex
     return itertools.chain.from_iterable(examples(episode, config) for episode in episodes)
 
 
-def _episodes(settings: "Settings", split: str, data_dir: pathlib.Path) -> Iterator[Episode]:
-    return read_split(settings.data.source, split, data_dir, settings.data.options)
+def _training_episodes(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Episode]:
+    data = settings.data
+    episodes = read_split(data.source, data.train_split, data_dir, {**data.options, **data.train_options})
+    return (e for i, e in enumerate(episodes) if not _is_held_out(i, data))
+
+
+def _validation_episodes(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Episode]:
+    data = settings.data
+    if not data.held_out:
+        return read_split(data.source, data.valid_split, data_dir, data.options)
+    episodes = read_split(data.source, data.train_split, data_dir, data.options)
+    return (e for i, e in enumerate(episodes) if _is_held_out(i, data))
+
+
+def _is_held_out(number: int, data: DataConfig) -> bool:
+    return bool(data.held_out) and number % data.held_out == 0
 
 
 def _vocabulary(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -> bytes:
@@ -111,21 +126,21 @@ def _vocabulary(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -> by
     if path.is_file():
         return path.read_bytes()
     _log.info("Training a vocabulary of %s pieces ...", f"{settings.text.vocabulary_size:,}")
-    episodes = itertools.islice(_episodes(settings, settings.data.train_split, data_dir), _VOCABULARY_EPISODES)
+    episodes = itertools.islice(_training_episodes(settings, data_dir), _VOCABULARY_EPISODES)
     stream = texts(_examples(episodes, settings.example))
     return vocabulary.train_vocabulary(stream, settings.text.vocabulary_size, path)
 
 
 def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Example]:
-    """A seeded choice of whole dialogues of the valid split, the same each time."""
-    found = list(_examples(_episodes(settings, settings.data.valid_split, data_dir), settings.example))
+    """A seeded choice of whole dialogues for validation, the same each time."""
+    found = list(_examples(_validation_episodes(settings, data_dir), settings.example))
     random.Random("validation").shuffle(found)
     limit = settings.train.validation_examples
     yield from found[:limit] if limit else found
 
 
 def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer) -> PackedCorpus:
-    stream = _examples(_episodes(settings, settings.data.train_split, data_dir), settings.example)
+    stream = _examples(_training_episodes(settings, data_dir), settings.example)
     if settings.data.train_examples:
         stream = itertools.islice(stream, settings.data.train_examples)
     corpus = pack_corpus(stream, packer)

@@ -75,8 +75,10 @@ class Loop:
                 if self._is_due(progress):
                     meter.check()
                     progress = self._validate(progress, writer, meter)
+                    writer.flush()
                     self._save(LAST, progress)
                 elif progress.step % config.checkpoint_every_steps == 0 and meter.check():
+                    writer.flush()
                     self._save(LAST, progress)
                 if progress.step >= config.steps or self._is_stale(progress):
                     return progress

@@ -61,6 +61,10 @@ class SummaryWriter:
         event = event_pb2.Event(wall_time=time.time(), step=step, summary=hparams.hparams_pb(values))
         self._writer.add_event(event)
 
+    def flush(self) -> None:
+        """Writes what is left, so that a kill does not take it."""
+        self._writer.flush()
+
     def close(self) -> None:
         """Writes what is left and closes the file."""
         self._writer.close()

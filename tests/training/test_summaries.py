@@ -91,6 +91,14 @@ def test_what_a_killed_process_wrote_too_much_is_dropped(tmp_path):
     assert points == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 40.0), (5, 50.0), (6, 60.0), (7, 70.0)]
 
 
+def test_what_was_flushed_survives_a_kill(tmp_path):
+    writer = SummaryWriter(tmp_path)
+    writer.scalars({"loss": 2.0}, 1)
+    writer.flush()
+    assert [(s.step, s.value) for s in _read(tmp_path).Scalars("loss")] == [(1, 2.0)]
+    writer.close()
+
+
 def test_not_a_number_can_be_written(tmp_path):
     writer = SummaryWriter(tmp_path)
     writer.scalars({"loss": float("nan")}, 1)
