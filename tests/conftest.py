@@ -4,7 +4,9 @@ Fixtures import what they need when they run, so that the pure-Python tests stay
 """
 
 import dataclasses
+import importlib.util
 import os
+import pathlib
 
 import pytest
 from hypothesis import settings
@@ -29,6 +31,16 @@ TAM = Character("Tam", (Fact("I am a guard."), Fact("My dog is called Rook.", "p
 BARN = Setting(
     "Old barn", "Farm", ("The roof leaks.", "Hay lies about."), (Thing("a rake", "It is rusty."),), ("a goose",)
 )
+
+
+@pytest.fixture(scope="session")
+def light_sample():
+    """The module tests/light_sample.py."""
+    path = pathlib.Path(__file__).with_name("light_sample.py")
+    spec = importlib.util.spec_from_file_location("light_sample", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

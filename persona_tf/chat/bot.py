@@ -18,8 +18,8 @@ from persona_tf.text import vocabulary as v
 class Answer:
     """What the bot says, does and shows; "" is nothing.
 
-    ``leant_on``: share of the attention that went to each knowledge item and turn while the reply was written, by
-    key (``persona/2``, ``turn/5``), largest first. ``tokens``: how many were written.
+    ``leant_on``: share of the attention that went to each knowledge item and turn while reply and action were
+    written, by key (``persona/2``, ``turn/5``), largest first. ``tokens``: how many were written.
     """
 
     reply: str
@@ -47,10 +47,11 @@ class Bot:
         """A bot from a bundle's folder; raises what `export.bundle.load_bundle` raises."""
         return cls(load_bundle(folder), decode)
 
-    def answer(self, examples: Sequence[Example], seed: int = 0) -> list[list[Answer]]:
+    def answer(self, examples: Sequence[Example], seed: int | None = None) -> list[list[Answer]]:
         """Answers every target of every example: one list an example, one answer a target.
 
-        The targets' own words are not looked at. Equal input and seed give equal answers.
+        The targets' own words are not looked at. Equal input and seed give equal answers; None takes the seed of the
+        decode config.
         """
         features = self._features(examples)
         counts = [len(example.targets) for example in examples]
@@ -58,7 +59,7 @@ class Bot:
         turn = np.array([t.turn + 1 for e in examples for t in e.targets], np.int32)
         if not len(turn):
             return [[] for _ in examples]
-        written = self._model.write(features, row, turn, seed)
+        written = self._model.write(features, row, turn, self.decode.seed if seed is None else seed)
         flat = self._answers(examples, written, features, row)
         starts = np.cumsum([0, *counts])
         return [flat[start:end] for start, end in itertools.pairwise(starts)]
@@ -111,6 +112,6 @@ def _owners(example: Example, features: dict[str, np.ndarray], row: int) -> list
 def _leant_on(attention: np.ndarray, owners: list[str]) -> dict[str, float]:
     shares: dict[str, float] = {}
     for key, weight in zip(owners, attention / max(attention.sum(), 1e-9), strict=True):
-        if key:
+        if key and weight:
             shares[key] = shares.get(key, 0.0) + float(weight)
     return dict(sorted(shares.items(), key=lambda pair: -pair[1]))

@@ -58,8 +58,10 @@ def pack_corpus(
     """Packs examples, 256 at a time; ``progress`` is told how many are done.
 
     Raises:
-      ValueError: there are no examples.
+      ValueError: there are no examples, or the vocabulary has more ids than 16 bits hold.
     """
+    if packer.tokenizer.size > np.iinfo(np.uint16).max:
+        raise ValueError(f"a vocabulary of {packer.tokenizer.size:,} ids: expected at most 65,535")
     values: dict[str, list[np.ndarray]] = {name: [] for name in FEATURES}
     lengths: dict[str, list[np.ndarray]] = {axis: [] for axis in _COARSENESS}
     examples, done = iter(examples), 0

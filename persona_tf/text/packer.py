@@ -100,23 +100,18 @@ class Packer(tf.Module):
         )
 
     def _targets(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
-        reply = self.tokenizer.tokenize(strings["target_reply"])
-        cut = reply.row_lengths() > self.config.target_tokens
-        reply = reply[:, : self.config.target_tokens]
+        reply, reply_is_whole = self._cut(strings["target_reply"], self.config.target_tokens)
         one = tf.ones_like(strings["target_number"])[:, None]
         ids, labels = [one * v.REPLY, reply], [reply, one * v.ACTION]
-        # A reply that was cut does not end where it was cut, so its end is not learned.
-        head = [tf.ones_like(reply) * REPLY_HEAD, tf.where(cut, 0, REPLY_HEAD)[:, None]]
+        # What was cut does not end where it was cut, so its end is not learned.
+        head = [tf.ones_like(reply) * REPLY_HEAD, reply_is_whole * REPLY_HEAD]
         if self.learn_action or self.learn_emote:
-            action = self.tokenizer.tokenize(strings["target_action"])[:, :ACTION_TOKENS]
+            action, action_is_whole = self._cut(strings["target_action"], ACTION_TOKENS)
             action_head = ACTION_HEAD if self.learn_action else 0
             ids += [one * v.ACTION, action, one * v.EMOTE]
             labels += [action, one * v.EMOTE, strings["target_emote"][:, None]]
-            head += [
-                tf.ones_like(action) * action_head,
-                one * action_head,
-                one * EMOTE_HEAD * int(self.learn_emote),
-            ]
+            head += [tf.ones_like(action) * action_head, action_is_whole * action_head]
+            head += [one * EMOTE_HEAD * int(self.learn_emote)]
         targets = tf.concat(ids, axis=1)
         lengths = targets.row_lengths()
         rows = strings["targets_per_example"]
@@ -130,6 +125,11 @@ class Packer(tf.Module):
             turn=tf.repeat(strings["target_number"] + 1, lengths),
             position=tf.ragged.range(lengths).flat_values,
         )
+
+    def _cut(self, texts: tf.Tensor, most: int) -> tuple[tf.RaggedTensor, tf.Tensor]:
+        """Texts [N] -> at most so many tokens of each, and int32 [N, 1]: 1 where that is all."""
+        tokens = self.tokenizer.tokenize(texts)
+        return tokens[:, :most], tf.cast(tokens.row_lengths() <= most, tf.int32)[:, None]
 
     def _gold(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         targets = tf.ragged.range(strings["targets_per_example"])

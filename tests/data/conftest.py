@@ -1,17 +1,4 @@
-import importlib.util
-from pathlib import Path
-
 import pytest
-
-
-@pytest.fixture(scope="session")
-def light_sample():
-    """The module tests/light_sample.py."""
-    path = Path(__file__).parent.parent / "light_sample.py"
-    spec = importlib.util.spec_from_file_location("light_sample", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

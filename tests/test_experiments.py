@@ -1,0 +1,80 @@
+"""Every experiment, shrunk: it parses, finds its data, builds, takes two steps, leaves a bundle and its tables."""
+
+import json
+
+import pytest
+
+from persona_tf import __main__, config
+from persona_tf.run_dir import RunDir
+
+SHRUNK = (
+    "STEPS=2",
+    "VALIDATE_EVERY_STEPS=2",
+    "BATCH_TOKENS=512",
+    "VOCABULARY_SIZE=420",
+    "MAX_EXAMPLES=6",
+    "ModelConfig.width=16",
+    "ModelConfig.heads=2",
+    "ModelConfig.feed_forward=16",
+    "ModelConfig.encoder_layers=1",
+    "ModelConfig.decoder_layers=1",
+    "TrainConfig.validation_examples=4",
+    "DecodeConfig.max_reply_tokens=4",
+    "DecodeConfig.max_action_tokens=3",
+)
+
+PERSONACHAT = """1 your persona: i bake bread.
+2 your persona: my cat is called fig.
+3 hello , how are you ?\tfine , the bread is in the oven .
+4 do you have a pet ?\ti have a cat , fig .
+1 your persona: i fear geese.
+2 your persona: i live in a mill.
+3 good morning !\tkeep the geese away from me .
+4 where do you live ?\tin the old mill .
+"""
+
+
+def world(data_dir, light_sample):
+    return ("TRAIN_DIALOGUES=12",)
+
+
+def convai2(data_dir, light_sample):
+    folder = data_dir / "convai2"
+    folder.mkdir(parents=True)
+    for split in ("train", "valid"):
+        (folder / f"{split}_self_original_no_cands.txt").write_text(PERSONACHAT * 6)
+    return ("DataConfig.held_out=6",)
+
+
+def light(data_dir, light_sample):
+    light_sample.write_light_sample(data_dir)
+    return ('DataConfig.options={"check_hash": False, "splits": "proportional"}',)
+
+
+SMALL_DATA = {"world": world, "convai2": convai2, "light": light}
+
+
+@pytest.mark.parametrize("name", sorted(config.experiments()))
+def test_an_experiment_trains_and_is_evaluated(name, tmp_path, light_sample, capsys):
+    source = config.load(name).data.source
+    data_dir = tmp_path / "data"
+    bindings = [*SHRUNK, *SMALL_DATA[source](data_dir, light_sample)]
+    words = ["train", f"--experiment={name}", f"--run={tmp_path / 'run'}", f"--data_dir={data_dir}"]
+    assert __main__.main([*words, *(f"--gin.{binding}" for binding in bindings), "--debug"]) == 0
+    run = RunDir(tmp_path / "run")
+    assert sorted(path.name for path in run.path.iterdir()) == [
+        "bundle",
+        "checkpoints",
+        "command.txt",
+        "config.gin",
+        "evaluation",
+        "operative_config.gin",
+        "predictions",
+        "summaries",
+        "versions.json",
+    ]
+    for split in config.load(name).evaluate.splits:
+        result = json.loads(run.evaluation(split, "json").read_text())
+        assert (result["experiment"], result["split"], result["step"]) == (name, split, 2)
+        assert result["metrics"]["reply_ppl"]["count"] > 0
+    assert "make chat" in capsys.readouterr().out
