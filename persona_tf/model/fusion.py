@@ -67,15 +67,17 @@ class Selector(keras.layers.Layer):
             self.key.build((None, None, self.width))
 
     def call(self, memory: Memory, seen):
-        """Memory and bool [B, T, M] (from `visible`) -> logits, float32 [B, T, M], equal for all tokens of a source."""
+        """Memory and bool [B, T, M] (from `visible`) -> logits and the embedding of the last turn.
+
+        Logits float32 [B, T, M], equal for all tokens of a source; embedding [B, T, D], before any map.
+        """
         in_history = ops.logical_and(seen, (memory.item == -1)[:, None, :])
         turns = ops.where(in_history, memory.turn[:, None, :], -1)
         last = ops.logical_and(in_history, turns == ops.max(turns, axis=-1, keepdims=True))
-        query, key = sentence_embedding(last, memory.states), memory.pooled
-        if self.projected:
-            query, key = self.query(query), self.key(key)
+        asked = sentence_embedding(last, memory.states)
+        query, key = (self.query(asked), self.key(memory.pooled)) if self.projected else (asked, memory.pooled)
         logits = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
-        return ops.cast(logits, "float32") * self.width ** (-1.0 if self.projected else -0.5)
+        return ops.cast(logits, "float32") * self.width ** (-1.0 if self.projected else -0.5), asked
 
     def get_config(self):
         """All constructor arguments."""
@@ -89,6 +91,12 @@ def source_log_probs(memory: Memory, seen, logits):
     """
     of_sources = ops.where(ops.logical_and(seen, memory.first[:, None, :]), logits, MASKED)
     return ops.where(seen, logits - ops.logsumexp(of_sources, axis=-1, keepdims=True), MASKED)
+
+
+def expected_source(memory: Memory, log_probs):
+    """The sentence embedding that is needed, in expectation: log-probabilities [B, T, M] -> [B, T, D]."""
+    probs = ops.where(memory.first[:, None, :], ops.exp(log_probs), 0.0)
+    return ops.matmul(ops.cast(probs, memory.pooled.dtype), memory.pooled)
 
 
 def gold_mask(memory: Memory, features: dict):

@@ -30,38 +30,45 @@ class CopyHead(keras.layers.Layer):
     """A pointer into the memory and a gate (pointer-generator, See et al. 2017, arXiv 1704.04368).
 
     Differs from the paper in: the pointer is an attention of its own over the last decoder state, one head of
-    width D; and the key of a memory token also sees the *embedding of the token before it*. To go on with a
-    copied name is then one dot product: the token just written against the token before.
+    width D; and it also compares *what was just written* with *what stands before* each place of the memory, three
+    tokens each. To go on with a copied name is then one dot product, however strange the name.
 
     Args:
       width: D.
       guided: whether the log-probabilities of the sources are added to the pointer's logits (fusion ``soft``).
     """
 
+    CONTEXT = 3
+    """How many tokens are compared."""
+
     def __init__(self, width: int, guided: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.width, self.guided = width, guided
         self.query = Linear(width, name="query", dtype=self.dtype_policy)
+        self.query_of_written = Linear(width, use_bias=False, name="query_of_written", dtype=self.dtype_policy)
         self.key = Linear(width, name="key", dtype=self.dtype_policy)
         self.key_of_previous = Linear(width, use_bias=False, name="key_of_previous", dtype=self.dtype_policy)
         self.gate = Linear(1, name="gate", dtype=self.dtype_policy)
 
     def build(self, shape=None):
         """Builds the projections for inputs [..., D]."""
-        for part in (self.query, self.key, self.key_of_previous, self.gate):
+        for part in (self.query, self.key, self.gate):
             part.build((None, None, self.width))
+        for part in (self.query_of_written, self.key_of_previous):
+            part.build((None, None, self.CONTEXT * self.width))
         if self.guided:
             self.trust = self.add_weight(name="trust", shape=(), initializer="ones", dtype="float32", autocast=False)
 
-    def keys(self, states, previous_embeddings):
-        """Memory states [B, M, D] and embeddings of each token's predecessor [B, M, D] -> keys [B, M, D]."""
-        return self.key(states) + self.key_of_previous(previous_embeddings)
+    def keys(self, states, previous):
+        """Memory states [B, M, D], embeddings of the tokens before each [B, M, CONTEXT * D] -> keys [B, M, D]."""
+        return self.key(states) + self.key_of_previous(previous)
 
-    def call(self, x, keys, shown, source_log_probs):
+    def call(self, x, written, keys, shown, source_log_probs):
         """Says where a word would be copied from, and whether it is.
 
         Args:
           x: decoder states [B, T, D].
+          written: embeddings of the last tokens written, newest first, [B, T, CONTEXT * D].
           keys: from `keys`, [B, M, D].
           shown: bool [B, T, M].
           source_log_probs: float32 [B, T, M]; used when ``guided``.
@@ -69,8 +76,8 @@ class CopyHead(keras.layers.Layer):
         Returns:
           Attention, float32 [B, T, M], and the gate's logit, float32 [B, T].
         """
-        scores = ops.matmul(self.query(x), ops.transpose(keys, (0, 2, 1)))
-        scores = ops.cast(scores, "float32") * self.width**-0.5
+        query = self.query(x) + self.query_of_written(written)
+        scores = ops.cast(ops.matmul(query, ops.transpose(keys, (0, 2, 1))), "float32") * self.width**-0.5
         if self.guided:
             scores = scores + self.trust * ops.cast(source_log_probs, "float32")
         attention = ops.softmax(ops.where(shown, scores, MASKED), axis=-1)

@@ -21,16 +21,29 @@ from persona_tf.model.layers import Linear
 from persona_tf.model.precision import resolve_precision
 
 
+class Choice(NamedTuple):
+    """What a target reads, for each of its tokens.
+
+    shown bool [B, T, M]; log_probs float32 [B, T, M], of each source; gist [B, T, D], added to the decoder's input
+    under ``soft``, else None.
+    """
+
+    shown: Any
+    log_probs: Any
+    gist: Any
+
+
 class Cache(NamedTuple):
     """What is kept while a target is written: the memory, what of it is seen, and the decoder's layers.
 
-    shown bool [B, 1, M]; copy_keys [B, M, D] or None; source_log_probs float32 [B, 1, M]; turn int32 [B, 1].
+    choice: what is shown, and how likely each source is; copy_keys [B, M, D] or None; written int32 [B, 1, W]: the
+    last tokens, newest first; turn int32 [B, 1].
     """
 
     memory: Memory
-    shown: Any
+    choice: "Choice"
     copy_keys: Any
-    source_log_probs: Any
+    written: Any
     turn: Any
     layers: tuple[LayerCache, ...]
 
@@ -55,6 +68,8 @@ class PersonaTransformer(keras.Model):
         self.decoder = Decoder(config.decoder_layers, guided=soft, name="decoder", **stack)
         projected = config.fusion != "select"
         self.selector = fusion.Selector(width, projected, name="selector", dtype=self.dtype_policy)
+        if soft:
+            self.gist = Linear(width, name="gist", dtype=self.dtype_policy)
         self.emote_head = Linear(config.emotes, name="emote_head", dtype=self.dtype_policy)
         self.knowledge_seed = keras.random.SeedGenerator(0)
         if config.copy_head:
@@ -65,6 +80,8 @@ class PersonaTransformer(keras.Model):
         for part in (self.embedding, self.encoder, self.decoder, self.selector):
             part.build()
         self.emote_head.build((None, None, self.config.width))
+        if self.config.fusion == "soft":
+            self.gist.build((None, None, 2 * self.config.width))
         if self.config.copy_head:
             self.copy_head.build()
         self.built = True
@@ -108,36 +125,46 @@ class PersonaTransformer(keras.Model):
         """
         memory = self.encode(features, training)
         ids, index, turn = (features[f"target_{kind}"] for kind in ("ids", "index", "turn"))
-        shown, log_probs = self._choose_sources(memory, turn, features if use_gold else None, training)
-        x = self.embedding(ids, features["target_position"], turn=turn, training=training)
+        choice = self._choose_sources(memory, turn, features if use_gold else None, training)
+        x = self._embed_target(ids, features["target_position"], turn, choice, training)
         own = ops.logical_and(index[:, :, None] == index[:, None, :], (ids != 0)[:, None, :])
         places = ops.arange(ops.shape(ids)[1])
         own = ops.logical_and(own, places[None, None, :] <= places[None, :, None])
-        x, attention = self.decoder(x, own, memory.states, shown, log_probs, training=training)
-        return self._outputs(x, attention, memory, self._copy_keys(memory), shown, log_probs)
+        x, attention = self.decoder(x, own, memory.states, choice.shown, choice.log_probs, training=training)
+        written = _before(ids, features["target_position"] == 0, CopyHead.CONTEXT, with_own=True)
+        return self._outputs(x, attention, memory, self._copy_keys(memory), written, choice)
 
     def start(self, memory: Memory, target_turn, length: int) -> Cache:
         """Makes ready to write targets of at most ``length`` tokens, one a row, at turns ``target_turn`` [B]."""
         turn = target_turn[:, None]
-        shown, log_probs = self._choose_sources(memory, turn, None, False)
+        choice = self._choose_sources(memory, turn, None, False)
         layers = self.decoder.start(memory.states, length)
-        return Cache(memory, shown, self._copy_keys(memory), log_probs, turn, layers)
+        written = ops.repeat(ops.zeros_like(turn)[..., None], CopyHead.CONTEXT, axis=-1)
+        return Cache(memory, choice, self._copy_keys(memory), written, turn, layers)
 
     def step(self, ids, index, cache: Cache) -> tuple[Outputs, Cache]:
         """Takes token ``index`` (a scalar) of each target, int32 [B], and says what comes next (T = 1)."""
         position = ops.zeros_like(cache.turn) + index
-        x = self.embedding(ids[:, None], position, turn=cache.turn)
-        x, attention, layers = self.decoder.step(x, index, cache.shown, cache.source_log_probs, cache.layers)
-        outputs = self._outputs(x, attention, cache.memory, cache.copy_keys, cache.shown, cache.source_log_probs)
-        return outputs, cache._replace(layers=layers)
+        x = self._embed_target(ids[:, None], position, cache.turn, cache.choice, False)
+        shown, log_probs, _ = cache.choice
+        x, attention, layers = self.decoder.step(x, index, shown, log_probs, cache.layers)
+        written = ops.concatenate([ids[:, None, None], cache.written[..., :-1]], axis=-1)
+        outputs = self._outputs(x, attention, cache.memory, cache.copy_keys, written, cache.choice)
+        return outputs, cache._replace(layers=layers, written=written)
 
-    def _choose_sources(self, memory, turn, gold_features, training):
-        """What each target token is shown, bool [B, T, M], and each source's log-probability, float32 [B, T, M]."""
+    def _embed_target(self, ids, position, turn, choice: Choice, training):
+        x = self.embedding(ids, position, turn=turn, training=training)
+        return x if choice.gist is None else x + choice.gist
+
+    def _choose_sources(self, memory, turn, gold_features, training) -> Choice:
         seen = fusion.visible(memory, turn)
-        logits = self.selector(memory, seen)
+        logits, asked = self.selector(memory, seen)
         log_probs = fusion.source_log_probs(memory, seen, logits)
-        if self.config.fusion != "select":
-            return seen, log_probs
+        if self.config.fusion == "soft":
+            gist = self.gist(ops.concatenate([asked, fusion.expected_source(memory, log_probs)], axis=-1))
+            return Choice(seen, log_probs, gist)
+        if self.config.fusion == "concat":
+            return Choice(seen, log_probs, None)
         if gold_features is not None:
             logits = ops.where(fusion.gold_mask(memory, gold_features), logits + 1e6, logits)
         shown = fusion.selected_only(memory, seen, logits)
@@ -145,20 +172,26 @@ class PersonaTransformer(keras.Model):
             draw = keras.random.uniform((ops.shape(seen)[0], 1, 1), seed=self.knowledge_seed)
             hidden = ops.logical_and(draw < self.config.knowledge_dropout, (memory.item >= 0)[:, None, :])
             shown = ops.logical_and(shown, ops.logical_not(hidden))
-        return shown, log_probs
+        return Choice(shown, log_probs, None)
 
     def _copy_keys(self, memory: Memory):
         if not self.config.copy_head:
             return None
-        before = ops.pad(memory.ids[:, :-1], ((0, 0), (1, 0)))
-        # The first token of an item or turn has none before it, whatever stands beside it in the row.
-        previous = ops.where(memory.first, 0, before)
-        return self.copy_head.keys(memory.states, self.embedding.of_tokens(previous))
+        previous = _before(memory.ids, memory.first, CopyHead.CONTEXT)
+        return self.copy_head.keys(memory.states, self._embed_several(previous))
 
-    def _outputs(self, x, attention, memory, copy_keys, shown, log_probs) -> Outputs:
+    def _embed_several(self, ids):
+        """Int [B, L, W] -> [B, L, W * D]."""
+        batch, length, several = ops.shape(ids)
+        return ops.reshape(self.embedding.of_tokens(ids), (batch, length, several * self.config.width))
+
+    def _outputs(self, x, attention, memory, copy_keys, written, choice: Choice) -> Outputs:
         emotes = ops.cast(self.emote_head(x), "float32")
-        pointer, gate = (None, None) if copy_keys is None else self.copy_head(x, copy_keys, shown, log_probs)
-        return Outputs(self.embedding.logits(x), emotes, attention, pointer, gate, log_probs, memory)
+        pointer, gate = None, None
+        if copy_keys is not None:
+            written = self._embed_several(written)
+            pointer, gate = self.copy_head(x, written, copy_keys, choice.shown, choice.log_probs)
+        return Outputs(self.embedding.logits(x), emotes, attention, pointer, gate, choice.log_probs, memory)
 
     def get_config(self):
         """The ModelConfig as a dict."""
@@ -173,3 +206,17 @@ class PersonaTransformer(keras.Model):
 def join_memories(knowledge: Memory, history: Memory) -> Memory:
     """Two memories of the same rows, side by side."""
     return Memory(*(ops.concatenate(pair, axis=1) for pair in zip(knowledge, history, strict=True)))
+
+
+def _before(ids, first, count: int, with_own: bool = False):
+    """The tokens before each one, newest first, 0 where its item, turn or target begins: [B, L] -> [B, L, count].
+
+    Args:
+      first: bool [B, L], True where something begins: what stands beside it in the row is not before it.
+      with_own: whether the token itself is the newest.
+    """
+    found, shifted = [ids] if with_own else [], ids
+    while len(found) < count:
+        shifted = ops.where(first, 0, ops.pad(shifted[:, :-1], ((0, 0), (1, 0))))
+        found.append(shifted)
+    return ops.stack(found, axis=-1)
