@@ -45,23 +45,26 @@ class CopyHead(keras.layers.Layer):
         super().__init__(**kwargs)
         self.width, self.guided = width, guided
         self.query = Linear(width, name="query", dtype=self.dtype_policy)
-        self.query_of_written = Linear(width, use_bias=False, name="query_of_written", dtype=self.dtype_policy)
         self.key = Linear(width, name="key", dtype=self.dtype_policy)
-        self.key_of_previous = Linear(width, use_bias=False, name="key_of_previous", dtype=self.dtype_policy)
+        self.context = Linear(width, use_bias=False, name="context", dtype=self.dtype_policy)
         self.gate = Linear(1, name="gate", dtype=self.dtype_policy)
 
     def build(self, shape=None):
         """Builds the projections for inputs [..., D]."""
         for part in (self.query, self.key, self.gate):
             part.build((None, None, self.width))
-        for part in (self.query_of_written, self.key_of_previous):
-            part.build((None, None, self.CONTEXT * self.width))
+        self.context.build((None, None, self.CONTEXT * self.width))
+        self.continuity = self.add_weight(name="continuity", shape=(), initializer=keras.initializers.Constant(0.5))
         if self.guided:
             self.trust = self.add_weight(name="trust", shape=(), initializer="ones", dtype="float32", autocast=False)
 
     def keys(self, states, previous):
-        """Memory states [B, M, D], embeddings of the tokens before each [B, M, CONTEXT * D] -> keys [B, M, D]."""
-        return self.key(states) + self.key_of_previous(previous)
+        """Memory states [B, M, D], embeddings of the tokens before each [B, M, CONTEXT * D] -> keys [B, M, 2 D].
+
+        One map serves what was written and what stands before: where they are the same, their product is large from
+        the first step of training on.
+        """
+        return ops.concatenate([self.key(states), self.context(previous)], axis=-1)
 
     def call(self, x, written, keys, shown, source_log_probs):
         """Says where a word would be copied from, and whether it is.
@@ -69,14 +72,14 @@ class CopyHead(keras.layers.Layer):
         Args:
           x: decoder states [B, T, D].
           written: embeddings of the last tokens written, newest first, [B, T, CONTEXT * D].
-          keys: from `keys`, [B, M, D].
+          keys: from `keys`, [B, M, 2 D].
           shown: bool [B, T, M].
           source_log_probs: float32 [B, T, M]; used when ``guided``.
 
         Returns:
           Attention, float32 [B, T, M], and the gate's logit, float32 [B, T].
         """
-        query = self.query(x) + self.query_of_written(written)
+        query = ops.concatenate([self.query(x), self.continuity * self.context(written)], axis=-1)
         scores = ops.cast(ops.matmul(query, ops.transpose(keys, (0, 2, 1))), "float32") * self.width**-0.5
         if self.guided:
             scores = scores + self.trust * ops.cast(source_log_probs, "float32")

@@ -15,16 +15,17 @@ class Linear(keras.layers.Layer):
     Args:
       units: size of the last axis of the output.
       use_bias: whether b is there.
+      initializer: of W; b begins with zeros.
     """
 
-    def __init__(self, units: int, use_bias: bool = True, **kwargs):
+    def __init__(self, units: int, use_bias: bool = True, initializer: str = "glorot_uniform", **kwargs):
         super().__init__(**kwargs)
-        self.units, self.use_bias = units, use_bias
+        self.units, self.use_bias, self.initializer = units, use_bias, initializer
 
     def build(self, shape):
-        """Makes the weights: kernel [in, units], Glorot uniform; bias [units], zeros."""
+        """Makes the weights: kernel [in, units], as told; bias [units], zeros."""
         self.kernel = self.add_weight(
-            name="kernel", shape=(shape[-1], self.units), initializer="glorot_uniform", trainable=True
+            name="kernel", shape=(shape[-1], self.units), initializer=self.initializer, trainable=True
         )
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros", trainable=True)
@@ -39,7 +40,7 @@ class Linear(keras.layers.Layer):
 
     def get_config(self):
         """All constructor arguments."""
-        return {**super().get_config(), "units": self.units, "use_bias": self.use_bias}
+        return {**super().get_config(), "units": self.units, "use_bias": self.use_bias, "initializer": self.initializer}
 
 
 def sinusoids(numbers, width: int):

@@ -69,7 +69,9 @@ class PersonaTransformer(keras.Model):
         projected = config.fusion != "select"
         self.selector = fusion.Selector(width, projected, name="selector", dtype=self.dtype_policy)
         if soft:
-            self.gist = Linear(width, name="gist", dtype=self.dtype_policy)
+            self.gist_norm = keras.layers.LayerNormalization(center=False, scale=False, dtype=self.dtype_policy)
+            # Zeros: at first the decoder sees none of it.
+            self.gist = Linear(width, initializer="zeros", name="gist", dtype=self.dtype_policy)
         self.emote_head = Linear(config.emotes, name="emote_head", dtype=self.dtype_policy)
         self.knowledge_seed = keras.random.SeedGenerator(0)
         if config.copy_head:
@@ -81,6 +83,7 @@ class PersonaTransformer(keras.Model):
             part.build()
         self.emote_head.build((None, None, self.config.width))
         if self.config.fusion == "soft":
+            self.gist_norm.build((None, None, 2 * self.config.width))
             self.gist.build((None, None, 2 * self.config.width))
         if self.config.copy_head:
             self.copy_head.build()
@@ -161,7 +164,8 @@ class PersonaTransformer(keras.Model):
         logits, asked = self.selector(memory, seen)
         log_probs = fusion.source_log_probs(memory, seen, logits)
         if self.config.fusion == "soft":
-            gist = self.gist(ops.concatenate([asked, fusion.expected_source(memory, log_probs)], axis=-1))
+            needed = fusion.expected_source(memory, log_probs)
+            gist = self.gist(self.gist_norm(ops.concatenate([asked, needed], axis=-1)))
             return Choice(seen, log_probs, gist)
         if self.config.fusion == "concat":
             return Choice(seen, log_probs, None)
@@ -181,9 +185,11 @@ class PersonaTransformer(keras.Model):
         return self.copy_head.keys(memory.states, self._embed_several(previous))
 
     def _embed_several(self, ids):
-        """Int [B, L, W] -> [B, L, W * D]."""
+        """Int [B, L, W] -> [B, L, W * D], zeros for id 0."""
         batch, length, several = ops.shape(ids)
-        return ops.reshape(self.embedding.of_tokens(ids), (batch, length, several * self.config.width))
+        tokens = self.embedding.of_tokens(ids)
+        tokens = ops.where((ids != 0)[..., None], tokens, ops.zeros_like(tokens))
+        return ops.reshape(tokens, (batch, length, several * self.config.width))
 
     def _outputs(self, x, attention, memory, copy_keys, written, choice: Choice) -> Outputs:
         emotes = ops.cast(self.emote_head(x), "float32")

@@ -36,5 +36,5 @@ def make_optimizer(config: TrainConfig) -> FusedAdamW:
         epsilon=1e-9,
         name="adamw",  # else a second one in a process has other paths
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "kinds", "tokens", "trust"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "kinds", "tokens", "trust", "continuity"])
     return optimizer
