@@ -19,7 +19,7 @@ from persona_tf.model.layers import MASKED, Linear
 class Memory(NamedTuple):
     """All that was read, knowledge first, then history; M = S + H.
 
-    states [B, M, D]; pooled [B, M, D]: at each token, the sentence embedding of its item or turn; ids int32 [B, M];
+    states [B, M, D]; pooled [B, M, P]: at each token, the sentence embedding of its item or turn; ids int32 [B, M];
     mask bool [B, M] (True: a real token); turn int32 [B, M] (0 in knowledge and <history>: seen by every target);
     item int32 [B, M] (-1 in the history, -2 in padding); first bool [B, M] (True at the first token of an item or
     turn, <history> included).
@@ -51,11 +51,12 @@ class Selector(keras.layers.Layer):
     Args:
       width: D.
       projected: whether there are maps; the paper has none.
+      pooled_width: P, of `Memory.pooled`.
     """
 
-    def __init__(self, width: int, projected: bool = True, **kwargs):
+    def __init__(self, width: int, projected: bool = True, pooled_width: int = 0, **kwargs):
         super().__init__(**kwargs)
-        self.width, self.projected = width, projected
+        self.width, self.projected, self.pooled_width = width, projected, pooled_width or width
         if projected:
             self.query = Linear(width, name="query", dtype=self.dtype_policy)
             self.key = Linear(width, name="key", dtype=self.dtype_policy)
@@ -63,25 +64,31 @@ class Selector(keras.layers.Layer):
     def build(self, shape=None):
         """Builds the maps for inputs [..., D]."""
         if self.projected:
-            self.query.build((None, None, self.width))
-            self.key.build((None, None, self.width))
+            self.query.build((None, None, self.pooled_width))
+            self.key.build((None, None, self.pooled_width))
 
     def call(self, memory: Memory, seen):
         """Memory and bool [B, T, M] (from `visible`) -> logits and the embedding of the last turn.
 
-        Logits float32 [B, T, M], equal for all tokens of a source; embedding [B, T, D], before any map.
+        Logits float32 [B, T, M], equal for all tokens of a source; embedding [B, T, P], before any map.
         """
         in_history = ops.logical_and(seen, (memory.item == -1)[:, None, :])
         turns = ops.where(in_history, memory.turn[:, None, :], -1)
         last = ops.logical_and(in_history, turns == ops.max(turns, axis=-1, keepdims=True))
-        asked = sentence_embedding(last, memory.states)
+        last = ops.logical_and(last, memory.first[:, None, :])
+        asked = ops.matmul(ops.cast(last, memory.pooled.dtype), memory.pooled)
         query, key = (self.query(asked), self.key(memory.pooled)) if self.projected else (asked, memory.pooled)
         logits = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
         return ops.cast(logits, "float32") * self.width ** (-1.0 if self.projected else -0.5), asked
 
     def get_config(self):
         """All constructor arguments."""
-        return {**super().get_config(), "width": self.width, "projected": self.projected}
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "projected": self.projected,
+            "pooled_width": self.pooled_width,
+        }
 
 
 def source_log_probs(memory: Memory, seen, logits):
@@ -94,7 +101,7 @@ def source_log_probs(memory: Memory, seen, logits):
 
 
 def expected_source(memory: Memory, log_probs):
-    """The sentence embedding that is needed, in expectation: log-probabilities [B, T, M] -> [B, T, D]."""
+    """The sentence embedding that is needed, in expectation: log-probabilities [B, T, M] -> [B, T, P]."""
     probs = ops.where(memory.first[:, None, :], ops.exp(log_probs), 0.0)
     return ops.matmul(ops.cast(probs, memory.pooled.dtype), memory.pooled)
 

@@ -67,7 +67,8 @@ class PersonaTransformer(keras.Model):
         soft = config.fusion == "soft"
         self.decoder = Decoder(config.decoder_layers, guided=soft, name="decoder", **stack)
         projected = config.fusion != "select"
-        self.selector = fusion.Selector(width, projected, name="selector", dtype=self.dtype_policy)
+        pooled = 2 * width if projected else width
+        self.selector = fusion.Selector(width, projected, pooled, name="selector", dtype=self.dtype_policy)
         if soft:
             self.gist_norm = keras.layers.LayerNormalization(center=False, scale=False, dtype=self.dtype_policy)
             # Zeros: at first the decoder sees none of it.
@@ -83,8 +84,8 @@ class PersonaTransformer(keras.Model):
             part.build()
         self.emote_head.build((None, None, self.config.width))
         if self.config.fusion == "soft":
-            self.gist_norm.build((None, None, 2 * self.config.width))
-            self.gist.build((None, None, 2 * self.config.width))
+            self.gist_norm.build((None, None, 4 * self.config.width))
+            self.gist.build((None, None, 4 * self.config.width))
         if self.config.copy_head:
             self.copy_head.build()
         self.built = True
@@ -103,7 +104,7 @@ class PersonaTransformer(keras.Model):
         same_item = ops.logical_and(item[:, :, None] == item[:, None, :], mask[:, None, :])
         states = self.encoder(x, same_item, training=training)
         first = ops.logical_and(mask, position == 0)
-        pooled = fusion.sentence_embedding(same_item, states)
+        pooled = fusion.sentence_embedding(same_item, self._poolable(x, states))
         return Memory(states, pooled, ids, mask, ops.zeros_like(ids), ops.where(mask, item, -2), first)
 
     def encode_history(self, features: dict, training=False) -> Memory:
@@ -114,9 +115,16 @@ class PersonaTransformer(keras.Model):
         not_later = ops.logical_and(turn[:, None, :] <= turn[:, :, None], mask[:, None, :])
         states = self.encoder(x, not_later, training=training)
         same_turn = ops.logical_and(turn[:, None, :] == turn[:, :, None], mask[:, None, :])
-        pooled = fusion.sentence_embedding(same_turn, states)
+        pooled = fusion.sentence_embedding(same_turn, self._poolable(x, states))
         first = ops.logical_and(mask, position == 0)
         return Memory(states, pooled, ids, mask, turn, ops.where(mask, -1, -2), first)
+
+    def _poolable(self, x, states):
+        """What sentence embeddings are sums of: states, and the words as they came in.
+
+        The words alone carry over best to sentences that are put together anew; under ``select`` the paper's states.
+        """
+        return states if self.config.fusion == "select" else ops.concatenate([states, x], axis=-1)
 
     def call(self, features: dict, training=False, use_gold=False) -> Outputs:
         """Scores all target tokens of a batch at once.
