@@ -15,6 +15,13 @@ from persona_tf.text import vocabulary as v
 from persona_tf.text.features import FEATURES
 
 _SIGNATURE = {name: tf.TensorSpec([None, None], tf.int32) for name in FEATURES}
+_WRITE_SIGNATURE = [
+    {name: spec for name, spec in _SIGNATURE.items() if name.startswith(("knowledge", "history"))},
+    tf.TensorSpec([None], tf.int32),
+    tf.TensorSpec([None], tf.int32),
+    tf.TensorSpec([2], tf.int32),
+]
+"""One trace serves all shapes."""
 
 
 class Written(NamedTuple):
@@ -50,7 +57,7 @@ class CompiledModel:
         reply, action = Stage(v.ACTION, decode.max_reply_tokens), Stage(v.EMOTE, decode.max_action_tokens)
         speaks_only = not (bundle.example.learn_action or bundle.example.learn_emote)
         self._stages = (reply,) if speaks_only else (reply, action)
-        self._write = tf.function(self._write_graph, reduce_retracing=True)
+        self._write = tf.function(self._write_graph, input_signature=_WRITE_SIGNATURE)
         self._score = tf.function(self._score_graph, input_signature=[_SIGNATURE])
 
     def write(self, features: dict[str, np.ndarray], row: np.ndarray, turn: np.ndarray, seed: int) -> Written:
