@@ -140,7 +140,8 @@ def _tensorflow_quiet() -> Iterator[None]:
 
 def _train(arguments: Arguments) -> None:
     from persona_tf import config
-    from persona_tf.run_dir import RunDir, write_atomically
+    from persona_tf.atomic_file import write_atomically
+    from persona_tf.run_dir import RunDir
 
     settings = config.load(arguments.flags.experiment, arguments.bindings)
     path = _run_dir(arguments, settings).path

@@ -22,6 +22,8 @@ import pathlib
 import platform
 import subprocess
 
+from persona_tf.atomic_file import write_atomically
+
 _HEADER = "# Experiment: "
 _PACKAGES = [
     "persona_tf",
@@ -125,28 +127,6 @@ class RunDir:
             f"{self.path} holds a run with another config (- what it has, + what is asked for):\n"
             f"{_differences(old, config)}\n{what_to_do}"
         )
-
-
-def write_atomically(path: pathlib.Path, content: bytes) -> None:
-    """Writes to a temporary name beside ``path``, then renames: a full disk or a kill harms no old file.
-
-    Raises:
-      OSError: it cannot be written; the message names ``path``.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # some file systems say only here that the disk is full
-        os.replace(temporary, path)
-    except OSError as error:
-        was = "; the file that was there is unchanged" if path.is_file() else ""
-        raise OSError(error.errno, f"cannot write {len(content)} bytes ({error.strerror}){was}", str(path)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def versions() -> dict[str, str]:

@@ -1,11 +1,10 @@
-import errno
 import json
 import os
 
 import pytest
 
 from persona_tf import run_dir
-from persona_tf.run_dir import RunDir, versions, write_atomically
+from persona_tf.run_dir import RunDir, versions
 
 
 def test_create_names_all_that_a_run_leaves(tmp_path):
@@ -54,32 +53,6 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     with pytest.raises(ValueError, match="holds no run"):
         RunDir.create(tmp_path / "thesis.txt", "a", "", "c")
     assert os.listdir(tmp_path) == ["thesis.txt"]
-
-
-def test_write_atomically_makes_folders_and_replaces(tmp_path):
-    path = tmp_path / "a" / "b.bin"
-    for content in (b"one", b"two"):
-        write_atomically(path, content)
-        assert path.read_bytes() == content
-    assert os.listdir(path.parent) == ["b.bin"]
-
-
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path, monkeypatch, failing):
-    path = tmp_path / "b.bin"
-    write_atomically(path, b"old")
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(run_dir.os, failing, full)
-    with pytest.raises(OSError, match="No space left on device") as caught:
-        write_atomically(path, b"new")
-    assert caught.value.errno == errno.ENOSPC
-    assert str(path) in str(caught.value)
-    assert "unchanged" in str(caught.value)
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["b.bin"]
 
 
 def test_versions_name_what_a_result_depends_on():

@@ -4,13 +4,12 @@ import contextlib
 import gzip
 import io
 import json
-import os
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from persona_tf.atomic_file import atomic_file
 from persona_tf.data.errors import DataError, MissingFileError
 from persona_tf.episode import Episode
 
@@ -21,23 +20,11 @@ def write_episodes(path: Path, episodes: Iterable[Episode]) -> int:
     The lines go to a temporary file in the same folder, which takes the place of ``path`` at the end.
     The same episodes give the same bytes.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     count = 0
-    try:
-        with os.fdopen(descriptor, "wb") as raw:
-            with _text_writer(raw, path.suffix == ".gz") as file:
-                for episode in episodes:
-                    file.write(json.dumps(episode.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
-                    count += 1
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        # Also on Ctrl-C: the half-written file goes, the error stays.
-        Path(name).unlink(missing_ok=True)
-        raise
+    with atomic_file(path) as raw, _text_writer(raw, path.suffix == ".gz") as file:
+        for episode in episodes:
+            file.write(json.dumps(episode.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
+            count += 1
     return count
 
 

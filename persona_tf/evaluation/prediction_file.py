@@ -31,7 +31,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from persona_tf.evaluation.atomic_file import atomic_file
+from persona_tf.atomic_file import atomic_text_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +109,7 @@ def write_predictions(path: str | os.PathLike[str], targets: Iterable[ScoredTarg
     Raises:
       ValueError: a number is nan or infinite; the message names the target and the fields.
     """
-    with atomic_file(path) as file:
+    with atomic_text_file(path) as file:
         for target in targets:
             file.write(_line(target))
 

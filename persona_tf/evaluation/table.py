@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from persona_tf.evaluation.atomic_file import atomic_file
+from persona_tf.atomic_file import atomic_text_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +39,12 @@ def write_result(folder: str | os.PathLike[str], result: Result, show: Callable[
     Each file is complete or stays as it was. ``show`` takes the table as text; None shows nothing.
     """
     text = markdown(result)
-    with atomic_file(Path(folder) / f"{result.split}.json") as file:
+    with atomic_text_file(Path(folder) / f"{result.split}.json") as file:
         json.dump(result.to_json(), file, ensure_ascii=False, indent=2, allow_nan=False)
         file.write("\n")
-    with atomic_file(Path(folder) / f"{result.split}.csv") as file:
+    with atomic_text_file(Path(folder) / f"{result.split}.csv") as file:
         csv.writer(file, lineterminator="\n").writerows(_csv_rows(result))
-    with atomic_file(Path(folder) / f"{result.split}.md") as file:
+    with atomic_text_file(Path(folder) / f"{result.split}.md") as file:
         file.write(text)
     if show is not None:
         show(text)

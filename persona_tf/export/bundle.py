@@ -17,11 +17,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from persona_tf.atomic_file import write_atomically
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import ExampleConfig
 from persona_tf.model.config import ModelConfig
 from persona_tf.model.transformer import PersonaTransformer
-from persona_tf.run_dir import write_atomically
 from persona_tf.text import vocabulary
 from persona_tf.text.config import TextConfig
 from persona_tf.text.packer import Packer

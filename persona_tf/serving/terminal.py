@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from persona_tf.atomic_file import write_atomically
 from persona_tf.chat.bot import Answer, Bot
 from persona_tf.chat.session import BOT, PARTNER, Session
 from persona_tf.episode import EMOTES, Episode
 from persona_tf.export.bundle import load_bundle
-from persona_tf.run_dir import write_atomically
 from persona_tf.serving import display
 from persona_tf.serving.display import Ink
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import sentencepiece
 
-from persona_tf.run_dir import write_atomically
+from persona_tf.atomic_file import write_atomically
 
 SPECIALS = ("<pad>", "<history>", "<self>", "<partner>", "<reply>", "<action>", "<emote>")
 PAD, HISTORY, SELF, PARTNER, REPLY, ACTION, EMOTE = range(len(SPECIALS))

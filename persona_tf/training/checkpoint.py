@@ -12,7 +12,7 @@ import zipfile
 
 import numpy as np
 
-from persona_tf.run_dir import write_atomically
+from persona_tf.atomic_file import write_atomically
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from persona_tf.evaluation.atomic_file import atomic_file
 from persona_tf.evaluation.table import Result, markdown, shown, write_result
 
 RESULT = Result(
@@ -79,14 +78,3 @@ def test_the_table_is_printed(tmp_path, capsys):
 )
 def test_figures(name, value, text):
     assert shown(name, value) == text
-
-
-def test_a_failure_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.txt"
-    with atomic_file(path) as file:
-        file.write("old")
-    with pytest.raises(KeyError), atomic_file(path) as file:  # noqa: PT012
-        file.write("half of the n")
-        raise KeyError
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
