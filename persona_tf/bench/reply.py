@@ -40,14 +40,14 @@ def _cached(model: PersonaTransformer):
         turn = tf.constant([_CONTEXT], tf.int32)
         cache = model.start(model.encode(context), turn, _NEW + 1)
 
-        def step(ids, index, cache):
-            outputs, cache = model.step(ids, index, cache)
+        def step(ids, index, changing):
+            outputs, after = model.step(ids, index, cache.changed(changing))
             log_probs = next_token_log_probs(outputs)[:, 0]
             never = tf.one_hot(v.EMOTE, SMALL.vocabulary_size, on_value=-1e9, off_value=0.0)
-            return log_probs + never, cache
+            return log_probs + never, after.changing
 
         first = tf.constant([v.REPLY], tf.int32)
-        return search(step, cache, first, stages, len(v.SPECIALS), DecodeConfig(), tf.constant([0, 0]))[0]
+        return search(step, cache.changing, first, stages, len(v.SPECIALS), DecodeConfig(), tf.constant([0, 0]))[0]
 
     return write
 

@@ -37,9 +37,9 @@ class Written(NamedTuple):
 
 
 class _State(NamedTuple):
-    """What the search carries: the model's cache, emote logits [R, E], attention summed so far [R, M]."""
+    """What the search carries: what changes of the model's cache, emote logits [R, E], attention so far [R, M]."""
 
-    cache: Any
+    changing: Any
     emote_logits: tf.Tensor
     attention: tf.Tensor
 
@@ -86,17 +86,18 @@ class CompiledModel:
         cache = model.start(memory, turn, length(self._stages) + 1)
         targets, size = tf.shape(turn)[0], tf.shape(memory.ids)[1]
         emotes = tf.zeros([targets, model.config.emotes])
-        state = _State(cache, emotes, tf.zeros([targets, size]))
-        first = tf.fill([targets], v.REPLY)
-        ids, state = search(self._step, state, first, self._stages, len(v.SPECIALS), self._decode, seed)
-        return ids, state.emote_logits, state.attention
 
-    def _step(self, ids, index, state: _State):
-        outputs, cache = self._bundle.model.step(ids, index, state.cache)
-        emotes = tf.where((ids == v.EMOTE)[:, None], outputs.emote_logits[:, 0], state.emote_logits)
-        counted = tf.cast(tf.logical_or(ids >= len(v.SPECIALS), ids == v.REPLY), tf.float32)[:, None]
-        attention = state.attention + counted * _leaning(outputs)
-        return next_token_log_probs(outputs)[:, 0], _State(cache, emotes, attention)
+        def step(ids, index, state: _State):
+            outputs, after = model.step(ids, index, cache.changed(state.changing))
+            emotes = tf.where((ids == v.EMOTE)[:, None], outputs.emote_logits[:, 0], state.emote_logits)
+            counted = tf.cast(tf.logical_or(ids >= len(v.SPECIALS), ids == v.REPLY), tf.float32)[:, None]
+            attention = state.attention + counted * _leaning(outputs)
+            return next_token_log_probs(outputs)[:, 0], _State(after.changing, emotes, attention)
+
+        state = _State(cache.changing, emotes, tf.zeros([targets, size]))
+        first = tf.fill([targets], v.REPLY)
+        ids, state = search(step, state, first, self._stages, len(v.SPECIALS), self._decode, seed)
+        return ids, state.emote_logits, state.attention
 
     def _score_graph(self, features):
         outputs = self._bundle.model(features, training=False)

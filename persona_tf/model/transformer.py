@@ -47,6 +47,19 @@ class Cache(NamedTuple):
     turn: Any
     layers: tuple[LayerCache, ...]
 
+    @property
+    def changing(self):
+        """The part that a step changes, a nest of tensors: all that a loop has to carry."""
+        return self.written, tuple((layer.keys, layer.values) for layer in self.layers)
+
+    def changed(self, changing) -> "Cache":
+        """This cache with another `changing` part."""
+        written, pairs = changing
+        layers = tuple(
+            layer._replace(keys=keys, values=values) for layer, (keys, values) in zip(self.layers, pairs, strict=True)
+        )
+        return self._replace(written=written, layers=layers)
+
 
 class PersonaTransformer(keras.Model):
     """See the module's docstring; the features are those of `text.features.FEATURES`.

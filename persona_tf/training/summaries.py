@@ -4,6 +4,7 @@ import dataclasses
 import io
 import pathlib
 import time
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,7 +45,9 @@ class SummaryWriter:
     def picture(self, tag: str, figure: Any, step: int) -> None:
         """A matplotlib figure, as PNG."""
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=100)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # names in any script: boxes will do
+            figure.savefig(buffer, format="png", dpi=100)
         width, height = (int(side * 100) for side in figure.get_size_inches())
         image = summary_pb2.Summary.Image(
             encoded_image_string=buffer.getvalue(), height=height, width=width, colorspace=4
