@@ -24,6 +24,7 @@ from absl import flags
 
 if TYPE_CHECKING:
     from persona_tf.config import Settings
+    from persona_tf.data.world.config import WorldConfig
     from persona_tf.decoding.config import DecodeConfig
     from persona_tf.run_dir import RunDir
 
@@ -78,9 +79,12 @@ def entry_point() -> None:
     try:
         code = main()
         sys.stdout.flush()
-    except BrokenPipeError:  # nobody reads on: `... | head`
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        # Nobody reads on (`... | head`), or the disk that standard output goes to is full.
+        code = 0 if isinstance(error, BrokenPipeError) else _fail(f"standard output cannot be written: {error}", 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code)
 
 
@@ -234,11 +238,23 @@ def _chat(arguments: Arguments) -> None:
     from persona_tf.data.world.generator import character_and_place
     from persona_tf.serving.scene import scene
 
-    where = scene(character_and_place(seed), given.name, given.partner, given.place, given.persona)
+    where = scene(character_and_place(seed, _world_of(run)), given.name, given.partner, given.place, given.persona)
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
         from persona_tf.serving import terminal
     terminal.chat(run.bundle, where, seed, decode)
+
+
+def _world_of(run: "RunDir") -> "WorldConfig":
+    """The built-in world that the run was trained on, so that one meets what it knows; else the whole of it."""
+    from persona_tf import config
+    from persona_tf.data.world.config import WorldConfig
+    from persona_tf.data.world_cache import world_config
+
+    if not run.config.is_file():
+        return WorldConfig()
+    data = config.load(run.config).data
+    return world_config(data.options) if data.source == "world" else WorldConfig()
 
 
 def _data(arguments: Arguments) -> None:
@@ -258,7 +274,9 @@ def _display_data(source: str, arguments: Arguments) -> None:
     from persona_tf.data.display import display
     from persona_tf.data.sources import read_split
 
-    [split] = arguments.flags.split or ["train"]
+    split, *others = arguments.flags.split or ["train"]
+    if others or arguments.flags.n < 0:
+        raise ValueError("data display takes one --split, and an --n of 0 or more")
     episodes = read_split(source, split, _data_dir(arguments), _options(arguments))
     display(episodes, arguments.flags.n, sys.stdout)
 
@@ -404,12 +422,16 @@ def _trained(arguments: Arguments) -> "RunDir":
 
     Raises:
       FileNotFoundError: nothing is trained there; the message says what makes one and how long it takes.
+      ValueError: a run of another experiment is there.
     """
     from persona_tf import config
     from persona_tf.run_dir import RunDir
 
     if arguments.flags.run:
         run = RunDir(pathlib.Path(arguments.flags.run))
+        if arguments.flags.experiment and run.experiment not in ("", arguments.flags.experiment):
+            asked = arguments.flags.experiment
+            raise ValueError(f"{run.path} holds a run of {run.experiment}, not of {asked}: leave one of the two out")
         make, takes = f"make train EXP=... RUN={shlex.quote(arguments.flags.run)}", ""
     else:
         settings = config.load(arguments.flags.experiment, arguments.bindings)

@@ -177,6 +177,8 @@ def _read(file: pathlib.Path, within: tuple[pathlib.Path, ...]) -> Iterator[_Bin
     except FileNotFoundError as error:
         where = f", included by {_shown(within[-1])}" if within else ""
         raise FileNotFoundError(f"no config file {_shown(file)}{where}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{_shown(file)}: expected text in UTF-8 ({error})") from error
     bound: dict[str, _Binding] = {}
     for statement in _parse(text, _shown(file)):
         place = f"{_shown(file)}:{statement.location.line_num}"

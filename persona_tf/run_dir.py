@@ -69,6 +69,14 @@ class RunDir:
         return run
 
     @property
+    def experiment(self) -> str:
+        """The experiment that the run is of; "" where no run was begun."""
+        if not self.config.is_file():
+            return ""
+        with self.config.open(encoding="utf-8", errors="replace") as file:
+            return file.readline().strip().removeprefix(_HEADER)
+
+    @property
     def command(self) -> pathlib.Path:
         """The commands that were typed, one a line: the first began the run, the others went on with it."""
         return self.path / "command.txt"

@@ -61,6 +61,8 @@ def read_convai2(
     Raises:
       MissingFileError, DataError: the file is missing, or holds no dialogue.
     """
+    if not isinstance(learners, (list, tuple)) or not learners or not set(map(repr, learners)) <= {"0", "1"}:
+        raise DataError(f"convai2: learners must be (0,), (1,) or (0, 1), got {learners!r}")
     own_skips = Skips() if skips is None else skips
     path = convai2_path(data_dir, split, persona, version, candidates)
     read = 0
@@ -69,7 +71,8 @@ def read_convai2(
         read += 1
     if not read:
         raise DataError(
-            f"{path}: no dialogue in ConvAI2's numbered format. {own_skips.report()} {ARCHIVE.how_to_get(data_dir)}"
+            f"{path}: no dialogue in ConvAI2's numbered format. Move it away. {ARCHIVE.how_to_get(data_dir)}\n"
+            f"{own_skips.report()}".rstrip()
         )
     if skips is None:
         own_skips.log()
@@ -79,13 +82,15 @@ def convai2_path(data_dir: Path, split: str, persona: str, version: str, candida
     """The file of that kind which is there.
 
     Raises:
-      DataError: an unknown split, persona or version.
+      DataError: an unknown split, persona, version or value of ``candidates``.
       MissingFileError: none is there.
     """
     asked = {"split": (split, SPLITS), "persona": (persona, PERSONAS), "version": (version, VERSIONS)}
     for name, (value, known) in asked.items():
         if value not in known:
             raise DataError(f"convai2: {name} must be one of {known}, got {value!r}")
+    if candidates not in (None, True, False):
+        raise DataError(f"convai2: candidates must be True, False or None, got {candidates!r}")
     endings = {None: ("_no_cands.txt", ".txt"), True: (".txt",), False: ("_no_cands.txt",)}[candidates]
     paths = [data_dir / "convai2" / f"{split}_{persona}_{version}{ending}" for ending in endings]
     for path in paths:

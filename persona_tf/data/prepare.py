@@ -1,10 +1,12 @@
 """`persona_tf data prepare SOURCE`: brings a source's files to their place, or says what is to do."""
 
 import tarfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from persona_tf.atomic_file import write_atomically
 from persona_tf.data.convai2 import PERSONAS, SPLITS, VERSIONS
 from persona_tf.data.download import download
 from persona_tf.data.errors import DataError
@@ -59,6 +61,7 @@ def unpack_convai2(archive: Path, folder: Path) -> list[Path]:
 
     Raises:
       DataError: the archive is broken, or holds none of CONVAI2_FILES.
+      OSError: a file cannot be read or written, for instance because the disk is full.
     """
     written = []
     try:
@@ -69,10 +72,11 @@ def unpack_convai2(archive: Path, folder: Path) -> list[Path]:
                 content = tar.extractfile(member) if member.isfile() and name in CONVAI2_FILES else None
                 if content is None or (folder / name).exists():
                     continue
-                temporary = folder / f".{name}.tmp"
-                temporary.write_bytes(content.read())
-                written.append(temporary.replace(folder / name))
-    except (tarfile.TarError, EOFError, OSError) as error:
+                write_atomically(folder / name, content.read())
+                written.append(folder / name)
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk, not of what is in the archive
         raise DataError(f"{archive}: the archive is broken: {error}. {_AGAIN}") from error
     if not written and not any((folder / name).exists() for name in CONVAI2_FILES):
         raise DataError(f"{archive}: none of {', '.join(sorted(CONVAI2_FILES))} in it. Move it away and prepare again.")

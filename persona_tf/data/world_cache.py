@@ -38,6 +38,8 @@ def read_world(
     Raises:
       DataError: an unknown split or field, or a broken file.
     """
+    if not callable(say):
+        raise DataError(f"world: say must be a function, got {say!r}: it cannot be given on the command line")
     config = world_config(fields)
     path = world_path(split, data_dir, config)
     if not path.is_file():
@@ -83,6 +85,12 @@ def world_config(fields: Mapping[str, Any]) -> WorldConfig:
     Raises:
       DataError: an unknown field, or a value out of bounds.
     """
+    for field in dataclasses.fields(WorldConfig):
+        value = fields.get(field.name, field.default)
+        if type(field.default) is int and type(value) is not int:
+            raise DataError(f"world: {field.name} must be a whole number, got {value!r}")
+        if type(field.default) is float and type(value) not in (int, float):
+            raise DataError(f"world: {field.name} must be a number, got {value!r}")
     try:
         return WorldConfig(**fields)
     except (TypeError, ValueError) as error:

@@ -45,12 +45,12 @@ def evaluate(
     Raises:
       FileNotFoundError, ValueError: the bundle or the data cannot be read; nothing is overwritten then.
     """
+    chosen = {name: read_split(data.source, name, data_dir, data.options) for name in splits or config.splits}
     bot = Bot.load(run.bundle, decode)
     train = read_split(data.source, data.train_split, data_dir, data.options)
     counts = TrainingCounts.of(itertools.islice(train, _COUNTED_EPISODES))
     results = []
-    for split in splits or config.splits:
-        episodes = read_split(data.source, split, data_dir, data.options)
+    for split, episodes in chosen.items():
         targets, contexts = score_episodes(bot, episodes, config, f"{split}: ")
         write_predictions(run.predictions(split), targets)
         metrics = report(targets, config.bootstrap_samples, config.seed)

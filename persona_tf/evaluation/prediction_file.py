@@ -118,15 +118,15 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[ScoredTarget, ...]:
     """Reads what `write_predictions` wrote.
 
     Raises:
-      ValueError: a line is no JSON, has a wrong field or an id that was there; the message names file, line.
+      ValueError: a line is no UTF-8, no JSON, has a wrong field or an id that was there; the message names file, line.
     """
     targets: dict[str, ScoredTarget] = {}
-    with open(path, encoding="utf-8") as file:
+    with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                target = _parse(line)
+                target = _parse(line.decode("utf-8-sig"))
             except ValueError as error:
                 raise ValueError(f"{os.fspath(path)}:{number}: {error}") from error
             if target.id in targets:

@@ -117,7 +117,7 @@ def _config(folder: pathlib.Path, name: str, cls: type, about: dict[str, Any]) -
     try:
         fields = {k: tuple(v) if isinstance(v, list) else v for k, v in about[name].items()}
         return cls(**fields)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{folder / 'bundle.json'}: {name}: {error}") from error
 
 
@@ -133,7 +133,7 @@ def _load_weights(path: pathlib.Path, model: PersonaTransformer) -> None:
     try:
         with np.load(path) as file:
             arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, ValueError, TypeError, EOFError, OSError) as error:
         raise ValueError(f"{path}: damaged ({error}); train again, or copy the bundle anew") from error
     wanted = {weight.path: weight for weight in model.weights}
     for name in sorted(wanted.keys() | arrays.keys()):

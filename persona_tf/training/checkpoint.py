@@ -54,7 +54,10 @@ def load_checkpoint(path: pathlib.Path, variables: dict, vocabulary: str) -> Pro
     arrays = read_arrays(path)
     if "__progress__" not in arrays:
         raise ValueError(f"{path}: is no checkpoint of this version; delete it to start anew")
-    progress = Progress(**json.loads(arrays.pop("__progress__").tobytes()))
+    try:
+        progress = Progress(**json.loads(arrays.pop("__progress__").tobytes()))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: is no checkpoint of this version ({error}); delete it to start anew") from error
     if progress.vocabulary != vocabulary:
         raise ValueError(
             f"{path}: the checkpoint was trained with vocabulary {progress.vocabulary}, this run has {vocabulary}; "
@@ -73,7 +76,7 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path) as file:
             return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
+    except (zipfile.BadZipFile, ValueError, TypeError, EOFError, KeyError) as error:
         raise ValueError(f"{path}: damaged ({error}); delete it to start from the other checkpoint or anew") from error
 
 
