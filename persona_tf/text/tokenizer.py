@@ -35,12 +35,21 @@ class Tokenizer(tf.Module):
 
     Args:
       model: the serialised SentencePiece model (see `vocabulary.train_vocabulary`).
+
+    Raises:
+      ValueError: ``model`` is none.
     """
 
     def __init__(self, model: bytes):
         super().__init__(name="tokenizer")
         self.fingerprint = vocabulary.fingerprint(model)
-        self._pieces = tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+        try:
+            self._pieces = tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+        except tf.errors.OpError as error:
+            raise ValueError(
+                f"vocabulary.model ({self.fingerprint}) is damaged: no SentencePiece model; put the right one back "
+                "(a run has it in checkpoints/ and bundle/), or train anew"
+            ) from error
         self._pieces._model_resource = _SharedModel(model, self.fingerprint)
         self._offset = len(vocabulary.SPECIALS)
 
