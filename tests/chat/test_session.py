@@ -192,7 +192,9 @@ def test_a_real_bot_answers_nobody_nowhere(real_bot):
 @settings(max_examples=30, deadline=None)
 @given(text=st.text(st.characters()))
 def test_a_real_bot_takes_any_unicode(real_bot, text):
-    Session(real_bot, None, Character("Mira", (Fact(text),)), Character(text)).say(text, text)
+    session = Session(real_bot, None, Character("Mira", (Fact(text),)), Character(text))
+    answer = session.say(text, text)
+    assert session.episode.turns[-1].speech == answer.reply
 
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "x " * 50_000, "\0" * 100_000, "🐉" * 25_000])
