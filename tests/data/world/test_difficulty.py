@@ -1,7 +1,9 @@
 import pytest
 
+from persona_tf import config
 from persona_tf.data.world.difficulty import difficulty, lexicon_stats, stats
 from persona_tf.data.world.generator import episodes
+from persona_tf.data.world_cache import world_config
 from persona_tf.episode import Character, Episode, Fact, Probe, Turn
 
 
@@ -63,3 +65,20 @@ def test_baselines_on_a_dialogue_by_hand():
 
 def test_lexicon_stats_count_the_poorest_slot():
     assert lexicon_stats()["slots"] >= 30
+
+
+def test_the_core_of_quickstart_is_hard_enough_too():
+    core = world_config(config.load("quickstart").data.options)
+    found = list(episodes("test", 200, config=core))
+    measured = difficulty(found)
+    for shortcut in ("overlap_copier", "overlap_copier_content", "type_guesser"):
+        assert measured[shortcut] <= 0.5, shortcut
+    assert measured["no_source"] <= 0.05
+    for shortcut in ("majority_action", "majority_verb", "majority_emote"):
+        assert measured[shortcut] <= 0.3, shortcut
+    assert stats(found)["available_actions"] >= 8
+    lexicon = lexicon_stats(core)
+    assert lexicon["slots"] >= 30
+    for kind in ("questions", "facts", "answers"):
+        assert lexicon[f"least_{kind}"] >= 15
+        assert lexicon[f"least_unseen_{kind}"] >= 5
