@@ -23,6 +23,10 @@ flag = $(if $(2), --$(1) $(call quoted,$(2)))
 FLAGS = $(call flag,experiment,$(EXP))$(call flag,run,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
 CHAT_FLAGS = $(FLAGS)$(call flag,seed,$(SEED))$(call flag,name,$(NAME))$(call flag,partner,$(PARTNER))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))
 PERSONA_TF = $(BIN)/python -m persona_tf
+EXPERIMENTS = $(notdir $(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin))))
+# The experiment whose name is most like EXP, if one is; any Python will do.
+NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].lower(), sys.argv[2:], 1))' \
+	$(call quoted,$(EXP)) $(EXPERIMENTS) 2>/dev/null)
 
 .PHONY: help train eval chat board bench test test-slow lint format setup clean experiment
 .NOTPARALLEL:
@@ -38,7 +42,7 @@ help:
 	@echo "make lint                   ruff and mypy       (make format: let ruff mend it)"
 	@echo "make clean                  remove .venv and caches; runs/ and data/ stay"
 	@echo
-	@echo "Experiments: $(notdir $(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin))))"
+	@echo "Experiments: $(EXPERIMENTS)"
 	@echo 'Options: GIN="BATCH_TOKENS=4096 SEED=2"  RUN=folder of the run  DATA_DIR=folder of the data'
 	@echo "Begin with: make train EXP=quickstart"
 
@@ -81,8 +85,8 @@ clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 experiment:
-	@$(if $(RUN)$(wildcard experiments/$(EXP)/config.gin),,echo $(call quoted,No experiment '$(EXP)'. There are: $(notdir \
-	$(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin)))). Try: make $(firstword $(MAKECMDGOALS)) EXP=quickstart) >&2; exit 2)
+	@$(if $(RUN)$(wildcard experiments/$(EXP)/config.gin),,echo $(call quoted,No experiment '$(EXP)'$(if $(NEAR),; did you mean $(NEAR)?,.) \
+	There are: $(EXPERIMENTS). Try: make $(firstword $(MAKECMDGOALS)) EXP=$(or $(NEAR),quickstart)) >&2; exit 2)
 
 setup: $(STAMP)
 

@@ -4,10 +4,10 @@ Each verb imports its rooms when it runs, so that ``--help`` is instant. Where a
 at run time, the verb hands it over.
 """
 
-import ast
 import contextlib
 import dataclasses
 import difflib
+import errno
 import io
 import itertools
 import logging
@@ -16,16 +16,17 @@ import pathlib
 import random
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from persona_tf.data import commands
+from persona_tf.text.native_stderr import without_lines
+
 if TYPE_CHECKING:
     from persona_tf.config import Settings
     from persona_tf.data.world.config import WorldConfig
-    from persona_tf.decoding.config import DecodeConfig
     from persona_tf.run_dir import RunDir
 
 _OVERRIDES = "--gin."
@@ -100,8 +101,18 @@ def _run(name: str, arguments: Arguments) -> int:
     except (ValueError, OSError, FloatingPointError) as error:
         if arguments.flags.debug:
             raise
-        return _fail(f"{name}: {error}", 1)
+        return _fail(f"{name}: {_explained(error, VERBS[name].flags)}", 1)
     return 0
+
+
+def _explained(error: Exception, takes: Sequence[str]) -> str:
+    """The error's message; where the system refused something, with the path and what can be done."""
+    todo = _REMEDIES.get(error.errno) if isinstance(error, OSError) and error.errno else None
+    if not isinstance(error, OSError) or todo is None:
+        return str(error)
+    where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    places = " or ".join(place for flag, place in _PLACES.items() if flag in takes)
+    return f"{where}{error.strerror}. {todo}{f', or choose another place with {places}' if places else ''}"
 
 
 def _fail(message: str, code: int) -> int:
@@ -119,24 +130,9 @@ def _quieten() -> None:
         sys.stdout.reconfigure(line_buffering=True)  # progress arrives also through a pipe
 
 
-@contextlib.contextmanager
-def _tensorflow_quiet() -> Iterator[None]:
-    """Holds back what TensorFlow says on stderr while it is imported; shows it if the import fails.
-
-    These lines are written before any setting of the log level is read.
-    """
-    with tempfile.TemporaryFile() as said:
-        stderr = os.dup(2)
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            said.seek(0)
-            os.write(stderr, said.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+def _tensorflow_quiet() -> contextlib.AbstractContextManager[None]:
+    """For importing TensorFlow: it speaks before any setting of the log level is read."""
+    return without_lines(b"")
 
 
 # ----------------------------------------------------------------------------------------------- the verbs
@@ -148,19 +144,19 @@ def _train(arguments: Arguments) -> None:
     from persona_tf.run_dir import RunDir
 
     settings = config.load(arguments.flags.experiment, arguments.bindings)
-    path = _run_dir(arguments, settings).path
+    run, data_dir = _run_dir(arguments, settings), _data_dir(arguments)
     name = settings.experiment.name
-    print(f"{name}: about {_duration(settings.experiment.minutes)} on two cores. The run is kept in {path}.")
+    print(f"{name}: about {_duration(settings.experiment.minutes)} on two cores. The run is kept in {run.path}.")
     print("Ctrl-C stops it; the same command goes on from the last checkpoint.")
-    run = RunDir.create(path, name, settings.config_text, arguments.typed)
-    write_atomically(run.operative_config, settings.operative_text.encode())
-
-    with _tensorflow_quiet():
-        from persona_tf.evaluation import evaluator
-        from persona_tf.training import experiment
-    experiment.train(settings, run, _data_dir(arguments), experiment.Hooks(_save_bundle, _show_samples))
+    with run.as_it_was_unless_begun():
+        RunDir.create(run.path, name, settings.config_text, arguments.typed)
+        write_atomically(run.operative_config, settings.operative_text.encode())
+        with _tensorflow_quiet():
+            from persona_tf.evaluation import evaluator
+            from persona_tf.training import experiment
+        experiment.train(settings, run, data_dir, experiment.Hooks(_save_bundle, _sample_shower()))
     print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
-    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments))
+    evaluator.evaluate(run, settings.data, settings.evaluate, data_dir)
     of = f"RUN={shlex.quote(arguments.flags.run)}" if arguments.flags.run else f"EXP={name}"
     print(f"Done. What came of it is in {run.path}. Next:")
     for make, about in _NEXT.items():
@@ -194,24 +190,31 @@ def _vocab(arguments: Arguments) -> None:
     print(f"{path}: {settings.text.vocabulary_size:,} ids")
 
 
-def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, examples: Any, step: int) -> None:
-    from persona_tf.chat.bot import Bot
-    from persona_tf.evaluation.samples import show_samples
-    from persona_tf.export.bundle import Bundle
+def _sample_shower() -> Callable[..., None]:
+    """The hook that shows sample replies. It keeps the one bot, whose graph takes seconds to trace."""
+    bots: list[Any] = []
 
-    name = settings.experiment.name
-    bundle = Bundle(name, step, settings.text, settings.example, settings.decode, model, packer)
-    show_samples(writer, Bot(bundle), examples, step)
+    def show(settings: "Settings", writer: Any, model: Any, packer: Any, examples: Any, step: int) -> None:
+        from persona_tf.chat.bot import Bot
+        from persona_tf.evaluation.samples import show_samples
+        from persona_tf.export.bundle import Bundle
+
+        if not bots:
+            name = settings.experiment.name
+            bots.append(Bot(Bundle(name, step, settings.text, settings.example, settings.decode, model, packer)))
+        show_samples(writer, bots[0], examples, step)
+
+    return show
 
 
 def _evaluate(arguments: Arguments) -> None:
     if arguments.flags.predictions:
         return _evaluate_file(pathlib.Path(arguments.flags.predictions))
     run = _trained(arguments)
-    settings, decode = _overridden(run, arguments.bindings)
+    settings, decoding = _overridden(run, arguments.bindings)
     with _tensorflow_quiet():
         from persona_tf.evaluation import evaluator
-    splits = tuple(arguments.flags.splits)
+    splits, decode = tuple(arguments.flags.splits), settings.decode if decoding else None
     evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode)
     print(f"The tables are in {run.path / 'evaluation'}, the replies in {run.path / 'predictions'}.")
 
@@ -230,9 +233,7 @@ def _evaluate_file(path: pathlib.Path) -> None:
 
 def _chat(arguments: Arguments) -> None:
     run = _trained(arguments)
-    decode = _overridden(run, arguments.bindings)[1] if arguments.bindings else None
-    if not any(binding.startswith("DecodeConfig.") for binding in arguments.bindings):
-        decode = None  # the terminal has its own default
+    decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
     given = arguments.flags
     seed = random.randrange(10_000) if given.seed is None else given.seed
     from persona_tf.data.world.generator import character_and_place
@@ -242,7 +243,7 @@ def _chat(arguments: Arguments) -> None:
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
         from persona_tf.serving import terminal
-    terminal.chat(run.bundle, where, seed, decode)
+    terminal.chat(run.bundle, where, seed, decoding)
 
 
 def _world_of(run: "RunDir") -> "WorldConfig":
@@ -258,46 +259,13 @@ def _world_of(run: "RunDir") -> "WorldConfig":
 
 
 def _data(arguments: Arguments) -> None:
-    if len(arguments.words) != 2 or arguments.words[0] not in _DATA:
-        raise ValueError(f"expected `data {'|'.join(_DATA)} SOURCE`, got `data {' '.join(arguments.words)}`")
-    action, source = arguments.words
-    _DATA[action](source, arguments)
-
-
-def _prepare_data(source: str, arguments: Arguments) -> None:
-    from persona_tf.data.prepare import prepare
-
-    prepare(source, _data_dir(arguments), print, _options(arguments))
-
-
-def _display_data(source: str, arguments: Arguments) -> None:
-    from persona_tf.data.display import display
-    from persona_tf.data.sources import read_split
-
-    split, *others = arguments.flags.split or ["train"]
-    if others or arguments.flags.n < 0:
-        raise ValueError("data display takes one --split, and an --n of 0 or more")
-    episodes = read_split(source, split, _data_dir(arguments), _options(arguments))
-    display(episodes, arguments.flags.n, sys.stdout)
-
-
-def _data_stats(source: str, arguments: Arguments) -> None:
-    from persona_tf.data.sources import read_split, source_named
-    from persona_tf.data.stats import stats, stats_table
-
-    options = _options(arguments)
-    splits = arguments.flags.split or source_named(source).splits
-    columns = {s: stats(read_split(source, s, _data_dir(arguments), options)) for s in splits}
-    print(stats_table(columns))
-
-
-def _verify_data(source: str, arguments: Arguments) -> None:
-    from persona_tf.data.verify import verify
-
-    problems = verify(source, _data_dir(arguments), _options(arguments), arguments.flags.split or None)
-    if problems:
-        raise ValueError(f"{source}: {len(problems)} problems\n" + "\n".join(f"  {line}" for line in problems))
-    print(f"{source}: all is well")
+    known = "|".join(commands.ACTIONS)
+    if len(arguments.words) != 2 or arguments.words[0] not in commands.ACTIONS:
+        raise ValueError(f"expected `data {known} SOURCE`, got `data {' '.join(arguments.words)}`")
+    (action, source), given = arguments.words, arguments.flags
+    options = commands.read_options(given.option)
+    request = commands.Request(source, _data_dir(arguments), tuple(given.split or ()), given.n, options)
+    commands.ACTIONS[action](request)
 
 
 def _bench(arguments: Arguments) -> None:
@@ -313,12 +281,18 @@ _NEXT = {
     "make test": "the tests",
 }
 
-_DATA: Mapping[str, Callable[[str, Arguments], None]] = {
-    "prepare": _prepare_data,
-    "display": _display_data,
-    "stats": _data_stats,
-    "verify": _verify_data,
+_REMEDIES: Mapping[int, str] = {
+    errno.ENOSPC: "Make room on that disk, then type the same again",
+    errno.EDQUOT: "Make room below your quota, then type the same again",
+    errno.EACCES: "Change its permissions (ls -ld shows them)",
+    errno.EPERM: "Change its permissions (ls -ld shows them)",
+    errno.EROFS: "That disk can only be read: make it writable",
+    errno.ENOTDIR: "A part of that path is a file where a folder should be: move it away",
 }
+"""What to do where the system refuses."""
+
+_PLACES = {"run": "RUN= (--run)", "data_dir": "DATA_DIR= (--data_dir)", "out": "--out"}
+"""The flags that say where things go, as `make` and the verbs take them."""
 
 _WHO = ("name", "partner", "place", "persona")
 
@@ -327,7 +301,7 @@ VERBS: Mapping[str, Verb] = {
         "download, show, count or check a source of dialogues",
         _data,
         ("data_dir", "split", "n", "option"),
-        "|".join(_DATA) + " SOURCE",
+        "|".join(commands.ACTIONS) + " SOURCE",
     ),
     "vocab": Verb(
         "train an experiment's vocabulary alone, on all its dialogues",
@@ -388,24 +362,22 @@ def _flag_values(name: str) -> Any:
     return values
 
 
-def _options(arguments: Arguments) -> dict[str, Any]:
-    """``--option persona=both``: what a source's reader takes besides; a Python literal or a string."""
-    options = {}
-    for text in arguments.flags.option:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"--option {text}: expected NAME=VALUE")
-        try:
-            options[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            options[name] = value
-    return options
-
-
 def _data_dir(arguments: Arguments) -> pathlib.Path:
-    from persona_tf.data.source_file import default_data_dir
+    """The folder of the data; it need not exist yet.
 
-    return pathlib.Path(arguments.flags.data_dir) if arguments.flags.data_dir else default_data_dir()
+    Raises:
+      NotADirectoryError: it is a file, or lies below one.
+    """
+    from persona_tf.data.source_file import DATA_DIR_VARIABLE, default_data_dir
+
+    path = pathlib.Path(arguments.flags.data_dir) if arguments.flags.data_dir else default_data_dir()
+    there = next(part for part in (path, *path.absolute().parents) if os.path.lexists(part))
+    if not there.is_dir():
+        raise NotADirectoryError(
+            f"the data are looked for in {path}: expected a folder, but {there} is none. "
+            f"Name another with --data_dir or {DATA_DIR_VARIABLE}"
+        )
+    return path
 
 
 def _run_dir(arguments: Arguments, settings: "Settings") -> "RunDir":
@@ -444,8 +416,8 @@ def _trained(arguments: Arguments) -> "RunDir":
     return run
 
 
-def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", "DecodeConfig | None"]:
-    """The run's settings with the bindings over them, and its decoding if they change that.
+def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", dict[str, Any]]:
+    """The run's settings with the bindings over them, and those fields of DecodeConfig that the bindings set.
 
     Raises:
       ValueError: they would change what was trained.
@@ -460,7 +432,10 @@ def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", "De
                 f"GIN changes {name}, but {run.path} was trained with another: after training, only "
                 "DecodeConfig and EvalConfig can be changed"
             )
-    return new, new.decode if new.decode != old.decode else None
+    named = {binding.partition("=")[0].strip() for binding in bindings}
+    was, values = dataclasses.asdict(old.decode), dataclasses.asdict(new.decode)
+    # What is named counts also where it says what held before: the terminal has defaults of its own.
+    return new, {k: v for k, v in values.items() if v != was[k] or f"DecodeConfig.{k}" in named}
 
 
 def _duration(minutes: float) -> str:

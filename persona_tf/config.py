@@ -94,8 +94,8 @@ def root() -> pathlib.Path:
 
 def experiments() -> dict[str, str]:
     """The experiments that exist, each with its question: the first line of its config.gin."""
-    files = sorted((root() / "experiments").glob("*/config.gin"))
-    return {file.parent.name: file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for file in files}
+    files = sorted(file for file in (root() / "experiments").glob("*/config.gin") if file.is_file())
+    return {file.parent.name: _first_line(file).lstrip("# ") for file in files}
 
 
 def load(experiment_or_file: str | pathlib.Path, bindings: Iterable[str] = ()) -> Settings:
@@ -173,12 +173,13 @@ def _read(file: pathlib.Path, within: tuple[pathlib.Path, ...]) -> Iterator[_Bin
     if file in within:
         raise ConfigError(f"{_shown(within[-1])} includes {_shown(file)}, which includes it in turn")
     try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
+        text = file.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, IsADirectoryError) as error:
         where = f", included by {_shown(within[-1])}" if within else ""
         raise FileNotFoundError(f"no config file {_shown(file)}{where}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{_shown(file)}: expected text in UTF-8 ({error})") from error
+        line = 1 + error.object[: error.start].count(b"\n")
+        raise ConfigError(f"{_shown(file)}:{line}: expected text in UTF-8 ({error}); save the file anew") from error
     bound: dict[str, _Binding] = {}
     for statement in _parse(text, _shown(file)):
         place = f"{_shown(file)}:{statement.location.line_num}"
@@ -194,6 +195,11 @@ def _read(file: pathlib.Path, within: tuple[pathlib.Path, ...]) -> Iterator[_Bin
             yield binding
         else:
             raise ConfigError(f"{place}: expected `include '...'` or `Name.field = value`, nothing else")
+
+
+def _first_line(file: pathlib.Path) -> str:
+    with file.open(encoding="utf-8-sig", errors="replace") as lines:
+        return lines.readline().rstrip("\n")
 
 
 def _parse(text: str, shown: str) -> list[Any]:
@@ -368,7 +374,11 @@ def _build(panel: _Panel) -> Settings:
         texts = [gin.config_str(100), gin.operative_config_str(100)]
     finally:
         gin.clear_config()
-    return Settings(*configs, *texts)  # CONFIGS stand in the order of Settings' fields
+    settings = Settings(*configs, *texts)  # CONFIGS stand in the order of Settings' fields
+    if settings.example.history_tokens:
+        return settings
+    example = dataclasses.replace(settings.example, history_tokens=settings.text.history_tokens)
+    return dataclasses.replace(settings, example=example)
 
 
 def _call(builder: Any, panel: _Panel) -> Any:

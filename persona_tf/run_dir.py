@@ -21,6 +21,7 @@ import os
 import pathlib
 import platform
 import subprocess
+from collections.abc import Iterator
 
 from persona_tf.atomic_file import write_atomically
 
@@ -67,6 +68,24 @@ class RunDir:
         commands = run.command.read_text(encoding="utf-8") if run.command.is_file() else ""
         write_atomically(run.command, f"{commands}{command}\n".encode())
         return run
+
+    @contextlib.contextmanager
+    def as_it_was_unless_begun(self) -> Iterator[None]:
+        """Leaves the folder as it was if the body fails before training begins: a new one is gone again.
+
+        So data that are missing, say, leave no run of which nothing exists. Training has begun when it has written a
+        summary. A failure is a ValueError or OSError; after an interruption the same command goes on.
+        """
+        folders = [p for p in (self.checkpoints, self.path, *self.path.absolute().parents) if not p.exists()]
+        before, summaries = self._starting_files(), _files(self.summaries)
+        try:
+            yield
+        except (ValueError, OSError):
+            if _files(self.summaries) == summaries:
+                with contextlib.suppress(OSError):
+                    self._restore(before)
+                _remove_empty(folders)
+            raise
 
     @property
     def experiment(self) -> str:
@@ -119,6 +138,18 @@ class RunDir:
         """What the bot answered to each target of a split."""
         return self.path / "predictions" / f"{split}.jsonl"
 
+    def _starting_files(self) -> dict[pathlib.Path, bytes]:
+        """What there is of the files that are written before training begins; checkpoints are not read."""
+        own = [p for p in (self.config, self.command, self.versions, self.operative_config) if p.is_file()]
+        return {path: path.read_bytes() for path in own} | dict.fromkeys(_files(self.checkpoints), b"")
+
+    def _restore(self, before: dict[pathlib.Path, bytes]) -> None:
+        for path in self._starting_files().keys() - before:
+            path.unlink()
+        for path, content in before.items():
+            if path.parent == self.path and path.read_bytes() != content:
+                write_atomically(path, content)
+
     def _check_empty(self) -> None:
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ValueError(f"{self.path} exists and holds no run: choose another folder with RUN=...")
@@ -144,6 +175,16 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return {**found, **_commit()}
+
+
+def _files(folder: pathlib.Path) -> set[pathlib.Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def _remove_empty(folders: list[pathlib.Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _commit() -> dict[str, str]:

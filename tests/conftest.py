@@ -4,6 +4,7 @@ Fixtures import what they need when they run, so that the pure-Python tests stay
 """
 
 import dataclasses
+import functools
 import importlib.util
 import os
 import pathlib
@@ -161,3 +162,40 @@ def make_model(tiny_config):
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shaken(make_model):
+    """ModelConfig fields -> a tiny model none of whose weights is zero or one; do not change it.
+
+    With a ``scale`` of 0.5 it says something else in every situation.
+    """
+    import numpy as np
+
+    @functools.cache
+    def make(scale=0.3, **fields):
+        model = make_model(**fields)
+        rng = np.random.default_rng(1)
+        for weight in model.weights:
+            weight.assign(weight + rng.normal(0, scale, weight.shape).astype(np.float32))
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def bundle_dir(make_model, vocabulary_model, tokenizer, tmp_path_factory):
+    """The folder of a bundle whose tiny model was never trained: what it says is noise, but it says it."""
+    from persona_tf.decoding.config import DecodeConfig
+    from persona_tf.export.bundle import save_bundle
+    from persona_tf.text.config import TextConfig
+
+    folder, model = tmp_path_factory.mktemp("bundle"), make_model()
+    configs = {
+        "text": TextConfig(tokenizer.size),
+        "example": ExampleConfig(),
+        "model": model.config,
+        "decode": DecodeConfig(max_reply_tokens=6, max_action_tokens=3),
+    }
+    save_bundle(folder, "tiny", 0, configs, model, vocabulary_model)
+    return folder

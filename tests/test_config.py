@@ -69,6 +69,11 @@ def test_bindings_override_and_reach_every_use(clone):
     assert (settings.decode.method, settings.train.learning_rate) == ("sample", 0.5)
 
 
+def test_examples_know_what_is_kept_of_a_history_unless_they_are_told(clone):
+    known = config.load("demo", ["TextConfig.history_tokens=300"]).example.history_tokens
+    assert (known, config.load("demo", ["ExampleConfig.history_tokens=7"]).example.history_tokens) == (300, 7)
+
+
 def test_the_text_of_a_config_loads_again(clone, tmp_path):
     settings = config.load("demo", ["SEED=5"])
     (tmp_path / "copy.gin").write_text(settings.config_text)
@@ -186,6 +191,39 @@ def test_an_include_that_is_missing_names_who_includes_it(clone):
 def test_includes_in_a_circle_are_an_error(clone):
     clone(base="include 'experiments/demo/config.gin'\n")
     assert "in turn" in message()
+
+
+@pytest.mark.parametrize("path", ["gin/base.gin", "experiments/demo/config.gin"])
+def test_bytes_that_are_no_text_are_named_with_their_line(clone, path):
+    file = clone() / path
+    file.write_bytes(b"# What is\n" + b"# asked\xff?\n" + file.read_bytes())
+    assert f"{path}:2: expected text in UTF-8" in message()
+
+
+def test_a_byte_order_mark_and_the_line_ends_of_windows_are_taken(clone):
+    file = clone() / "experiments/demo/config.gin"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    assert config.load("demo").train.steps == 7
+    assert config.experiments() == {"demo": "What is asked?"}
+
+
+def test_an_experiment_that_cannot_be_read_does_not_hide_the_others(clone):
+    folder = clone() / "experiments"
+    for name in ("binary", "folder", "link"):
+        (folder / name).mkdir()
+    (folder / "binary" / "config.gin").write_bytes(b"# \xff?\n\xff")
+    (folder / "folder" / "config.gin").mkdir()
+    (folder / "link" / "config.gin").symlink_to("nowhere")
+    with pytest.raises(FileNotFoundError, match=r"did you mean demo\?(?s:.*) demo +What is asked"):
+        config.load("demi")
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_to_be_none(clone):
+    folder = clone()
+    (folder / "gin/base.gin").unlink()
+    (folder / "gin/base.gin").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"no config file .*base\.gin, included by"):
+        config.load("demo")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from persona_tf.episode import EMOTES, KEY_KINDS, Character, Episode, Fact, Turn
 from persona_tf.example import (
@@ -139,6 +141,39 @@ def test_windows_hold_at_most_max_targets_and_each_target_once(most):
             assert [t.turn for t in window.history] == list(range(window.targets[-1].turn))
 
 
+def _talk(lengths):
+    """A dialogue whose turns hold so many characters."""
+    turns = tuple(Turn(i % 2, "x" * length) for i, length in enumerate(lengths))
+    return Episode("long", "demo", None, (Character("A"), Character("B")), turns, (1,))
+
+
+def _windows(lengths, history_tokens, most=8):
+    found = examples(_talk(lengths), ExampleConfig(max_targets=most, history_tokens=history_tokens))
+    return [[target.turn for target in example.targets] for example in found]
+
+
+def test_a_history_that_is_too_long_makes_windows_shorter():
+    # 14 turns of 30 characters, about 10 tokens each: the history of the last target is 130.
+    assert _windows([30] * 14, 0) == _windows([30] * 14, 130) == [[1, 3, 5, 7, 9, 11, 13]]
+    # Kept are 80: up to turn 7 all fits; beyond, targets of one example are at most 40 tokens apart.
+    assert _windows([30] * 14, 80) == [[1, 3, 5, 7], [9, 11, 13]]
+    # Kept are 40, so 20 apart.
+    assert _windows([30] * 14, 40) == [[1, 3], [5, 7], [9, 11], [13]]
+    assert _windows([30] * 14, 1) == [[1], [3], [5], [7], [9], [11], [13]]
+
+
+@given(st.lists(st.integers(0, 60), max_size=30), st.integers(1, 200), st.integers(1, 8))
+def test_every_target_keeps_what_was_said_just_before_it(lengths, tokens, most):
+    windows = _windows(lengths, tokens, most)
+    assert [i for window in windows for i in window] == [i for i in range(1, len(lengths), 2) if lengths[i]]
+    room = 3 * tokens
+    for window in windows:
+        assert len(window) <= most
+        whole, apart = sum(lengths[: window[-1]]), sum(lengths[window[0] : window[-1]])
+        kept = min(room, whole) - apart  # of the first target's history
+        assert kept >= min(sum(lengths[: window[0]]), room / 2)
+
+
 def test_an_empty_persona_and_no_setting(episodes):
     [example] = examples(episodes[2], EVERYTHING)
     assert {item.key: item.text for item in example.items} == {"self_name/0": "B", "partner_name/0": "A"}
@@ -234,7 +269,11 @@ def test_history_turns_of_nothing():
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"kinds": ("persona", "shoes")}, "shoes"), ({"max_targets": 0}, "max_targets must be at least 1, got 0")],
+    [
+        ({"kinds": ("persona", "shoes")}, "shoes"),
+        ({"max_targets": 0}, "max_targets must be at least 1, got 0"),
+        ({"history_tokens": -1}, "history_tokens must not be negative, got -1"),
+    ],
 )
 def test_config_errors(fields, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -149,7 +151,15 @@ def test_decoding_and_evaluation_can_be_changed_after_training(rooms, run):
     bundle, scene, seed, decode = rooms[1][1]
     [fact] = scene.characters[scene.learners[0]].facts
     assert (bundle, scene.setting.name, fact.text) == (run.bundle, "tower", "I bake.")
-    assert (seed, decode.top_k) == (4, 5)
+    assert (seed, decode) == (4, {"top_k": 5})
+
+
+def test_what_is_said_of_decoding_counts_also_where_it_held_before(rooms, run):
+    words = [f"--run={run.path}", "--gin.DecodeConfig.method=greedy", "--gin.DecodeConfig.temperature = 0.7"]
+    assert command.main(["chat", *words]) == 0
+    assert command.main(["evaluate", *words]) == 0
+    assert rooms[0][1][3] == {"method": "greedy", "temperature": 0.7}
+    assert (rooms[1][1][5].method, rooms[1][1][5].temperature) == ("greedy", 0.7)
 
 
 def test_chat_draws_who_and_where_and_leaves_the_decoding_to_the_terminal(rooms, run):
@@ -157,7 +167,7 @@ def test_chat_draws_who_and_where_and_leaves_the_decoding_to_the_terminal(rooms,
     assert command.main(["chat", f"--run={run.path}", "--seed=4", "--name=Ada", "--partner=Bo"]) == 0
     assert command.main(["chat", f"--run={run.path}"]) == 0
     (_, drawn, _, decode), (_, named, _, _), (_, _, seed, _) = (args for _, args, _ in rooms)
-    assert decode is None
+    assert decode == {}
     assert drawn.setting == named.setting
     assert {one.name for one in named.characters} == {"Ada", "Bo"}
     assert [one.facts for one in drawn.characters] == [one.facts for one in named.characters]
@@ -221,6 +231,74 @@ def test_errors_end_with_one_line_and_a_code(error, code, capsys, monkeypatch):
     if isinstance(error, Exception):
         with pytest.raises(type(error)):
             command.main(["train", "--debug"])
+
+
+@pytest.mark.parametrize(
+    ("number", "todo"),
+    [
+        (errno.ENOSPC, "Make room"),
+        (errno.EACCES, "Change its permissions"),
+        (errno.EROFS, "can only be read"),
+        (errno.ENOTDIR, "a file where a folder should be"),
+    ],
+)
+@pytest.mark.parametrize("path", [("/disk/file",), ()])
+def test_where_the_system_refuses_the_path_and_the_next_step_are_told(number, todo, path, capsys, monkeypatch):
+    def fails(_):
+        raise OSError(number, os.strerror(number), *path)
+
+    verb = command.Verb("", fails, ("run", "data_dir"))
+    monkeypatch.setattr(command, "VERBS", {"train": verb})
+    assert command.main(["train"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"persona_tf train: {''.join(f'{p}: ' for p in path)}{os.strerror(number)}. ")
+    assert todo in err
+    assert err.endswith(", or choose another place with RUN= (--run) or DATA_DIR= (--data_dir)\n")
+
+
+def test_a_run_that_cannot_be_written_is_named_with_the_next_step(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert command.main(["train", "--experiment=quickstart", f"--run={tmp_path / 'file' / 'run'}"]) == 1
+    err = capsys.readouterr().err
+    assert str(tmp_path / "file" / "run") in err
+    assert "a file where a folder should be: move it away, or choose another place with RUN=" in err
+
+
+@pytest.mark.parametrize("below", ["", "deeper/still"])
+@pytest.mark.parametrize("words", [["train", "--experiment=quickstart"], ["data", "stats", "world"]])
+def test_data_in_a_file_are_refused(words, below, rooms, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    run = [f"--run={tmp_path / 'run'}"] if words[0] == "train" else []
+    assert command.main([*words, *run, f"--data_dir={tmp_path / 'file' / below}"]) == 1
+    err = capsys.readouterr().err
+    assert f"expected a folder, but {tmp_path / 'file'} is none" in err
+    assert "--data_dir" in err
+    assert err.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert not rooms
+
+
+def test_training_without_data_leaves_nothing_behind(tmp_path, capsys):
+    folder = tmp_path / "runs" / "light"
+    words = ["train", "--experiment=light_base", f"--data_dir={tmp_path}", f"--run={folder}"]
+    assert command.main(words) == 1
+    assert "data prepare light" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    settings = config.load("light_base")
+    run = RunDir.create(folder, "light_base", settings.config_text, "before")
+    before = {p: p.read_bytes() for p in folder.rglob("*")}
+    assert command.main(words) == 1
+    assert {p: p.read_bytes() for p in folder.rglob("*")} == before
+    assert run.command.read_text() == "before\n"
+
+
+def test_a_talk_leaves_standard_error_empty(bundle_dir, tmp_path):
+    (tmp_path / "bundle").symlink_to(bundle_dir)
+    line = [sys.executable, "-m", "persona_tf", "chat", f"--run={tmp_path}"]
+    env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(line, cwd=ROOT, input="", capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("Farewell.\n")
 
 
 @pytest.mark.parametrize("words", ["--help", "train --help"])

@@ -53,6 +53,28 @@ def test_an_unknown_experiment_lists_those_that_exist_and_installs_nothing(clone
     assert not (clone / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    ("exp", "near"),
+    [
+        ("quikstart", "quickstart"),
+        ("QuickStart", "quickstart"),
+        ("light base", "light_base"),
+        ("it's (a, b)", ""),
+        ("", ""),
+    ],
+)
+def test_an_experiment_that_is_nearly_right_is_suggested(clone, exp, near):
+    done = make(clone, "train", f"EXP={exp}")
+    assert f"No experiment '{exp}'" + (f"; did you mean {near}? There" if near else ". There") in done.stderr
+    assert f"Try: make train EXP={near or 'quickstart'}\n" in done.stderr
+
+
+def test_where_there_is_no_python_the_experiments_are_listed_nonetheless(clone):
+    done = make(clone, "train", "EXP=quikstart", "PYTHON=/nowhere/python3")
+    assert "No experiment 'quikstart'. There are: " in done.stderr
+    assert "/nowhere" not in done.stderr
+
+
 def test_options_pass_through(clone):
     options = ("GIN=BATCH_TOKENS=4096 SEED=2", "RUN=my runs/a", "DATA_DIR=/data")
     last = make(clone, "-n", "train", "EXP=quickstart", *options).stdout.splitlines()[-1]

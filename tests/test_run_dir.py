@@ -4,6 +4,7 @@ import os
 import pytest
 
 from persona_tf import run_dir
+from persona_tf.atomic_file import write_atomically
 from persona_tf.run_dir import RunDir, versions
 
 
@@ -67,3 +68,71 @@ def test_versions_do_without_git(monkeypatch):
 
     monkeypatch.setattr(run_dir.subprocess, "run", absent)
     assert "commit" not in versions()
+
+
+def _tree(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
+def _start(run, command="first"):
+    RunDir.create(run.path, "a", "SEED = 0\n", command)
+    write_atomically(run.operative_config, b"SEED = 0\n")
+    write_atomically(run.checkpoints / "vocabulary.model", b"v")
+
+
+@pytest.mark.parametrize("error", [ValueError("no such split"), FileNotFoundError("no data"), OSError(28, "full")])
+def test_a_new_run_that_fails_before_training_is_gone_with_its_folders(tmp_path, error):
+    (tmp_path / "mine").mkdir()
+    run = RunDir(tmp_path / "mine" / "runs" / "a" / "0")
+    with pytest.raises(type(error)), run.as_it_was_unless_begun():  # noqa: PT012
+        _start(run)
+        raise error
+    assert _tree(tmp_path) == {"mine": None}
+
+
+def test_a_folder_that_was_there_stays(tmp_path):
+    (tmp_path / "r").mkdir()
+    with pytest.raises(ValueError, match="no"), RunDir(tmp_path / "r").as_it_was_unless_begun():  # noqa: PT012
+        _start(RunDir(tmp_path / "r"))
+        raise ValueError("no")
+    assert _tree(tmp_path) == {"r": None}
+
+
+def test_an_old_run_that_fails_before_training_is_as_it_was(tmp_path):
+    run = RunDir(tmp_path / "r")
+    _start(run)
+    for path in (run.summaries / "events", run.bundle / "bundle.json", run.checkpoints / "last.npz"):
+        write_atomically(path, b"x")
+    write_atomically(run.versions, b"{}")
+    before = _tree(tmp_path)
+    with pytest.raises(ValueError, match="no"), run.as_it_was_unless_begun():  # noqa: PT012
+        _start(run, "second")
+        raise ValueError("no")
+    assert _tree(tmp_path) == before
+
+
+def test_what_was_trained_stays_whatever_fails(tmp_path):
+    run = RunDir(tmp_path / "r")
+    with pytest.raises(ValueError, match="late"), run.as_it_was_unless_begun():  # noqa: PT012
+        _start(run)
+        write_atomically(run.summaries / "events", b"x")
+        raise ValueError("late")
+    assert run.experiment == "a"
+    assert (run.checkpoints / "vocabulary.model").is_file()
+
+
+def test_an_interrupted_start_stays(tmp_path):
+    run = RunDir(tmp_path / "r")
+    with pytest.raises(KeyboardInterrupt), run.as_it_was_unless_begun():  # noqa: PT012
+        _start(run)
+        raise KeyboardInterrupt
+    assert run.experiment == "a"
+
+
+def test_a_folder_with_something_else_stays_when_it_is_refused(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "mine").write_text("x")
+    before = _tree(tmp_path)
+    with pytest.raises(ValueError, match="holds no run"), RunDir(tmp_path).as_it_was_unless_begun():
+        RunDir.create(tmp_path, "a", "", "c")
+    assert _tree(tmp_path) == before

@@ -20,7 +20,7 @@ from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.text.vocabulary import train_vocabulary
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.experiment import texts
-from persona_tf.training.tensorflow_adamw import make_optimizer
+from persona_tf.training.tensorflow_optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 _BATCH, _SOURCE, _TARGET = 32, 256, 32
@@ -66,7 +66,7 @@ def _runner(step: TensorFlowStep, batches: list[dict[str, np.ndarray]]) -> Calla
 
 def _step(config: ModelConfig) -> TensorFlowStep:
     train = TrainConfig()
-    return TensorFlowStep(build(config), make_optimizer(train), train)
+    return TensorFlowStep(build(config), make_optimizer(train, half=config.precision != "float32"), train)
 
 
 def padded_batches(corpus: PackedCorpus, budget: int) -> Iterator[dict[str, np.ndarray]]:

@@ -63,6 +63,19 @@ class TrainingCounts:
             Counter(key for turn in turns for key in turn.grounding),
         )
 
+    @functools.cached_property
+    def most_frequent(self) -> tuple[str, str, str]:
+        """The most frequent reply, action and emote."""
+        return _most_frequent(self.replies), _most_frequent(self.actions), _most_frequent(self.emotes)
+
+    @functools.cached_property
+    def action_frequency(self) -> Callable[[str], tuple[int, int]]:
+        """Orders actions by their own frequency, then by their verb's: many objects are in one place only."""
+        verbs: Counter[str] = Counter()
+        for action, count in self.actions.items():
+            verbs[action.split(" ")[0]] += count
+        return lambda action: (self.actions.get(action, 0), verbs[action.split(" ")[0]])
+
 
 def baselines(
     targets: Sequence[ScoredTarget], contexts: Sequence[Context], counts: TrainingCounts, seed: int = 0
@@ -163,9 +176,8 @@ def _random(target: ScoredTarget, context: Context, rng: random.Random) -> Score
 
 
 def _majority(target: ScoredTarget, context: Context, rng: random.Random, counts: TrainingCounts) -> ScoredTarget:
-    reply = _most_frequent(counts.replies)
-    action = _best(target.available_actions, _action_frequency(counts), rng) or _most_frequent(counts.actions)
-    emote = _most_frequent(counts.emotes)
+    reply, action, emote = counts.most_frequent
+    action = _best(target.available_actions, counts.action_frequency, rng) or action
     keys = [key for key, _ in context.items] if counts.keys else []
     return dataclasses.replace(
         target,
@@ -237,14 +249,6 @@ def _most_frequent(counts: Mapping[str, int]) -> str:
 def _usual(counts: Mapping[str, int]) -> bool:
     """Whether more turns have one than have none."""
     return 2 * counts.get("", 0) < sum(counts.values())
-
-
-def _action_frequency(counts: TrainingCounts) -> Callable[[str], tuple[int, int]]:
-    """Orders actions by their own frequency, then by their verb's: many objects are in one place only."""
-    verbs: Counter[str] = Counter()
-    for action, count in counts.actions.items():
-        verbs[action.split(" ")[0]] += count
-    return lambda action: (counts.actions.get(action, 0), verbs[action.split(" ")[0]])
 
 
 @functools.lru_cache(maxsize=1 << 16)

@@ -1,5 +1,6 @@
 """Runs a trained bot over a split and scores it: teacher-forced likelihoods, greedy replies, probes, baselines."""
 
+import concurrent.futures
 import dataclasses
 import itertools
 import pathlib
@@ -99,16 +100,21 @@ def _at_most(stream: Iterable[Example], targets: int) -> Iterator[Example]:
 
 
 def _answers(bot: Bot, chosen: Sequence[Example], batch_targets: int, label: str) -> Iterator[list[Answer]]:
-    """Answers in the order of the examples; those of like length are answered together."""
+    """Answers in the order of the examples; those of like length are answered together, two batches at a time.
+
+    The steps of a decoder are too small to keep more than one core busy.
+    """
     order = sorted(range(len(chosen)), key=lambda i: sum(len(turn.speech) for turn in chosen[i].history))
     answers: dict[int, list[Answer]] = {}
     quick = sys.stderr.isatty()
     total = sum(len(example.targets) for example in chosen)
     with tqdm.tqdm(total=total, desc=label, mininterval=0.5 if quick else 20, ascii=not quick) as bar:
-        for batch in _batches(order, chosen, batch_targets):
-            found = bot.answer([chosen[i] for i in batch])
-            answers |= dict(zip(batch, found, strict=True))
-            bar.update(sum(map(len, found)))
+        batches = list(_batches(order, chosen, batch_targets))
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            replies = pool.map(lambda batch: bot.answer([chosen[i] for i in batch]), batches)
+            for batch, found in zip(batches, replies, strict=True):
+                answers |= dict(zip(batch, found, strict=True))
+                bar.update(sum(map(len, found)))
     return (answers[i] for i in range(len(chosen)))
 
 

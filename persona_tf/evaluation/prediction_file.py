@@ -21,13 +21,15 @@
 | knowledge_chosen | key of the item that the bot chose; "" when it chooses none |
 | leant_on | key to share of the cross-attention mass |
 
-Fields other than ``id`` and ``episode`` may be left out; unknown ones are errors.
+Fields other than ``id`` and ``episode`` may be left out; unknown ones are errors. So are numbers that are negative or
+not finite; of nats, rounding may leave a little less than 0.
 """
 
 import dataclasses
 import json
 import math
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -85,7 +87,7 @@ class ScoredTarget:
         """The inverse of `to_json`.
 
         Raises:
-          ValueError: a field is missing, unknown or of another type; the message names it.
+          ValueError: a field is missing, unknown, of another type, or a number that cannot be; the message names it.
         """
         _check(data, _TYPES, ("id", "episode"))
         fields = dict(data)
@@ -97,6 +99,10 @@ class ScoredTarget:
         for key, weight in fields.get("leant_on", {}).items():
             if isinstance(weight, bool) or not isinstance(weight, int | float):
                 raise ValueError(f"field 'leant_on': expected a number for {key!r}, got {weight!r:.80}")
+            _check_number(f"leant_on.{key}", weight)
+        for name in (*_NUMBERS, "shuffled_persona_nats"):
+            if fields.get(name) is not None:
+                _check_number(name, fields[name], -_ROUNDING_NATS if name.endswith("nats") else 0)
         if fields.get("swapped") is not None:
             _check(fields["swapped"], _SWAPPED_TYPES, tuple(_SWAPPED_TYPES), inside="swapped.")
             fields["swapped"] = Swapped(**fields["swapped"])
@@ -135,6 +141,7 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[ScoredTarget, ...]:
     return tuple(targets.values())
 
 
+_ROUNDING_NATS = 1e-3
 _LISTS = ("decoys", "available_actions", "knowledge_gold")
 _SWAPPED_TYPES = {"value": (str,), "old_value": (str,), "reply": (str,)}
 _NUMBERS: dict[str, tuple[type, ...]] = {
@@ -187,3 +194,8 @@ def _check(
         if not isinstance(value, types[name]) or (isinstance(value, bool) and bool not in types[name]):
             expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types[name])
             raise ValueError(f"field {inside + name!r}: expected {expected}, got {value!r:.80}")
+
+
+def _check_number(name: str, number: float, least: float = 0) -> None:
+    if not least <= number <= sys.float_info.max:  # nan is on neither side
+        raise ValueError(f"field {name!r}: expected a finite number of 0 or more, got {number!r:.80}")

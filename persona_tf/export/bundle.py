@@ -27,7 +27,7 @@ from persona_tf.text.config import TextConfig
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 
-FORMAT = 1
+FORMAT = 2
 _CONFIGS = {"text": TextConfig, "example": ExampleConfig, "model": ModelConfig, "decode": DecodeConfig}
 
 
@@ -75,8 +75,12 @@ def save_bundle(
     write_atomically(folder / "bundle.json", (json.dumps(about, indent=2) + "\n").encode())
 
 
-def load_bundle(folder: pathlib.Path) -> Bundle:
+def load_bundle(folder: pathlib.Path, precision: str = "") -> Bundle:
     """Reads a bundle and makes it ready.
+
+    Args:
+      folder: the bundle.
+      precision: in the place of the bundle's own, see `model.config.PRECISIONS`.
 
     Raises:
       FileNotFoundError: a file is missing; the message names it.
@@ -90,11 +94,20 @@ def load_bundle(folder: pathlib.Path) -> Bundle:
             f"trained with {about['vocabulary']}; put that one back, or train again"
         )
     configs = {name: _config(folder, name, cls, about) for name, cls in _CONFIGS.items()}
-    model = PersonaTransformer(configs["model"])
+    tokenizer = Tokenizer(model_bytes)
+    if tokenizer.size != configs["model"].vocabulary_size:
+        raise ValueError(
+            f"{folder / 'bundle.json'}: model: vocabulary_size is {configs['model'].vocabulary_size}, but "
+            f"vocabulary.model beside it has {tokenizer.size} ids; copy the bundle anew, or train again"
+        )
+    model_config = configs["model"]
+    if precision:
+        model_config = dataclasses.replace(model_config, precision=precision)
+    model = PersonaTransformer(model_config)
     model.build()
     _load_weights(folder / "weights.npz", model)
     example = configs["example"]
-    packer = Packer(Tokenizer(model_bytes), configs["text"], example.learn_action, example.learn_emote)
+    packer = Packer(tokenizer, configs["text"], example.learn_action, example.learn_emote)
     return Bundle(about["experiment"], about["step"], configs["text"], example, configs["decode"], model, packer)
 
 

@@ -10,6 +10,7 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 class ModelConfig:
     """Sizes and mechanisms of a PersonaTransformer.
 
+    ``word_dropout``: share of the words that are read, not of those written, that training leaves blank.
     ``fusion``: how the decoder reads the knowledge items (see `model.fusion`).
     ``knowledge_dropout``: how often, in training, `select` is shown no item at all (Dinan et al. 2019).
     ``copy_head``: whether tokens can be copied from what was read (See et al. 2017).
@@ -23,6 +24,7 @@ class ModelConfig:
     encoder_layers: int = 4
     decoder_layers: int = 4
     dropout: float = 0.1
+    word_dropout: float = 0.0
     fusion: str = "concat"
     knowledge_dropout: float = 0.0
     copy_head: bool = True
@@ -38,7 +40,7 @@ class ModelConfig:
                 raise ValueError(f"ModelConfig.{name} must be a positive whole number, got {value!r}")
         if self.width % (2 * self.heads):
             raise ValueError(f"ModelConfig.width ({self.width}) must be a multiple of 2 * heads ({2 * self.heads})")
-        for name in ("dropout", "knowledge_dropout"):
+        for name in ("dropout", "word_dropout", "knowledge_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"ModelConfig.{name} must lie in [0, 1), got {getattr(self, name)!r}")
         if self.fusion not in FUSIONS:

@@ -16,16 +16,23 @@ class FlatEmbedding(keras.layers.Layer):
       vocabulary_size, width: V, D.
       kinds: number of kinds of knowledge item; kind 0 is for history and targets.
       dropout: of the sum.
+      word_dropout: share of the words read, not of those written, that training leaves blank. What a sentence is
+        about must then be told from any part of it, which helps with sentences that are put in a new way.
     """
 
-    def __init__(self, vocabulary_size: int, width: int, kinds: int, dropout: float = 0.0, **kwargs):
+    def __init__(
+        self,
+        vocabulary_size: int,
+        width: int,
+        kinds: int,
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.vocabulary_size, self.width, self.kinds, self.dropout_rate = (
-            vocabulary_size,
-            width,
-            kinds,
-            dropout,
-        )
+        self.vocabulary_size, self.width, self.kinds = vocabulary_size, width, kinds
+        self.dropout_rate, self.word_dropout = dropout, word_dropout
+        self.word_seed = keras.random.SeedGenerator(0)
         self.turn_projection = Linear(width, use_bias=False, name="turn", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
@@ -42,9 +49,12 @@ class FlatEmbedding(keras.layers.Layer):
         )
         self.turn_projection.build((None, None, self.width))
 
-    def call(self, ids, position, kind=None, turn=None, training=False):
-        """Int [B, L] each -> [B, L, D] in the compute dtype."""
+    def call(self, ids, position, kind=None, turn=None, training=False, is_read=False):
+        """Int [B, L] each -> [B, L, D] in the compute dtype; ``is_read``: word dropout applies."""
         x = self.of_tokens(ids)
+        if training and is_read and self.word_dropout:
+            kept = keras.random.uniform(ops.shape(ids), seed=self.word_seed) >= self.word_dropout
+            x = x * ops.cast(kept, x.dtype)[..., None]
         x = x + ops.cast(sinusoids(position, self.width), x.dtype)
         x = x + (self.kind_table[0] if kind is None else ops.take(self.kind_table, kind, axis=0))
         if turn is not None:
@@ -64,4 +74,4 @@ class FlatEmbedding(keras.layers.Layer):
     def get_config(self):
         """All constructor arguments."""
         sizes = {"vocabulary_size": self.vocabulary_size, "width": self.width, "kinds": self.kinds}
-        return {**super().get_config(), **sizes, "dropout": self.dropout_rate}
+        return {**super().get_config(), **sizes, "dropout": self.dropout_rate, "word_dropout": self.word_dropout}

@@ -26,12 +26,20 @@ class Outputs(NamedTuple):
     memory: Memory
 
 
+class Places(NamedTuple):
+    """The memory as the copy head sees it: keys [B, M, 2 D]; worth float32 [B, M, 1], the gate's logit of each."""
+
+    keys: Any
+    worth: Any
+
+
 class CopyHead(keras.layers.Layer):
     """A pointer into the memory and a gate (pointer-generator, See et al. 2017, arXiv 1704.04368).
 
     Differs from the paper in: the pointer is an attention of its own over the last decoder state, one head of
-    width D; and it also compares *what was just written* with *what stands before* each place of the memory, three
-    tokens each. To go on with a copied name is then one dot product, however strange the name.
+    width D; it also compares *what was just written* with *what stands before* each place of the memory, three
+    tokens each, so that to go on with a copied name is one dot product, however strange the name; and the gate hears
+    from the places that the pointer points at whether they are to be copied, so that a name is not left half-way.
 
     Args:
       width: D.
@@ -48,31 +56,33 @@ class CopyHead(keras.layers.Layer):
         self.key = Linear(width, name="key", dtype=self.dtype_policy)
         self.context = Linear(width, use_bias=False, name="context", dtype=self.dtype_policy)
         self.gate = Linear(1, name="gate", dtype=self.dtype_policy)
+        self.worth = Linear(1, use_bias=False, name="worth", dtype=self.dtype_policy)
 
     def build(self, shape=None):
         """Builds the projections for inputs [..., D]."""
-        for part in (self.query, self.key, self.gate):
+        for part in (self.query, self.key, self.gate, self.worth):
             part.build((None, None, self.width))
         self.context.build((None, None, self.CONTEXT * self.width))
         self.continuity = self.add_weight(name="continuity", shape=(), initializer=keras.initializers.Constant(0.5))
         if self.guided:
             self.trust = self.add_weight(name="trust", shape=(), initializer="ones", dtype="float32", autocast=False)
 
-    def keys(self, states, previous):
-        """Memory states [B, M, D], embeddings of the tokens before each [B, M, CONTEXT * D] -> keys [B, M, 2 D].
+    def places(self, states, previous) -> "Places":
+        """Memory states [B, M, D], embeddings of the tokens before each [B, M, CONTEXT * D] -> what is pointed at.
 
         One map serves what was written and what stands before: where they are the same, their product is large from
         the first step of training on.
         """
-        return ops.concatenate([self.key(states), self.context(previous)], axis=-1)
+        keys = ops.concatenate([self.key(states), self.context(previous)], axis=-1)
+        return Places(keys, ops.cast(self.worth(states), "float32"))
 
-    def call(self, x, written, keys, shown, source_log_probs):
+    def call(self, x, written, places, shown, source_log_probs):
         """Says where a word would be copied from, and whether it is.
 
         Args:
           x: decoder states [B, T, D].
           written: embeddings of the last tokens written, newest first, [B, T, CONTEXT * D].
-          keys: from `keys`, [B, M, 2 D].
+          places: from `places`.
           shown: bool [B, T, M].
           source_log_probs: float32 [B, T, M]; used when ``guided``.
 
@@ -80,11 +90,12 @@ class CopyHead(keras.layers.Layer):
           Attention, float32 [B, T, M], and the gate's logit, float32 [B, T].
         """
         query = ops.concatenate([self.query(x), self.continuity * self.context(written)], axis=-1)
-        scores = ops.cast(ops.matmul(query, ops.transpose(keys, (0, 2, 1))), "float32") * self.width**-0.5
+        scores = ops.cast(ops.matmul(query, ops.transpose(places.keys, (0, 2, 1))), "float32") * self.width**-0.5
         if self.guided:
             scores = scores + self.trust * ops.cast(source_log_probs, "float32")
         attention = ops.softmax(ops.where(shown, scores, MASKED), axis=-1)
-        return attention, ops.cast(ops.squeeze(self.gate(x), axis=-1), "float32")
+        gate = ops.cast(self.gate(x), "float32") + ops.matmul(attention, ops.cast(places.worth, "float32"))
+        return attention, ops.squeeze(gate, axis=-1)
 
     def get_config(self):
         """All constructor arguments."""

@@ -36,13 +36,13 @@ class Choice(NamedTuple):
 class Cache(NamedTuple):
     """What is kept while a target is written: the memory, what of it is seen, and the decoder's layers.
 
-    choice: what is shown, and how likely each source is; copy_keys [B, M, D] or None; written int32 [B, 1, W]: the
-    last tokens, newest first; turn int32 [B, 1].
+    choice: what is shown, and how likely each source is; places: what the copy head points at, or None; written
+    int32 [B, 1, W]: the last tokens, newest first; turn int32 [B, 1].
     """
 
     memory: Memory
     choice: "Choice"
-    copy_keys: Any
+    places: Any
     written: Any
     turn: Any
     layers: tuple[LayerCache, ...]
@@ -75,7 +75,9 @@ class PersonaTransformer(keras.Model):
         self.config = config
         width, rest = config.width, {"dropout": config.dropout, "dtype": self.dtype_policy}
         stack = {"width": width, "heads": config.heads, "feed_forward": config.feed_forward, **rest}
-        self.embedding = FlatEmbedding(config.vocabulary_size, width, config.kinds, name="embedding", **rest)
+        self.embedding = FlatEmbedding(
+            config.vocabulary_size, width, config.kinds, word_dropout=config.word_dropout, name="embedding", **rest
+        )
         self.encoder = Encoder(config.encoder_layers, name="encoder", **stack)
         soft = config.fusion == "soft"
         self.decoder = Decoder(config.decoder_layers, guided=soft, name="decoder", **stack)
@@ -112,7 +114,7 @@ class PersonaTransformer(keras.Model):
     def encode_knowledge(self, features: dict, training=False) -> Memory:
         """Each item alone: it depends on nothing else, so a session computes it once. Memory of S tokens."""
         ids, item, position = (features[f"knowledge_{kind}"] for kind in ("ids", "item", "position"))
-        x = self.embedding(ids, position, kind=features["knowledge_kind"], training=training)
+        x = self.embedding(ids, position, kind=features["knowledge_kind"], training=training, is_read=True)
         mask = ids != 0
         same_item = ops.logical_and(item[:, :, None] == item[:, None, :], mask[:, None, :])
         states = self.encoder(x, same_item, training=training)
@@ -123,7 +125,7 @@ class PersonaTransformer(keras.Model):
     def encode_history(self, features: dict, training=False) -> Memory:
         """Turn-causal: a token sees its own and earlier turns, so new turns leave old ones as they are."""
         ids, turn, position = (features[f"history_{kind}"] for kind in ("ids", "turn", "position"))
-        x = self.embedding(ids, position, turn=turn, training=training)
+        x = self.embedding(ids, position, turn=turn, training=training, is_read=True)
         mask = ids != 0
         not_later = ops.logical_and(turn[:, None, :] <= turn[:, :, None], mask[:, None, :])
         states = self.encoder(x, not_later, training=training)
@@ -156,7 +158,7 @@ class PersonaTransformer(keras.Model):
         own = ops.logical_and(own, places[None, None, :] <= places[None, :, None])
         x, attention = self.decoder(x, own, memory.states, choice.shown, choice.log_probs, training=training)
         written = _before(ids, features["target_position"] == 0, CopyHead.CONTEXT, with_own=True)
-        return self._outputs(x, attention, memory, self._copy_keys(memory), written, choice)
+        return self._outputs(x, attention, memory, self._places(memory), written, choice)
 
     def start(self, memory: Memory, target_turn, length: int) -> Cache:
         """Makes ready to write targets of at most ``length`` tokens, one a row, at turns ``target_turn`` [B]."""
@@ -164,7 +166,7 @@ class PersonaTransformer(keras.Model):
         choice = self._choose_sources(memory, turn, None, False)
         layers = self.decoder.start(memory.states, length)
         written = ops.repeat(ops.zeros_like(turn)[..., None], CopyHead.CONTEXT, axis=-1)
-        return Cache(memory, choice, self._copy_keys(memory), written, turn, layers)
+        return Cache(memory, choice, self._places(memory), written, turn, layers)
 
     def step(self, ids, index, cache: Cache) -> tuple[Outputs, Cache]:
         """Takes token ``index`` (a scalar) of each target, int32 [B], and says what comes next (T = 1)."""
@@ -173,7 +175,7 @@ class PersonaTransformer(keras.Model):
         shown, log_probs, _ = cache.choice
         x, attention, layers = self.decoder.step(x, index, shown, log_probs, cache.layers)
         written = ops.concatenate([ids[:, None, None], cache.written[..., :-1]], axis=-1)
-        outputs = self._outputs(x, attention, cache.memory, cache.copy_keys, written, cache.choice)
+        outputs = self._outputs(x, attention, cache.memory, cache.places, written, cache.choice)
         return outputs, cache._replace(layers=layers, written=written)
 
     def _embed_target(self, ids, position, turn, choice: Choice, training):
@@ -199,11 +201,11 @@ class PersonaTransformer(keras.Model):
             shown = ops.logical_and(shown, ops.logical_not(hidden))
         return Choice(shown, log_probs, None)
 
-    def _copy_keys(self, memory: Memory):
+    def _places(self, memory: Memory):
         if not self.config.copy_head:
             return None
         previous = _before(memory.ids, memory.first, CopyHead.CONTEXT)
-        return self.copy_head.keys(memory.states, self._embed_several(previous))
+        return self.copy_head.places(memory.states, self._embed_several(previous))
 
     def _embed_several(self, ids):
         """Int [B, L, W] -> [B, L, W * D], zeros for id 0."""
@@ -212,12 +214,12 @@ class PersonaTransformer(keras.Model):
         tokens = ops.where((ids != 0)[..., None], tokens, ops.zeros_like(tokens))
         return ops.reshape(tokens, (batch, length, several * self.config.width))
 
-    def _outputs(self, x, attention, memory, copy_keys, written, choice: Choice) -> Outputs:
+    def _outputs(self, x, attention, memory, places, written, choice: Choice) -> Outputs:
         emotes = ops.cast(self.emote_head(x), "float32")
         pointer, gate = None, None
-        if copy_keys is not None:
+        if places is not None:
             written = self._embed_several(written)
-            pointer, gate = self.copy_head(x, written, copy_keys, choice.shown, choice.log_probs)
+            pointer, gate = self.copy_head(x, written, places, choice.shown, choice.log_probs)
         return Outputs(self.embedding.logits(x), emotes, attention, pointer, gate, choice.log_probs, memory)
 
     def get_config(self):

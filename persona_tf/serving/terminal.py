@@ -7,8 +7,8 @@ import io
 import json
 import pathlib
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from persona_tf.atomic_file import write_atomically
 from persona_tf.chat.bot import Answer, Bot
@@ -18,31 +18,29 @@ from persona_tf.export.bundle import load_bundle
 from persona_tf.serving import display
 from persona_tf.serving.display import Ink
 
-if TYPE_CHECKING:
-    from persona_tf.decoding.config import DecodeConfig
-
-_TOP_P = 0.9
+_LIVELIER = {"method": "sample", "top_p": 0.9}
 
 
-def chat(bundle_dir: pathlib.Path, scene: Episode, seed: int, decode: "DecodeConfig | None" = None) -> None:
+def chat(bundle_dir: pathlib.Path, scene: Episode, seed: int, decoding: Mapping[str, Any] | None = None) -> None:
     """Talks on standard input and output until ``/quit``, the end of input or Ctrl-C.
 
     A bundle says how replies are chosen when a bot is measured, which is greedily. For talking, where the same
-    answer to the same words soon bores, nucleus sampling (``top_p`` 0.9) takes the place of greedy choice, unless
-    ``decode`` is given.
+    answer to the same words soon bores, nucleus sampling (``top_p`` 0.9) takes the place of greedy choice, but for
+    what ``decoding`` says.
 
     Args:
       bundle_dir: a trained bot.
       scene: place and characters; its one learner is whom the bot plays. Its turns are not looked at.
       seed: of the sampling.
-      decode: how replies are chosen.
+      decoding: fields of DecodeConfig that are to have other values.
 
     Raises:
       FileNotFoundError, ValueError: see `export.bundle.load_bundle` and `chat.session.Session`.
     """
-    bundle = load_bundle(bundle_dir)
-    if decode is None and bundle.decode.method == "greedy":
-        decode = dataclasses.replace(bundle.decode, method="sample", top_p=_TOP_P)
+    # One reply at a time: weights are read once a token, and to halve them anew each time costs more than it saves.
+    bundle = load_bundle(bundle_dir, "float32")
+    own = _LIVELIER if bundle.decode.method == "greedy" else {}
+    decode = dataclasses.replace(bundle.decode, **{**own, **(decoding or {})})
     [learner] = scene.learners
     me, partner = scene.characters[learner], scene.characters[1 - learner]
     session = Session(Bot(bundle, decode), scene.setting, me, partner, seed)

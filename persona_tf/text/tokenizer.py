@@ -13,9 +13,12 @@ import tensorflow_text as tf_text
 from tensorflow_text.python.ops import sentencepiece_tokenizer
 
 from persona_tf.text import vocabulary
+from persona_tf.text.native_stderr import without_lines
 
 _BLANK, _ESCAPE = "\u2581", "\ue000"
 _ESCAPED_ESCAPE, _ESCAPED_BLANK = _ESCAPE + "0", _ESCAPE + "1"
+_INFO = rb"\w+\.cc\(\d+\) LOG\(INFO\)"
+"""What tensorflow-text's own SentencePiece says of each model that it loads; it has no setting for that."""
 
 
 class _SharedModel(sentencepiece_tokenizer._SentencepieceModelResource):
@@ -44,13 +47,14 @@ class Tokenizer(tf.Module):
         super().__init__(name="tokenizer")
         self.fingerprint = vocabulary.fingerprint(model)
         try:
-            self._pieces = tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+            with without_lines(_INFO):
+                self._pieces = tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+                self._pieces._model_resource = _SharedModel(model, self.fingerprint)
         except tf.errors.OpError as error:
             raise ValueError(
                 f"vocabulary.model ({self.fingerprint}) is damaged: no SentencePiece model; put the right one back "
                 "(a run has it in checkpoints/ and bundle/), or train anew"
             ) from error
-        self._pieces._model_resource = _SharedModel(model, self.fingerprint)
         self._offset = len(vocabulary.SPECIALS)
 
     @functools.cached_property

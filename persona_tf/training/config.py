@@ -3,6 +3,7 @@
 import dataclasses
 
 SCHEDULES = ("cosine", "inverse_sqrt")
+OPTIMIZERS = ("muon", "adamw")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +17,7 @@ class TrainConfig:
 
     steps: int = 1000
     batch_tokens: int = 8192
+    optimizer: str = "muon"
     learning_rate: float = 1e-3
     warmup_steps: int = 100
     schedule: str = "cosine"
@@ -42,6 +44,8 @@ class TrainConfig:
                 raise ValueError(f"TrainConfig.{field.name} must not be negative, got {value!r}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"TrainConfig.schedule must be one of {SCHEDULES}, got {self.schedule!r}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"TrainConfig.optimizer must be one of {OPTIMIZERS}, got {self.optimizer!r}")
         for name in (
             "steps",
             "batch_tokens",

@@ -23,7 +23,7 @@ from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
 from persona_tf.training.loop import Loop
 from persona_tf.training.summaries import SummaryWriter
-from persona_tf.training.tensorflow_adamw import make_optimizer
+from persona_tf.training.tensorflow_optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hook
     _log.info("The model has %s weights.", f"{model.count_params():,}")
     loop = Loop(
         model=model,
-        step=TensorFlowStep(model, make_optimizer(settings.train), settings.train),
+        step=TensorFlowStep(model, _optimizer(settings, model), settings.train),
         config=settings.train,
         corpus=corpus,
         valid=valid,
@@ -97,6 +97,10 @@ def texts(stream: Iterable[Example]) -> Iterator[str]:
             yield from (turn.speech, turn.action, turn.emote)
         for target in example.targets:
             yield from (target.reply, target.action)
+
+
+def _optimizer(settings: "Settings", model: PersonaTransformer) -> keras.optimizers.Optimizer:
+    return make_optimizer(settings.train, half=model.compute_dtype == "bfloat16")
 
 
 def _examples(episodes: Iterable[Episode], config: ExampleConfig) -> Iterator[Example]:

@@ -15,7 +15,7 @@ class TensorFlowStep:
 
     Args:
       model: built.
-      optimizer: from `tensorflow_adamw.make_optimizer`; is built here.
+      optimizer: from `tensorflow_optimizers.make_optimizer`; is built here.
       config: the training config.
     """
 

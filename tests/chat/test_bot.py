@@ -1,6 +1,5 @@
 import dataclasses
 
-import numpy as np
 import pytest
 
 from persona_tf.chat.bot import Bot
@@ -14,18 +13,9 @@ GREEDY = DecodeConfig(max_reply_tokens=6, max_action_tokens=3)
 
 
 @pytest.fixture(scope="module")
-def model(make_model):
-    """A model that says something else in every situation."""
-    model = make_model(fusion="soft")
-    rng = np.random.default_rng(2)
-    for weight in model.weights:
-        weight.assign(weight + rng.normal(0, 0.5, weight.shape).astype(np.float32))
-    return model
-
-
-@pytest.fixture(scope="module")
-def make_bot(model, packer, tokenizer):
+def make_bot(shaken, packer, tokenizer):
     """DecodeConfig and fields of ExampleConfig -> a bot."""
+    model = shaken(0.5, fusion="soft")
 
     def make(decode=GREEDY, **example):
         return Bot(Bundle("demo", 1, TextConfig(tokenizer.size), ExampleConfig(**example), decode, model, packer))

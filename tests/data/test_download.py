@@ -1,6 +1,7 @@
 import functools
 import hashlib
 import http.server
+import os
 import threading
 
 import pytest
@@ -149,3 +150,12 @@ def test_a_part_that_cannot_be_written(server, tmp_path):
     (tmp_path / "x.part").mkdir()
     with pytest.raises(DataError, match=r"x\.part: cannot be written: .*run this again"):
         download(server.url, tmp_path / "x", SHA256)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_a_full_disk_is_said_to_be_full(server, tmp_path):
+    (tmp_path / "x.part").symlink_to("/dev/full")
+    with pytest.raises(DataError, match=r"x\.part: cannot be written: .*No space left on device.*Make room"):
+        download(server.url, tmp_path / "x", SHA256)
+    assert len(server.requests) == 1
+    assert names(tmp_path) == ["x.part"]

@@ -1,6 +1,8 @@
 import dataclasses
+import errno
 import hashlib
 import io
+import os
 import tarfile
 
 import pytest
@@ -101,3 +103,21 @@ def test_what_cannot_be_downloaded_says_where_to_put_it(tmp_path):
 def test_an_unknown_source():
     with pytest.raises(DataError, match=r"unknown source 'darkness'; choose from world, light"):
         prepare("darkness", "x")
+
+
+def test_a_disk_that_fills_while_unpacking_leaves_whole_files_and_the_next_run_goes_on(tmp_path, monkeypatch):
+    members = {f"train_self_{version}.txt": version.encode() * 1000 for version in ("original", "revised")}
+    archive(tmp_path / "a.tgz", members)
+    left = [None, OSError(errno.ENOSPC, "No space left on device")]
+
+    def fsync(_):
+        if left and (error := left.pop(0)):
+            raise error
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match=r"cannot write \(No space left on device\).*train_self_revised\.txt") as caught:
+        unpack_convai2(tmp_path / "a.tgz", tmp_path / "convai2")
+    assert caught.value.errno == errno.ENOSPC
+    assert {p.name: p.read_bytes() for p in (tmp_path / "convai2").iterdir()} == dict([*members.items()][:1])
+    assert [p.name for p in unpack_convai2(tmp_path / "a.tgz", tmp_path / "convai2")] == ["train_self_revised.txt"]
+    assert {p.name: p.read_bytes() for p in (tmp_path / "convai2").iterdir()} == members

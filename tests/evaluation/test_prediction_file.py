@@ -96,3 +96,29 @@ def test_errors_name_file_and_line(tmp_path, line, message):
     path.write_text(path.read_text() + "\n" + line + "\n")
     with pytest.raises(ValueError, match=rf"valid\.jsonl:3: .*{message}"):
         read_predictions(path)
+
+
+BAD = ["NaN", "Infinity", "-Infinity", "1e999", "-0.5", "-1", "1" + "0" * 400]
+
+
+@pytest.mark.parametrize(
+    ("field", "bad"),
+    [
+        *((field, bad) for field in ("reply_nats", "shuffled_persona_nats", "leant_on") for bad in BAD),
+        *((field, bad) for field in ("reply_tokens", "reply_words", "reply_bytes") for bad in BAD[-2:]),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_with_its_place(tmp_path, field, bad):
+    value, name = (f'{{"a": 0.5, "b": {bad}}}', "leant_on.b") if field == "leant_on" else (bad, field)
+    path = tmp_path / "theirs.jsonl"
+    path.write_text(f'{{"id": "x", "episode": "e"}}\n{{"id": "y", "episode": "e", "{field}": {value}}}\n')
+    expected = rf"theirs\.jsonl:2: field '{name}': expected a finite number of 0 or more, got "
+    with pytest.raises(ValueError, match=expected) as caught:
+        read_predictions(path)
+    assert len(str(caught.value)) < 300
+
+
+def test_what_rounding_leaves_below_zero_is_read(tmp_path):
+    target = ScoredTarget("d2/0", "d2", reply_nats=-1e-6, shuffled_persona_nats=-1e-6)
+    write_predictions(tmp_path / "own.jsonl", [target])
+    assert read_predictions(tmp_path / "own.jsonl") == (target,)

@@ -20,13 +20,8 @@ def text():
 
 
 @pytest.fixture(scope="module")
-def model(make_model):
-    """A model none of whose weights is as it would be drawn."""
-    model = make_model(fusion="soft", encoder_layers=2, decoder_layers=2)
-    rng = np.random.default_rng(5)
-    for weight in model.weights:
-        weight.assign(weight + rng.normal(0, 0.3, weight.shape).astype(np.float32))
-    return model
+def model(shaken):
+    return shaken(fusion="soft", encoder_layers=2, decoder_layers=2)
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +119,8 @@ def _change(folder, **fields):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"format": 2}, "format 2, this version reads format 1"),
-        ({"format": None}, "format None, this version reads format 1"),
+        ({"format": 3}, "format 3, this version reads format 2"),
+        ({"format": None}, "format None, this version reads format 2"),
         ({"vocabulary": None}, r"lacks \['vocabulary'\]"),
         ({"decode": None, "step": None}, r"lacks \['step', 'decode'\]"),
         ({"decode": {"method": "best"}}, "decode: DecodeConfig.method must be one of"),
@@ -158,4 +153,13 @@ def test_a_description_that_is_no_dict(folder, content):
 def test_weights_of_another_model(folder, model, fields, message):
     _change(folder, model=dataclasses.asdict(dataclasses.replace(model.config, **fields)))
     with pytest.raises(ValueError, match=rf"weights.npz: .*{message}"):
+        load_bundle(folder)
+
+
+def test_a_model_of_another_size_than_the_vocabulary(folder, make_model, text, vocabulary_model):
+    """Weights and description fit each other, and only the vocabulary is too small for them."""
+    model = make_model(vocabulary_size=331)
+    configs = {"text": text, "example": EXAMPLE, "model": model.config, "decode": DECODE}
+    save_bundle(folder, "demo", 42, configs, model, vocabulary_model)
+    with pytest.raises(ValueError, match=r"bundle.json: model: vocabulary_size is 331, .*vocabulary.model .*330 ids"):
         load_bundle(folder)

@@ -14,12 +14,8 @@ DECODE = DecodeConfig(max_reply_tokens=6, max_action_tokens=3)
 
 
 @pytest.fixture(scope="module")
-def model(make_model):
-    model = make_model(fusion="soft")
-    rng = np.random.default_rng(2)
-    for weight in model.weights:
-        weight.assign(weight + rng.normal(0, 0.5, weight.shape).astype(np.float32))
-    return model
+def model(shaken):
+    return shaken(0.5, fusion="soft")
 
 
 @pytest.fixture(scope="module")

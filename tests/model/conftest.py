@@ -1,22 +1,5 @@
-import functools
-
 import numpy as np
 import pytest
-
-
-@pytest.fixture(scope="session")
-def shaken(make_model):
-    """ModelConfig fields -> a tiny model none of whose weights is zero or one; do not change it."""
-
-    @functools.cache
-    def make(**fields):
-        model = make_model(**fields)
-        rng = np.random.default_rng(1)
-        for weight in model.weights:
-            weight.assign(weight + rng.normal(0, 0.3, weight.shape).astype(np.float32))
-        return model
-
-    return make
 
 
 @pytest.fixture(scope="session")

@@ -152,3 +152,41 @@ def test_equal_layers_are_drawn_from_the_seed():
     second = Linear(4)
     second.build((None, 4))
     np.testing.assert_array_equal(first.kernel, second.kernel)
+
+
+def test_word_dropout_blanks_words_that_are_read_in_training_only(to_numpy):
+    layer = FlatEmbedding(20, 8, 3, word_dropout=0.5)
+    layer.build()
+    ids, position = np.full((4, 50), 7), np.zeros((4, 50), np.int32)
+    whole = to_numpy(layer(ids, position))
+    blank = whole[0, 0] - to_numpy(layer.of_tokens(ids[:1, :1]))[0, 0]
+    for arguments in ({"training": True}, {"is_read": True}):
+        np.testing.assert_array_equal(to_numpy(layer(ids, position, **arguments)), whole)
+    found = to_numpy(layer(ids, position, training=True, is_read=True))
+    blanked = np.isclose(found, blank, atol=1e-6).all(axis=-1)
+    kept = np.isclose(found, whole, atol=1e-6).all(axis=-1)
+    assert np.all(blanked ^ kept)
+    assert 0.3 < blanked.mean() < 0.7
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_the_copy_head_against_numpy(to_numpy, guided):
+    head = CopyHead(8, guided=guided)
+    head.build()
+    for weight in head.weights:
+        weight.assign(weight + _normal(*weight.shape))
+    x, written, states, previous = _normal(3, 8), _normal(3, 24), _normal(5, 8), _normal(5, 24)
+    shown, sources = RNG.random((3, 5)) < 0.7, -RNG.random((3, 5)).astype(np.float32)
+    shown[:, 0] = True
+    w = {weight.path.split("/", 1)[-1]: to_numpy(weight.value).astype(np.float64) for weight in head.weights}
+    own = x @ w["query/kernel"] + w["query/bias"]
+    scores = own @ (states @ w["key/kernel"] + w["key/bias"]).T
+    scores = scores + w["continuity"] * (written @ w["context/kernel"]) @ (previous @ w["context/kernel"]).T
+    scores = scores / np.sqrt(8) + (w["trust"] * sources if guided else 0)
+    attention = _softmax(np.where(shown, scores, -1e9))
+    gate = (x @ w["gate/kernel"] + w["gate/bias"])[:, 0] + attention @ (states @ w["worth/kernel"])[:, 0]
+
+    places = head.places(states[None], previous[None])
+    found = head(x[None], written[None], places, shown[None], sources[None])
+    np.testing.assert_allclose(to_numpy(found[0])[0], attention, atol=1e-5)
+    np.testing.assert_allclose(to_numpy(found[1])[0], gate, atol=1e-4)

@@ -266,7 +266,14 @@ def test_half_precision_is_close_and_its_outputs_are_float32(shaken, features, t
 
 def test_config_round_trip(tiny_config):
     config = tiny_config(
-        fusion="select", copy_head=False, dropout=0.2, knowledge_dropout=0.3, decoder_layers=2, kinds=7, emotes=5
+        fusion="select",
+        copy_head=False,
+        dropout=0.2,
+        word_dropout=0.1,
+        knowledge_dropout=0.3,
+        decoder_layers=2,
+        kinds=7,
+        emotes=5,
     )
     changed = dataclasses.asdict(config).items() - dataclasses.asdict(ModelConfig()).items()
     assert {name for name, _ in changed} == {field.name for field in dataclasses.fields(config)}

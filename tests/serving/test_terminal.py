@@ -189,7 +189,9 @@ def decodes(monkeypatch):
         made.append(decode or bundle.decode)
         return FakeBot()
 
-    monkeypatch.setattr(terminal, "load_bundle", lambda _: types.SimpleNamespace(decode=DecodeConfig(top_k=7)))
+    monkeypatch.setattr(
+        terminal, "load_bundle", lambda folder, precision: types.SimpleNamespace(decode=DecodeConfig(top_k=7))
+    )
     monkeypatch.setattr(terminal, "Bot", bot)
     return made
 
@@ -209,20 +211,24 @@ def test_a_screen_without_these_letters_gets_question_marks(decodes, typed, monk
     assert b"Tam> gr?? dich\nMira: I saw 1. (nod) ?\n" in screen.buffer.getvalue()
 
 
-def test_talking_samples_unless_told_otherwise(decodes, typed):
-    for decode in (None, DecodeConfig(max_reply_tokens=3)):
-        typed(b"")
-        terminal.chat(None, SCENE, 1, decode)
-    sampled = DecodeConfig(method="sample", top_p=0.9, top_k=7)
-    assert decodes == [sampled, DecodeConfig(max_reply_tokens=3)]
-
-
-def test_a_bundle_that_samples_keeps_its_way(decodes, typed, monkeypatch):
-    own = DecodeConfig(method="sample", top_p=0.5)
-    monkeypatch.setattr(terminal, "load_bundle", lambda _: types.SimpleNamespace(decode=own))
+@pytest.mark.parametrize(
+    "said", [{}, {"temperature": 0.7}, {"top_p": 0.5}, {"method": "greedy"}, {"top_k": 0, "max_reply_tokens": 3}]
+)
+def test_talking_samples_but_for_what_is_said(decodes, typed, said):
     typed(b"")
-    terminal.chat(None, SCENE, seed=1)
-    assert decodes == [own]
+    terminal.chat(None, SCENE, 1, said)
+    assert decodes == [DecodeConfig(**{"method": "sample", "top_p": 0.9, "top_k": 7} | said)]
+
+
+@pytest.mark.parametrize("said", [{}, {"temperature": 0.7}])
+def test_a_bundle_that_samples_keeps_its_way(decodes, typed, monkeypatch, said):
+    own = {"method": "sample", "top_p": 0.5}
+    monkeypatch.setattr(
+        terminal, "load_bundle", lambda folder, precision: types.SimpleNamespace(decode=DecodeConfig(**own))
+    )
+    typed(b"")
+    terminal.chat(None, SCENE, 1, said)
+    assert decodes == [DecodeConfig(**own | said)]
 
 
 def test_without_a_bundle_it_says_what_is_missing(tmp_path):

@@ -91,3 +91,8 @@ def test_setting_the_global_seed_leaves_tokenizers_alive(vocabulary_model):
     assert _round_trip(early, ["The goose"]) == ["The goose"]
     del early
     assert _round_trip(Tokenizer(vocabulary_model), ["The goose"]) == ["The goose"]
+
+
+def test_loading_a_vocabulary_says_nothing(vocabulary_model, capfd):
+    Tokenizer(vocabulary_model)
+    assert capfd.readouterr() == ("", "")

@@ -19,7 +19,7 @@ from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.loop import Loop
 from persona_tf.training.summaries import SummaryWriter
-from persona_tf.training.tensorflow_adamw import make_optimizer
+from persona_tf.training.tensorflow_optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 

@@ -290,4 +290,5 @@ def test_clipping_and_the_schedule_are_in_the_step(rig, corpus, tiny_training):
         assert int(result["tokens"]) == real
     assert float(result["gradient_norm"]) > 1, "so that there is something to clip"
     momentum = [np.square(v).sum() for name, v in rig.values().items() if name.endswith("momentum")]
-    assert np.sqrt(sum(momentum)) <= (1 - 0.9**3) * tiny_training().clip_norm + 1e-3
+    # Muon sums gradients up, each time forgetting a twentieth; AdamW's part takes means.
+    assert np.sqrt(sum(momentum)) <= (1 + 0.95 + 0.95**2) * tiny_training().clip_norm + 1e-3

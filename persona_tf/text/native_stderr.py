@@ -1,0 +1,38 @@
+"""Keeps what native libraries chat on standard error from people: they know no log level of ours."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def without_lines(pattern: bytes) -> Iterator[None]:
+    """Leaves the lines that begin with ``pattern``, a regular expression, out of standard error.
+
+    What is written to file descriptor 2 meanwhile, by whichever thread, is held back; all other lines follow at the
+    end. If the body raises, every line does, since it may say why.
+    """
+    try:
+        said, stderr = tempfile.TemporaryFile(), os.dup(2)  # noqa: SIM115  (closed below)
+    except OSError:  # no standard error, or no room for a file
+        said = None
+    if said is None:
+        yield
+        return
+    os.dup2(said.fileno(), 2)
+    dropped = re.compile(pattern)
+    try:
+        yield
+    except BaseException:
+        dropped = re.compile(b"(?!)")  # no line
+        raise
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        said.seek(0)
+        shown = b"".join(line for line in said if not dropped.match(line))
+        said.close()
+        with contextlib.suppress(OSError):
+            os.write(2, shown)
