@@ -15,6 +15,7 @@ probe           a question whose right answer is known, with the values that wou
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -185,13 +186,20 @@ def sentences(text: str) -> tuple[str, ...]:
 
 
 def _to_json(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        needed = {f.name for f in dataclasses.fields(value) if f.default is dataclasses.MISSING}
-        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {name: _to_json(v) for name, v in pairs if v not in ("", (), None) or (name in needed and v is not None)}
+    if isinstance(value, str):
+        return value
     if isinstance(value, tuple):
         return [_to_json(v) for v in value]
-    return value
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    pairs = ((name, needed, getattr(value, name)) for name, needed in _fields(type(value)))
+    return {name: _to_json(v) for name, needed, v in pairs if v is not None and (needed or (v != "" and v != ()))}
+
+
+@functools.cache
+def _fields(cls: type) -> tuple[tuple[str, bool], ...]:
+    """Names of the fields, and whether they have no default."""
+    return tuple((f.name, f.default is dataclasses.MISSING) for f in dataclasses.fields(cls))
 
 
 def _things(data: Mapping[str, Any], field: str) -> tuple[Thing, ...]:

@@ -72,7 +72,7 @@ def _episode(line: bytes, path: Path, number: int) -> Episode:
 @contextlib.contextmanager
 def _text_writer(raw: IO[bytes], compress: bool) -> Iterator[io.TextIOWrapper]:
     # mtime=0 and no name inside: the same episodes give the same bytes.
-    binary = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) if compress else raw
+    binary = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=1) if compress else raw
     text = io.TextIOWrapper(binary, encoding="utf-8", newline="\n")
     yield text
     text.flush()
