@@ -110,11 +110,15 @@ def _answers(bot: Bot, chosen: Sequence[Example], batch_targets: int, label: str
     total = sum(len(example.targets) for example in chosen)
     with tqdm.tqdm(total=total, desc=label, mininterval=0.5 if quick else 20, ascii=not quick) as bar:
         batches = list(_batches(order, chosen, batch_targets))
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        pool = concurrent.futures.ThreadPoolExecutor(2)
+        try:
             replies = pool.map(lambda batch: bot.answer([chosen[i] for i in batch]), batches)
             for batch, found in zip(batches, replies, strict=True):
                 answers |= dict(zip(batch, found, strict=True))
                 bar.update(sum(map(len, found)))
+        finally:
+            # After Ctrl-C only the batches that have begun are waited for.
+            pool.shutdown(cancel_futures=True)
     return (answers[i] for i in range(len(chosen)))
 
 
