@@ -11,6 +11,7 @@ class TrainConfig:
     """How long, how fast and towards what.
 
     ``batch_tokens``: padded tokens of knowledge, history and targets in one batch, about.
+    ``optimizer``: Muon or AdamW, see `training.tensorflow_optimizers`.
     ``*_weight``: the weight of each head's loss (nats per token of that head).
     ``patience``: validations without a better loss before training stops early; 0: never.
     """

@@ -100,8 +100,10 @@ def test_what_is_written_is_read(tmp_path_factory, dialogues):
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_raise_anything(tmp_path_factory, content):
-    parse(tmp_path_factory.mktemp("b"), content)
+def test_any_bytes_become_whole_dialogues_or_skips(tmp_path_factory, content):
+    episodes, skips = parse(tmp_path_factory.mktemp("b"), content)
+    assert all(episode.turns for episode in episodes)
+    assert episodes or skips.count or not content.strip()
 
 
 def test_the_file_that_is_there_is_taken(tmp_path):
