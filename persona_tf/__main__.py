@@ -9,7 +9,6 @@ import dataclasses
 import difflib
 import errno
 import io
-import itertools
 import logging
 import os
 import pathlib
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from persona_tf.data import commands
-from persona_tf.text.native_stderr import without_lines
+from persona_tf.text.native_stderr import everything_shown, without_lines
 
 if TYPE_CHECKING:
     from persona_tf.config import Settings
@@ -90,9 +89,10 @@ def entry_point() -> None:
 
 
 def _run(name: str, arguments: Arguments) -> int:
-    _quieten()
+    _quieten(arguments.flags.debug)
     try:
-        VERBS[name].run(arguments)
+        with everything_shown() if arguments.flags.debug else contextlib.nullcontext():
+            VERBS[name].run(arguments)
     except KeyboardInterrupt:
         again = "; the same command goes on where it stopped" if name == "train" else ""
         return _fail(f"{name}: stopped{again}", 130)
@@ -120,9 +120,9 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _quieten() -> None:
-    """Shows our progress and, of TensorFlow, errors only. Must run before TensorFlow is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def _quieten(debug: bool) -> None:
+    """Shows our progress and, of TensorFlow, errors only, or all. Must run before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("persona_tf").setLevel(logging.INFO)
@@ -175,18 +175,13 @@ def _vocab(arguments: Arguments) -> None:
     if not arguments.flags.out:
         raise ValueError("expected --out=FILE: where the vocabulary goes")
     from persona_tf import config
-    from persona_tf.data.sources import read_split
-    from persona_tf.example import examples
-    from persona_tf.text.vocabulary import train_vocabulary
 
     with _tensorflow_quiet():
-        from persona_tf.training.experiment import texts
+        from persona_tf.training.experiment import make_vocabulary
 
     settings = config.load(arguments.flags.experiment, arguments.bindings)
-    path, data = pathlib.Path(arguments.flags.out), settings.data
-    episodes = read_split(data.source, data.train_split, _data_dir(arguments), data.options)
-    stream = itertools.chain.from_iterable(examples(episode, settings.example) for episode in episodes)
-    train_vocabulary(texts(stream), settings.text.vocabulary_size, path)
+    path = pathlib.Path(arguments.flags.out)
+    make_vocabulary(settings, _data_dir(arguments), path)
     print(f"{path}: {settings.text.vocabulary_size:,} ids")
 
 
@@ -217,6 +212,22 @@ def _evaluate(arguments: Arguments) -> None:
     splits, decode = tuple(arguments.flags.splits), settings.decode if decoding else None
     evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode)
     print(f"The tables are in {run.path / 'evaluation'}, the replies in {run.path / 'predictions'}.")
+
+
+def _decoders(arguments: Arguments) -> None:
+    run = _trained(arguments)
+    settings, _ = _overridden(run, arguments.bindings)
+    with _tensorflow_quiet():
+        from persona_tf.data.sources import read_split
+        from persona_tf.evaluation import decoders
+        from persona_tf.export.bundle import load_bundle
+    data = settings.data
+    bundle = load_bundle(run.bundle)
+    for split in arguments.flags.splits or settings.evaluate.splits[:1]:
+        episodes = read_split(data.source, split, _data_dir(arguments), data.options)
+        rows = decoders.compare_decoders(bundle, episodes, settings.evaluate)
+        print(decoders.write_comparison(run.evaluation(split, "json").parent, split, rows))
+    print(f"The tables are in {run.path / 'evaluation'}.")
 
 
 def _evaluate_file(path: pathlib.Path) -> None:
@@ -304,7 +315,7 @@ VERBS: Mapping[str, Verb] = {
         "|".join(commands.ACTIONS) + " SOURCE",
     ),
     "vocab": Verb(
-        "train an experiment's vocabulary alone, on all its dialogues",
+        "train an experiment's vocabulary alone, as `train` does",
         _vocab,
         ("experiment", "data_dir", "out"),
     ),
@@ -314,12 +325,17 @@ VERBS: Mapping[str, Verb] = {
         _evaluate,
         ("experiment", "run", "data_dir", "splits", "predictions"),
     ),
+    "decoders": Verb(
+        "answer in several ways of choosing words, and compare them",
+        _decoders,
+        ("experiment", "run", "data_dir", "splits"),
+    ),
     "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "seed", *_WHO)),
     "bench": Verb("measure speed, ours and of peers", _bench, (), "[NAME ...]"),
 }
 """All verbs."""
 
-_TAKES_BINDINGS = ("vocab", "train", "evaluate", "chat")
+_TAKES_BINDINGS = ("vocab", "train", "evaluate", "decoders", "chat")
 
 _FLAGS: Mapping[str, tuple[Callable[..., Any], Any, str]] = {
     "experiment": (flags.DEFINE_string, "", "a folder of experiments/"),
@@ -336,7 +352,7 @@ _FLAGS: Mapping[str, tuple[Callable[..., Any], Any, str]] = {
     "split": (flags.DEFINE_list, [], "splits, with commas"),
     "n": (flags.DEFINE_integer, 1, "how many dialogues are shown"),
     "option": (flags.DEFINE_multi_string, [], "NAME=VALUE for the source; may be given several times"),
-    "debug": (flags.DEFINE_boolean, False, "show the whole traceback of an error"),
+    "debug": (flags.DEFINE_boolean, False, "show the whole traceback of an error, and all that TensorFlow says"),
 }
 
 

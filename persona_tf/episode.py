@@ -166,16 +166,6 @@ class Episode:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-    """What a bot, ours or another, answered to one target: all that the metrics read. See `evaluation`."""
-
-    id: str
-    reply: str
-    action: str = ""
-    emote: str = ""
-
-
 def sentences(text: str) -> tuple[str, ...]:
     """Splits prose into sentences, losing nothing but white space between them.
 

@@ -17,8 +17,8 @@ EMOTE_LABELS = (NO_EMOTE, *EMOTES)
 
 SELF, PARTNER = 0, 1
 
-_CHARACTERS_A_TOKEN = 3
-"""Of the built-in world with 4,000 ids it is 3.1, of PersonaChat 3.5. Only `_windows` needs it, roughly."""
+CHARACTERS_A_TOKEN = 3
+"""Of the built-in world with 4,000 ids it is 3.1, of PersonaChat 3.5. For rough estimates."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,7 +212,7 @@ def _windows(turns: Sequence[Turn], learner: int, config: ExampleConfig) -> Iter
     not lose what was said just before it. So where a history does not fit, targets that share it lie at most half of
     what is kept apart. Tokens are estimated from characters.
     """
-    room = config.history_tokens * _CHARACTERS_A_TOKEN
+    room = config.history_tokens * CHARACTERS_A_TOKEN
     before = [0, *itertools.accumulate(len(turn.speech) + len(turn.action) + len(turn.emote) for turn in turns)]
     window: list[int] = []
     for i, turn in enumerate(turns):

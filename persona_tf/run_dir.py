@@ -76,7 +76,8 @@ class RunDir:
         So data that are missing, say, leave no run of which nothing exists. Training has begun when it has written a
         summary. A failure is a ValueError or OSError; after an interruption the same command goes on.
         """
-        folders = [p for p in (self.checkpoints, self.path, *self.path.absolute().parents) if not p.exists()]
+        own = (self.checkpoints, self.summaries, self.path)
+        folders = [p for p in (*own, *self.path.absolute().parents) if not p.exists()]
         before, summaries = self._starting_files(), _files(self.summaries)
         try:
             yield

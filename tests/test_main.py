@@ -11,7 +11,9 @@ import pytest
 
 from persona_tf import __main__ as command
 from persona_tf import config
+from persona_tf.episode import Character, Episode, Turn
 from persona_tf.run_dir import RunDir
+from persona_tf.text import vocabulary
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -196,6 +198,33 @@ def test_a_file_of_predictions_is_scored_without_a_run(tmp_path, capsys):
     assert command.main(["evaluate", f"--predictions={path}"]) == 1
 
 
+def test_a_vocabulary_alone_is_that_of_the_training(tmp_path, monkeypatch):
+    """Also where dialogues are held out, and the training's options are others."""
+    from persona_tf.training import experiment
+
+    data = "DataConfig.source=convai2", "DataConfig.options={'persona': 'self'}", "DataConfig.held_out=3"
+    words = ["--experiment=personachat_small", *(f"--gin.{binding}" for binding in (*data, "VOCABULARY_SIZE=330"))]
+    words += ["--gin.DataConfig.train_options={'persona': 'both'}"]
+    made = []
+
+    def read_split(source, split, data_dir, options):
+        made.append((source, split, options))
+        for number in range(9):
+            talk = (Turn(0, f"Said in dialogue {number}."), Turn(1, "Fine, the bread is in the oven."))
+            yield Episode(f"e{number}", source, None, (Character("A"), Character("B")), talk)
+
+    seen = []
+    monkeypatch.setattr(experiment, "read_split", read_split)
+    monkeypatch.setattr(vocabulary, "train_vocabulary", lambda texts, size, path: seen.append((sorted(texts), size)))
+    assert command.main(["vocab", *words, f"--out={tmp_path / 'v.model'}", f"--data_dir={tmp_path}"]) == 0
+    settings = config.load("personachat_small", [word.removeprefix("--gin.") for word in words[1:]])
+    experiment._vocabulary(settings, RunDir(tmp_path / "run"), tmp_path)
+    assert seen[0] == seen[1]
+    assert [options["persona"] for _, _, options in made] == ["both", "both"]
+    said = "".join(seen[0][0])
+    assert [number for number in range(9) if f"dialogue {number}." in said] == [1, 2, 4, 5, 7, 8]
+
+
 def test_data_verbs_reach_the_data_room(tmp_path, capsys):
     splits = ("train", "valid", "test", "test_unseen", "test_novel")
     words = [f"--data_dir={tmp_path}", *(f"--option={split}=2" for split in splits)]
@@ -231,6 +260,21 @@ def test_errors_end_with_one_line_and_a_code(error, code, capsys, monkeypatch):
     if isinstance(error, Exception):
         with pytest.raises(type(error)):
             command.main(["train", "--debug"])
+
+
+@pytest.mark.parametrize("flag", ["", "--debug"])
+def test_debug_shows_why_native_code_aborts(flag):
+    program = (
+        "import os, sys; from persona_tf import __main__ as command\n"
+        "def aborts(_):\n"
+        "    with command._tensorflow_quiet():\n"
+        "        os.write(2, b'no such instruction\\n'); os.abort()\n"
+        "command.VERBS = {'train': command.Verb('', aborts, ())}\n"
+        "command.main(['train', *sys.argv[1:]])"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *flag.split()], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode < 0
+    assert ("no such instruction" in done.stderr) == bool(flag)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def test_a_new_run_that_fails_before_training_is_gone_with_its_folders(tmp_path,
     run = RunDir(tmp_path / "mine" / "runs" / "a" / "0")
     with pytest.raises(type(error)), run.as_it_was_unless_begun():  # noqa: PT012
         _start(run)
+        run.summaries.mkdir()
         raise error
     assert _tree(tmp_path) == {"mine": None}
 

@@ -1,17 +1,18 @@
 """The bot: a bundle that answers examples, many at once, in one compiled graph."""
 
 import dataclasses
-import itertools
 import pathlib
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, strings
+from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, HistoryTurn, Item, strings
 from persona_tf.export.bundle import Bundle, load_bundle
-from persona_tf.export.compiled import CompiledModel, Written
+from persona_tf.export.compiled import LENGTH_STEP, Read, Writer, Written
 from persona_tf.text import vocabulary as v
+from persona_tf.text.tokenizer import ESCAPE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Answer:
     """What the bot says, does and shows; "" is nothing.
 
     ``leant_on``: share of the attention that went to each knowledge item and turn while reply and action were
-    written, by key (``persona/2``, ``turn/5``), largest first. ``tokens``: how many were written.
+    written, by key (``persona/2``, ``turn/5``), largest first. ``tokens``: how many were written; ``log_prob``: the
+    sum of their log-probabilities.
     """
 
     reply: str
@@ -27,6 +29,7 @@ class Answer:
     emote: str
     leant_on: dict[str, float]
     tokens: int
+    log_prob: float = 0.0
 
 
 class Bot:
@@ -35,62 +38,160 @@ class Bot:
     Args:
       bundle: loaded, see `Bot.load`.
       decode: takes the place of the bundle's own decode config.
+
+      jit_compile: whether XLA compiles the graphs: quicker for single replies, after seconds for each new length.
+
+    Raises:
+      ValueError: the decode config does not fit the vocabulary (forced words that are too long).
     """
 
-    def __init__(self, bundle: Bundle, decode: DecodeConfig | None = None):
+    def __init__(self, bundle: Bundle, decode: DecodeConfig | None = None, jit_compile: bool = False):
         self.bundle = bundle
         self.decode = decode or bundle.decode
-        self._model = CompiledModel(bundle, self.decode)
+        encode = bundle.packer.tokenizer.encode
+        banned = encode(list(_spellings(self.decode.banned_words)))
+        forced = encode([word.strip() for word in self.decode.forced_words])
+        speaks_only = not (bundle.example.learn_action or bundle.example.learn_emote)
+        self._writer = Writer(bundle.model, self.decode, speaks_only, _rows(banned), _rows(forced), jit_compile)
+        # What was read last, by the items of the examples: in a conversation they stay the same.
+        self._known: tuple[list[tuple[Item, ...]], Read | None] = ([], None)
+        # The same for the history of single examples: in a conversation it grows.
+        self._heard: tuple[tuple[HistoryTurn, ...], Read | None] = ((), None)
 
     @classmethod
-    def load(cls, folder: pathlib.Path, decode: DecodeConfig | None = None) -> "Bot":
+    def load(cls, folder: pathlib.Path, decode: DecodeConfig | None = None, jit_compile: bool = False) -> "Bot":
         """A bot from a bundle's folder; raises what `export.bundle.load_bundle` raises."""
-        return cls(load_bundle(folder), decode)
+        return cls(load_bundle(folder), decode, jit_compile)
 
     def answer(self, examples: Sequence[Example], seed: int | None = None) -> list[list[Answer]]:
-        """Answers every target of every example: one list an example, one answer a target.
+        """Answers every target of every example: one list an example, one answer a target, the best hypothesis.
 
-        The targets' own words are not looked at. Equal input and seed give equal answers; None takes the seed of the
-        decode config.
+        The targets' own words are not looked at. Equal input and seed give equal answers, alone or with others; None
+        takes the seed of the decode config.
         """
-        features = self._features(examples)
-        counts = [len(example.targets) for example in examples]
-        row = np.repeat(np.arange(len(examples)), counts).astype(np.int32)
-        turn = np.array([t.turn + 1 for e in examples for t in e.targets], np.int32)
-        if not len(turn):
+        return [[best for best, *_ in row] for row in self.n_best(examples, seed)]
+
+    def n_best(self, examples: Sequence[Example], seed: int | None = None) -> list[list[list[Answer]]]:
+        """As `answer`, with all hypotheses of each target, best first."""
+        if not any(example.targets for example in examples):
             return [[] for _ in examples]
-        written = self._model.write(features, row, turn, self.decode.seed if seed is None else seed)
-        flat = self._answers(examples, written, features, row)
-        starts = np.cumsum([0, *counts])
-        return [flat[start:end] for start, end in itertools.pairwise(starts)]
+        features, turn, seeds = self._read(examples, seed)
+        written = self._writer.write(*self._memories(examples, features), turn, seeds)
+        return [
+            [self._hypotheses(written, row, target, example) for target in range(len(example.targets))]
+            for row, example in enumerate(examples)
+        ]
+
+    def stream(
+        self, example: Example, on_text: Callable[[str], None], seed: int | None = None, tokens: int = 2
+    ) -> Answer:
+        """Answers an example's one target, and tells the reply while it is written.
+
+        Args:
+          example: with one target.
+          on_text: is called with the next piece of the reply, whole characters; all of them together are
+            ``Answer.reply``. What it raises stops the work and goes on to the caller. Of several hypotheses only the
+            best is told, in one piece at the end.
+          seed: as for `answer`; the answer is the same.
+          tokens: about how many are written between two pieces.
+        """
+        features, turn, seeds = self._read([example], seed)
+        told = ""
+        memories = self._memories([example], features)
+        for written in self._writer.stream(*memories, turn, seeds, tokens):
+            if self.decode.hypotheses == 1:
+                reply, _ = _split(written.ids[0, 0, 0].tolist())
+                settled = _settled(self.bundle.packer.tokenizer.decode(reply))
+                if len(settled) > len(told):
+                    on_text(settled[len(told) :])
+                    told = settled
+        answer = self._hypotheses(written, 0, 0, example)[0]
+        if len(answer.reply) > len(told):
+            on_text(answer.reply[len(told) :])
+        return answer
+
+    def _read(self, examples: Sequence[Example], seed: int | None):
+        """Features, number of the turn of each target [B, Q] (0: none) and seeds [B, Q, K]."""
+        most = max(len(example.targets) for example in examples)
+        turn = np.array([[t.turn + 1 for t in e.targets] + [0] * (most - len(e.targets)) for e in examples], np.int32)
+        return self._features(examples), turn, self._seeds(examples, most, self.decode.seed if seed is None else seed)
+
+    def _memories(self, examples: Sequence[Example], features: dict[str, np.ndarray]) -> tuple[Read, Read]:
+        items = [example.items for example in examples]
+        known, knowledge = self._known
+        if knowledge is None or known != items:
+            knowledge = self._writer.read_knowledge(features)
+            self._known = items, knowledge
+        if len(examples) > 1:
+            return knowledge, self._writer.read_history(features)
+        return knowledge, self._history(examples[0], features)
+
+    def _history(self, example: Example, features: dict[str, np.ndarray]) -> Read:
+        """Reads only the turns that are new since the last call, where they follow those and all have room."""
+        turns, history = self._heard
+        new = example.history[len(turns) :]
+        grows = self.bundle.model.config.history != "whole" and example.history[: len(turns)] == turns
+        if history is None or not grows:
+            history = self._writer.read_history(features)
+        elif new:
+            alone = self._features([dataclasses.replace(example, items=(), history=new)])
+            # Without <history>, which begins every row.
+            read = self._writer.read_history({name: part[:, 1:] for name, part in alone.items()}, history)
+            fits = self._writer.tokens_read(read) <= self.bundle.text.history_tokens
+            history = read if fits else self._writer.read_history(features)
+        self._heard = example.history, history
+        return history
 
     def _features(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
         packed = self.bundle.packer.pack(strings(examples))
         names = [n for n in packed if n.startswith(("knowledge", "history"))]
         return {name: _pad(packed[name].to_tensor().numpy()) for name in names}
 
-    def _answers(self, examples, written: Written, features, row) -> list[Answer]:
-        owners = [_owners(example, features, i) for i, example in enumerate(examples)]
+    def _seeds(self, examples: Sequence[Example], most: int, seed: int) -> np.ndarray:
+        """Noise of its own for each hypothesis of each target, wherever it stands: int32 [B, Q, K]."""
+        hypotheses = range(self.decode.hypotheses)
+        names = [[f"{seed}/{e.id}/{t.turn}/" for t in e.targets] + [""] * (most - len(e.targets)) for e in examples]
+        return np.array(
+            [[[zlib.crc32(f"{name}{k}".encode()) & 0x7FFFFFFF for k in hypotheses] for name in row] for row in names],
+            np.int32,
+        )
+
+    def _hypotheses(self, written: Written, row: int, target: int, example: Example) -> list[Answer]:
+        owners = _owners(example, written.item[row], written.turn[row])
+        several = (part[row, target] for part in written[:4])
+        return [self._answer(ids, *rest, owners=owners) for ids, *rest in zip(*several, strict=True)]
+
+    def _answer(self, ids, log_prob, emote_logits, attention, *, owners: list[str]) -> Answer:
+        reply, action = _split(ids.tolist())
+        emote = EMOTE_LABELS[int(emote_logits.argmax())]
         decode = self.bundle.packer.tokenizer.decode
-        answers = []
-        for target, ids in enumerate(written.ids):
-            reply, action = _split(ids.tolist())
-            emote = EMOTE_LABELS[int(written.emote_logits[target].argmax())]
-            answers.append(
-                Answer(
-                    reply=decode(reply),
-                    action=decode(action),
-                    emote="" if emote == NO_EMOTE or not self.bundle.example.learn_emote else emote,
-                    leant_on=_leant_on(written.attention[target], owners[row[target]]),
-                    tokens=int((ids != 0).sum()),
-                )
-            )
-        return answers
+        return Answer(
+            reply=decode(reply),
+            action=decode(action),
+            emote="" if emote == NO_EMOTE or not self.bundle.example.learn_emote else emote,
+            leant_on=_leant_on(attention, owners),
+            tokens=int((ids != 0).sum()),
+            log_prob=float(log_prob),
+        )
 
 
-def _pad(ids: np.ndarray, step: int = 32) -> np.ndarray:
-    """Rounds lengths up, so that few shapes occur."""
-    return np.pad(ids, ((0, 0), (0, max(-ids.shape[1] % step, step if not ids.shape[1] else 0))))
+def _settled(text: str) -> str:
+    """The text without an end that the next token may change: half a character, or half of an escaped one."""
+    return text.rstrip("\N{REPLACEMENT CHARACTER}" + ESCAPE)
+
+
+def _spellings(words: Sequence[str]) -> list[str]:
+    """Each word as it is given, in lower case and with a capital."""
+    return sorted({form for w in map(str.strip, words) for form in (w, w.lower(), w[:1].upper() + w[1:])})
+
+
+def _rows(ids: list[list[int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in ids)
+
+
+def _pad(ids: np.ndarray) -> np.ndarray:
+    """Rounds lengths up, to at least one step."""
+    return np.pad(ids, ((0, 0), (0, max(-ids.shape[1] % LENGTH_STEP, 0 if ids.shape[1] else LENGTH_STEP))))
 
 
 def _split(ids: list[int]) -> tuple[list[int], list[int]]:
@@ -100,13 +201,12 @@ def _split(ids: list[int]) -> tuple[list[int], list[int]]:
     return ids[:end], [i for i in ids[end + 1 :] if i != v.EMOTE]
 
 
-def _owners(example: Example, features: dict[str, np.ndarray], row: int) -> list[str]:
-    """The key that each place of the memory belongs to; "" for <history> and padding."""
-    items = [
-        example.items[item].key if token else ""
-        for token, item in zip(features["knowledge_ids"][row], features["knowledge_item"][row], strict=True)
+def _owners(example: Example, item: np.ndarray, turn: np.ndarray) -> list[str]:
+    """The key that each place of the memory [M] belongs to; "" for <history> and padding."""
+    return [
+        f"turn/{t - 1}" if t else example.items[i].key if i >= 0 and example.items else ""
+        for i, t in zip(item.tolist(), turn.tolist(), strict=True)
     ]
-    return items + [f"turn/{turn - 1}" if turn else "" for turn in features["history_turn"][row]]
 
 
 def _leant_on(attention: np.ndarray, owners: list[str]) -> dict[str, float]:

@@ -7,16 +7,27 @@ is made by `persona_tf.example`, as in training.
 import dataclasses
 import random
 import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from persona_tf.episode import EMOTES, Character, Episode, Setting, Turn
-from persona_tf.example import Example, Item, Target, history_turns, knowledge_items
+from persona_tf.example import (
+    CHARACTERS_A_TOKEN,
+    Example,
+    HistoryTurn,
+    Item,
+    Target,
+    history_turns,
+    knowledge_items,
+)
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Answer, Bot
 
 PARTNER, BOT = 0, 1
 """Who is who in `Session.episode`: indices into its characters."""
+
+OnText = Callable[[str], None]
 
 MAX_ITEMS = 128
 """Most knowledge items of a conversation: what it takes to read them grows with the square of their number."""
@@ -60,12 +71,16 @@ class Session:
         """What the bot knows from the beginning, as it is shown to it."""
         return self._items
 
-    def say(self, text: str, action: str = "", emote: str = "") -> "Answer":
+    def say(self, text: str, action: str = "", emote: str = "", on_text: OnText | None = None) -> "Answer":
         """The partner speaks, acts or shows something, and the bot answers.
 
         White space at the ends is dropped and lone surrogates, which are no text, become U+FFFD. However long a
         text is, the bot reads as much of its beginning as it does in training. Nothing at all (three empty
         strings) adds no turn of the partner: the bot speaks on, as with `open`.
+
+        Args:
+          text, action, emote: what the partner does.
+          on_text: is told the reply piece by piece while it is written; see `Bot.stream`.
 
         Raises:
           ValueError: ``emote`` is neither "" nor one of `EMOTES`.
@@ -74,13 +89,13 @@ class Session:
             raise ValueError(f'emote: expected one of {", ".join(EMOTES)} or "", got {emote!r}')
         turn = Turn(PARTNER, _text(text).strip(), _text(action).strip(), emote)
         said = (turn,) if turn.speech or turn.action or turn.emote else ()
-        return self._answer((*self._episode.turns, *said), attempt=0)
+        return self._answer((*self._episode.turns, *said), 0, on_text)
 
-    def open(self) -> "Answer":
+    def open(self, on_text: OnText | None = None) -> "Answer":
         """The bot speaks without being spoken to: first of the two, or once more."""
-        return self._answer(self._episode.turns, attempt=0)
+        return self._answer(self._episode.turns, 0, on_text)
 
-    def again(self) -> "Answer":
+    def again(self, on_text: OnText | None = None) -> "Answer":
         """Takes back the bot's last turn and answers anew, with other noise (greedy decoding has none).
 
         Raises:
@@ -89,7 +104,7 @@ class Session:
         turns = self._episode.turns
         if not turns or turns[-1].speaker != BOT:
             raise ValueError("there is no answer yet to be given again")
-        return self._answer(turns[:-1], self._attempt + 1)
+        return self._answer(turns[:-1], self._attempt + 1, on_text)
 
     def reset(self) -> None:
         """Forgets all turns; place and characters stay. The same words then get the same answers as before."""
@@ -97,16 +112,46 @@ class Session:
         self._episode = dataclasses.replace(self._episode, turns=())
 
     def _example(self, turns: tuple[Turn, ...]) -> Example:
-        """What `example.examples` makes of the episode for the turn after these."""
-        target = Target(turn=len(turns), reply="")
-        return Example(f"{self._episode.id}:{BOT}", self._items, history_turns(turns, BOT), (target,))
+        """What `example.examples` makes of the episode for the turn after these, old turns left out at times."""
+        history = history_turns(turns, BOT)
+        history = history[_first_kept(history, self._bot.bundle.example.history_tokens) :]
+        return Example(f"{self._episode.id}:{BOT}", self._items, history, (Target(turn=len(turns), reply=""),))
 
-    def _answer(self, turns: tuple[Turn, ...], attempt: int) -> "Answer":
-        [[answer]] = self._bot.answer([self._example(turns)], seed=_noise(self._seed, len(turns), attempt))
+    def _answer(self, turns: tuple[Turn, ...], attempt: int, on_text: OnText | None) -> "Answer":
+        example, seed = self._example(turns), _noise(self._seed, len(turns), attempt)
+        if on_text is None:
+            [[answer]] = self._bot.answer([example], seed)
+        else:
+            answer = self._bot.stream(example, on_text, seed)
         turn = Turn(BOT, answer.reply, answer.action, answer.emote)
         self._attempt = attempt
         self._episode = dataclasses.replace(self._episode, turns=(*turns, turn))
         return answer
+
+
+def _first_kept(history: Sequence[HistoryTurn], room: int) -> int:
+    """The number of the first turn that the bot is still shown.
+
+    It reads new turns on top of the old ones. If the oldest fell away one by one, it would have to read all anew at
+    every turn; so where they do not fit, half of them goes at once.
+
+    Args:
+      history: the turns.
+      room: tokens that a history can have; 0: not known, none falls away.
+    """
+    first, used = 0, 0
+    for number, turn in enumerate(history):
+        used += _tokens(turn, room)
+        if room and used > room:
+            while first < number and used > room // 2:
+                used -= _tokens(history[first], room)
+                first += 1
+    return first
+
+
+def _tokens(turn: HistoryTurn, room: int) -> int:
+    """About how many, markers included. Of a very long turn the bot reads the beginning only."""
+    return min((len(turn.speech) + len(turn.action) + len(turn.emote)) // CHARACTERS_A_TOKEN + 3, room // 3)
 
 
 def _noise(seed: int, turn: int, attempt: int) -> int:

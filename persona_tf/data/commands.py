@@ -27,7 +27,7 @@ def read_options(texts: Iterable[str]) -> dict[str, Any]:
     """``NAME=VALUE`` texts as a dict; a value is a Python literal or a string.
 
     Raises:
-      ValueError: a text has no "=".
+      ValueError: a text has no "=", or no name before it.
 
     >>> read_options(["persona=both", "learners=(0, 1)"])
     {'persona': 'both', 'learners': (0, 1)}
@@ -35,11 +35,11 @@ def read_options(texts: Iterable[str]) -> dict[str, Any]:
     options = {}
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise ValueError(f"--option {text}: expected NAME=VALUE")
         try:
             options[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # all that `literal_eval` raises
             options[name] = value
     return options
 

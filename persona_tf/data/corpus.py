@@ -6,12 +6,12 @@ machine, and a run that was killed goes on at the very batch where it stopped.
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from persona_tf.example import Example, strings
-from persona_tf.text.features import FEATURES
+from persona_tf.text.features import FEATURES, check_features
 from persona_tf.text.packer import Packer
 
 _PADDING = {"gold_target": -1, "gold_item": -1}
@@ -52,21 +52,21 @@ class PackedCorpus:
         return batch
 
 
-def pack_corpus(
-    examples: Iterable[Example], packer: Packer, progress: Callable[[int], None] = lambda count: None
-) -> PackedCorpus:
-    """Packs examples, 256 at a time; ``progress`` is told how many are done.
+def pack_corpus(examples: Iterable[Example], packer: Packer) -> PackedCorpus:
+    """Packs examples, 256 at a time.
 
     Raises:
-      ValueError: there are no examples, or the vocabulary has more ids than 16 bits hold.
+      ValueError: there are no examples, the vocabulary has more ids than 16 bits hold, or what the packer makes are
+        not FEATURES.
     """
     if packer.tokenizer.size > np.iinfo(np.uint16).max:
         raise ValueError(f"a vocabulary of {packer.tokenizer.size:,} ids: expected at most 65,535")
     values: dict[str, list[np.ndarray]] = {name: [] for name in FEATURES}
     lengths: dict[str, list[np.ndarray]] = {axis: [] for axis in _COARSENESS}
-    examples, done = iter(examples), 0
+    examples = iter(examples)
     while batch := list(itertools.islice(examples, 256)):
         packed = packer.pack(strings(batch))
+        check_features(packed)
         for name, ragged in packed.items():
             values[name].append(ragged.flat_values.numpy().astype(np.int16 if name == "gold_item" else np.uint16))
         for axis, name in (
@@ -76,9 +76,7 @@ def pack_corpus(
             ("G", "gold_item"),
         ):
             lengths[axis].append(packed[name].row_lengths().numpy())
-        done += len(batch)
-        progress(done)
-    if not done:
+    if not lengths["T"]:
         raise ValueError("there is nothing to pack: the split holds no examples")
     splits = {axis: np.concatenate([[0], np.cumsum(np.concatenate(parts))]) for axis, parts in lengths.items()}
     return PackedCorpus({name: np.concatenate(parts) for name, parts in values.items()}, splits)

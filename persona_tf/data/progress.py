@@ -1,8 +1,11 @@
-"""A line that tells how far a download or a generator is."""
+"""How far a download, a generator or a loop is: as lines, or as a bar."""
 
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
+
+import tqdm
 
 Progress = Callable[[int, int | None], None]
 """Called with how much is done and, if known, how much there will be."""
@@ -41,6 +44,12 @@ class ProgressLine:
 
     def _figure(self, count: int) -> str:
         return f"{count:,}" if self._per_unit == 1 else f"{count / self._per_unit:,.1f}"
+
+
+def progress_bar(**given: Any) -> tqdm.tqdm:
+    """A bar on standard error, redrawn often on a terminal and seldom in a file; ``given`` goes to tqdm."""
+    quick = sys.stderr.isatty()
+    return tqdm.tqdm(mininterval=0.5 if quick else 20, dynamic_ncols=quick, ascii=not quick, **given)
 
 
 def to_stderr(line: str) -> None:

@@ -16,7 +16,6 @@ from persona_tf.data.progress import Progress, ProgressLine, to_stderr
 from persona_tf.data.world.config import SPLITS, WorldConfig
 from persona_tf.episode import Episode
 
-_MADE_OF = (".py", ".toml", ".txt", ".json")
 _LOG = logging.getLogger(__name__)
 
 

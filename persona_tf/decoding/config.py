@@ -1,32 +1,117 @@
 """The decoding room's part of the control panel."""
 
 import dataclasses
+import math
+from typing import Any
 
-METHODS = ("greedy", "sample")
+METHODS = ("greedy", "sample", "beam")
+GUIDES = ("persona", "setting")
 
 
 @dataclasses.dataclass(frozen=True)
 class DecodeConfig:
-    """How the next token is chosen.
+    """How the next token is chosen. The defaults are greedy and leave everything in.
 
-    ``top_p`` 1 and ``top_k`` 0 leave everything in. ``seed`` keys the noise of sampling.
+    ``hypotheses``: how many answers are written side by side: independent samples, or the width of the beam.
+    ``groups``, ``diversity``: diverse beam search, the beam in so many groups (Vijayakumar et al. 2018).
+    ``length_alpha``: of the beam's score, sum of log-probabilities / ((1 + length) / 6) ** alpha.
+    ``temperature``, ``top_k``, ``top_p``, ``min_p``, ``typical``, ``repetition_penalty``: see `decoding.filters`.
+    ``no_repeat_ngram``, ``no_repeat_history_ngram``: no n-gram of so many tokens comes twice in a reply, or is taken
+    from what was said before; 0: no rule.
+    ``banned_words``: are not written; ``forced_words``: stand in every reply.
+    ``min_reply_tokens``, ``max_reply_tokens``, ``max_action_tokens``: without the stop.
+    ``guidance``: a, of log-probabilities (1 + a) with - a without the ``guide``, what stands in persona or setting.
+    ``mutual_information``: picks of several hypotheses that of the largest log p(reply) - weight * log p(reply without
+    the guide) (Li et al. 2016, arXiv 1510.03055); 0: the samples' own order, or the beam's.
+    ``seed``: of the noise of sampling.
     """
 
     method: str = "greedy"
+    hypotheses: int = 1
+    groups: int = 1
+    diversity: float = 0.5
+    length_alpha: float = 0.65
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    min_p: float = 0.0
+    typical: float = 1.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram: int = 0
+    no_repeat_history_ngram: int = 0
+    banned_words: tuple[str, ...] = ()
+    forced_words: tuple[str, ...] = ()
+    min_reply_tokens: int = 0
     max_reply_tokens: int = 48
     max_action_tokens: int = 16
+    guidance: float = 0.0
+    guide: str = "persona"
+    mutual_information: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"DecodeConfig.method must be one of {METHODS}, got {self.method!r}")
-        if self.temperature <= 0:
-            raise ValueError(f"DecodeConfig.temperature must be above 0, got {self.temperature!r}")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"DecodeConfig.top_p must lie in (0, 1], got {self.top_p!r}")
-        for name, least in (("top_k", 0), ("max_reply_tokens", 1), ("max_action_tokens", 1)):
+        for name, choices in (("method", METHODS), ("guide", GUIDES)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"DecodeConfig.{name} must be one of {choices}, got {getattr(self, name)!r}")
+        for name in ("temperature", "repetition_penalty"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"DecodeConfig.{name} must be above 0 and finite, got {getattr(self, name)!r}")
+        for name in ("top_p", "typical"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"DecodeConfig.{name} must lie in (0, 1], got {getattr(self, name)!r}")
+        if not 0 <= self.min_p <= 1:
+            raise ValueError(f"DecodeConfig.min_p must lie in [0, 1], got {self.min_p!r}")
+        for name in ("diversity", "length_alpha", "guidance", "mutual_information"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"DecodeConfig.{name} must be 0 or more, got {getattr(self, name)!r}")
+        for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ValueError(f"DecodeConfig.{name} must be at least {least}, got {getattr(self, name)!r}")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.method == "greedy" and self.hypotheses > 1:
+            raise ValueError("DecodeConfig.method greedy writes one answer: hypotheses > 1 needs sample or beam")
+        if self.hypotheses % self.groups:
+            raise ValueError(
+                f"DecodeConfig.groups ({self.groups}) must divide hypotheses ({self.hypotheses}): all are of one size"
+            )
+        if self.groups > 1 and self.method != "beam":
+            raise ValueError(f"DecodeConfig.groups > 1 needs method beam, got {self.method!r}")
+        if self.min_reply_tokens > self.max_reply_tokens:
+            raise ValueError(
+                f"DecodeConfig.min_reply_tokens ({self.min_reply_tokens}) is above max_reply_tokens "
+                f"({self.max_reply_tokens})"
+            )
+        for name in ("banned_words", "forced_words"):
+            words = getattr(self, name)
+            if isinstance(words, str) or not all(isinstance(word, str) and word.strip() for word in words):
+                raise ValueError(f"DecodeConfig.{name} must be a list of words, got {words!r}")
+        banned = {word.strip().lower() for word in self.banned_words}
+        both = [word for word in self.forced_words if word.strip().lower() in banned]
+        if both:
+            raise ValueError(f"DecodeConfig: {both} are banned and forced at once; take them out of one of the two")
+
+    def described(self) -> dict[str, Any]:
+        """The method, and whatever differs from the defaults."""
+        fields = dataclasses.asdict(self)
+        return {name: value for name, value in fields.items() if name == "method" or value != _DEFAULTS[name]}
+
+    @property
+    def guided(self) -> bool:
+        """Whether every word is also looked up without the guide."""
+        return self.guidance > 0 or self.mutual_information > 0
+
+
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(DecodeConfig)}
+
+_LEAST = {
+    "hypotheses": 1,
+    "groups": 1,
+    "top_k": 0,
+    "no_repeat_ngram": 0,
+    "no_repeat_history_ngram": 0,
+    "min_reply_tokens": 0,
+    "max_reply_tokens": 1,
+    "max_action_tokens": 1,
+}

@@ -25,15 +25,15 @@ def shuffle_personas(examples: Sequence[Example], seed: int = 0) -> list[Example
     """
     rng = random.Random(f"shuffled personas {seed}")
     facts = [_facts(example) for example in examples]
+    told = [frozenset(item.text for item in own) for own in facts]
     by_count: dict[int, list[int]] = {}
     for index, own in enumerate(facts):
         by_count.setdefault(len(own), []).append(index)
     pool = [item for own in facts for item in own]
     shuffled = []
     for index, own in enumerate(facts):
-        own_texts = {item.text for item in own}
-        others = [i for i in by_count[len(own)] if not own_texts & {item.text for item in facts[i]}]
-        strange = facts[rng.choice(others)] if others else _strangers(pool, own_texts, len(own), rng)
+        others = [i for i in by_count[len(own)] if told[index].isdisjoint(told[i])]
+        strange = facts[rng.choice(others)] if others else _strangers(pool, told[index], len(own), rng)
         texts = dict(zip((item.key for item in own), (item.text for item in strange), strict=False))
         example = examples[index]
         items = tuple(dataclasses.replace(i, text=texts.get(i.key, i.text)) for i in example.items)
@@ -41,7 +41,7 @@ def shuffle_personas(examples: Sequence[Example], seed: int = 0) -> list[Example
     return shuffled
 
 
-def _strangers(pool: Sequence[Item], own: set[str], count: int, rng: random.Random) -> list[Item]:
+def _strangers(pool: Sequence[Item], own: frozenset[str], count: int, rng: random.Random) -> list[Item]:
     strange = [item for item in pool if item.text not in own]
     return rng.sample(strange, min(count, len(strange)))
 

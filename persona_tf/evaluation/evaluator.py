@@ -4,13 +4,11 @@ import concurrent.futures
 import dataclasses
 import itertools
 import pathlib
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-
-import tqdm
 
 from persona_tf.chat.bot import Answer, Bot
 from persona_tf.data.config import DataConfig
+from persona_tf.data.progress import progress_bar
 from persona_tf.data.sources import read_split
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import Episode, Probe
@@ -21,7 +19,7 @@ from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped, write_p
 from persona_tf.evaluation.report import report
 from persona_tf.evaluation.scoring import Scorer, TargetScore, best_emote
 from persona_tf.evaluation.table import Result, write_result
-from persona_tf.evaluation.trigram import trigram_baseline
+from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
 from persona_tf.example import EMOTE_LABELS, NO_EMOTE, PARTNER, Example, HistoryTurn, Target, examples
 from persona_tf.run_dir import RunDir
 
@@ -46,20 +44,26 @@ def evaluate(
     Raises:
       FileNotFoundError, ValueError: the bundle or the data cannot be read; nothing is overwritten then.
     """
-    chosen = {name: read_split(data.source, name, data_dir, data.options) for name in splits or config.splits}
+    chosen = tuple(splits or config.splits)
+
+    def read(split: str) -> Iterator[Episode]:
+        return iter(read_split(data.source, split, data_dir, data.options))
+
+    for split in chosen:
+        next(read(split), None)  # a split that cannot be read fails here, before anything is written
     bot = Bot.load(run.bundle, decode)
-    train = read_split(data.source, data.train_split, data_dir, data.options)
-    counts = TrainingCounts.of(itertools.islice(train, _COUNTED_EPISODES))
+    scorer, tokenizer = Scorer(bot.bundle), bot.bundle.packer.tokenizer
+    counts = TrainingCounts.of(itertools.islice(read(data.train_split), _COUNTED_EPISODES))
+    trigram = train_trigram(read(data.train_split), tokenizer) if config.trigram else None
     results = []
-    for split, episodes in chosen.items():
-        targets, contexts = score_episodes(bot, episodes, config, f"{split}: ")
+    for split in chosen:
+        targets, contexts = score_episodes(bot, scorer, read(split), config, f"{split}: ")
         write_predictions(run.predictions(split), targets)
         metrics = report(targets, config.bootstrap_samples, config.seed)
         beside = baselines(targets, contexts, counts, config.seed)
-        if config.trigram:
-            train = read_split(data.source, data.train_split, data_dir, data.options)
-            beside["trigram"] = trigram_baseline(targets, train, bot.bundle.packer.tokenizer)
-        decoding = dataclasses.asdict(bot.decode)
+        if trigram:
+            beside["trigram"] = trigram_baseline(targets, trigram, tokenizer)
+        decoding = bot.decode.described()
         bundle = bot.bundle
         result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside)
         write_result(run.evaluation(split, "json").parent, result)
@@ -68,17 +72,19 @@ def evaluate(
 
 
 def score_episodes(
-    bot: Bot, episodes: Iterable[Episode], config: EvalConfig, label: str = ""
+    bot: Bot, scorer: Scorer, episodes: Iterable[Episode], config: EvalConfig, label: str = ""
 ) -> tuple[list[ScoredTarget], list[Context]]:
-    """Every target of some episodes, scored and answered, with what the bot could read before it."""
+    """Every target of some episodes, scored and answered, with what the bot could read before it.
+
+    ``scorer`` is of the bot's bundle; like the bot, it takes seconds to make ready.
+    """
     stream = (example for episode in episodes for example in examples(episode, bot.bundle.example))
     chosen = list(_at_most(stream, config.max_examples))
-    scorer = Scorer(bot.bundle)
     scores = list(itertools.chain.from_iterable(scorer.score(chosen)))
-    answers = list(itertools.chain.from_iterable(_answers(bot, chosen, config.batch_targets, label + "replies")))
+    answers = list(itertools.chain.from_iterable(answer_all(bot, chosen, config.batch_targets, label + "replies")))
     singles = [_single(example, target) for example in chosen for target in example.targets]
     actions = _actions(scorer, singles)
-    swapped = _swapped(bot, singles, config, label + "swapped")
+    swapped = _swapped(bot, chosen, config, label + "swapped")
     shuffled = _shuffled_nats(scorer, chosen, config)
     targets = [
         _scored_target(single, score, answer, action, swap, nats)
@@ -99,16 +105,14 @@ def _at_most(stream: Iterable[Example], targets: int) -> Iterator[Example]:
         yield example
 
 
-def _answers(bot: Bot, chosen: Sequence[Example], batch_targets: int, label: str) -> Iterator[list[Answer]]:
+def answer_all(bot: Bot, chosen: Sequence[Example], batch_targets: int, label: str) -> Iterator[list[Answer]]:
     """Answers in the order of the examples; those of like length are answered together, two batches at a time.
 
     The steps of a decoder are too small to keep more than one core busy.
     """
     order = sorted(range(len(chosen)), key=lambda i: sum(len(turn.speech) for turn in chosen[i].history))
     answers: dict[int, list[Answer]] = {}
-    quick = sys.stderr.isatty()
-    total = sum(len(example.targets) for example in chosen)
-    with tqdm.tqdm(total=total, desc=label, mininterval=0.5 if quick else 20, ascii=not quick) as bar:
+    with progress_bar(total=sum(len(example.targets) for example in chosen), desc=label) as bar:
         batches = list(_batches(order, chosen, batch_targets))
         pool = concurrent.futures.ThreadPoolExecutor(2)
         try:
@@ -148,14 +152,20 @@ def _actions(scorer: Scorer, singles: Sequence[Example]) -> list[str]:
     return [chosen.get(id(example), "") for example in singles]
 
 
-def _swapped(bot: Bot, singles: Sequence[Example], config: EvalConfig, label: str) -> list[Swapped | None]:
-    pairs = [(i, swap_value(example)) for i, example in enumerate(singles)] if config.swapped else []
+def _swapped(bot: Bot, chosen: Sequence[Example], config: EvalConfig, label: str) -> list[Swapped | None]:
+    """What is answered with the counterfactual put in; one a target.
+
+    Later turns are left in the history, though a target does not see them: so where it is too long, the same of it is
+    dropped as for the reply that this is compared with.
+    """
+    alone = [dataclasses.replace(example, targets=(target,)) for example in chosen for target in example.targets]
+    pairs = [(i, swap_value(example)) for i, example in enumerate(alone)] if config.swapped else []
     asked = {i: example for i, example in pairs if example is not None}
-    found: list[Swapped | None] = [None] * len(singles)
+    found: list[Swapped | None] = [None] * len(alone)
     if asked:
-        replies = _answers(bot, list(asked.values()), config.batch_targets, label)
+        replies = answer_all(bot, list(asked.values()), config.batch_targets, label)
         for i, [answer] in zip(asked, replies, strict=True):
-            found[i] = _as_swapped(singles[i].targets[0].probe, answer)
+            found[i] = _as_swapped(alone[i].targets[0].probe, answer)
     return found
 
 

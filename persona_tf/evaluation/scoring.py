@@ -8,7 +8,7 @@ import numpy as np
 from persona_tf.data.corpus import evaluation_batches, pack_corpus
 from persona_tf.example import Example, Target
 from persona_tf.export.bundle import Bundle
-from persona_tf.export.compiled import CompiledModel
+from persona_tf.export.compiled import ScoringModel
 from persona_tf.text import vocabulary as v
 from persona_tf.text.features import ACTION_HEAD, REPLY_HEAD
 
@@ -43,7 +43,7 @@ class Scorer:
 
     def __init__(self, bundle: Bundle, batch_tokens: int = 16_384):
         self.bundle, self.batch_tokens = bundle, batch_tokens
-        self._model = CompiledModel(bundle, bundle.decode)
+        self._model = ScoringModel(bundle.model)
 
     def score(self, examples: Iterable[Example]) -> list[list[TargetScore]]:
         """One list an example, one score a target."""

@@ -58,10 +58,14 @@ def markdown(result: Result) -> str:
     title = f"{head}; decoding: {decoding}" if decoding else head
     columns = ["metric", "value", "95 % interval", "count", *result.baselines]
     rows = [columns, *(_markdown_row(result, name) for name in result.metrics)]
-    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(columns))]
+    return f"{title}\n\n{markdown_table(rows)}"
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """A header and rows of cells as Markdown, columns aligned: the first to the left, the others to the right."""
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(rows[0]))]
     ruler = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = [_markdown_line(row, widths) for row in (rows[0], ruler, *rows[1:])]
-    return "\n".join([title, "", *lines, ""])
+    return "".join(_markdown_line(row, widths) + "\n" for row in (rows[0], ruler, *rows[1:]))
 
 
 def shown(name: str, value: float) -> str:

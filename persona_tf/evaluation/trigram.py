@@ -10,13 +10,17 @@ from persona_tf.evaluation.report import Metrics
 from persona_tf.text.tokenizer import Tokenizer
 
 
-def trigram_baseline(targets: Sequence[ScoredTarget], train: Iterable[Episode], tokenizer: Tokenizer) -> Metrics:
-    """Perplexities of the gold replies under a trigram of all that both speakers say in training.
+def train_trigram(train: Iterable[Episode], tokenizer: Tokenizer) -> KneserNey:
+    """A trigram of all that both speakers say in training.
 
     It has the bot's own vocabulary, closed, and is told the end of each turn.
     """
     spoken = [turn.speech for episode in train for turn in episode.turns if turn.speech]
-    model = KneserNey.train(tokenizer.encode(spoken), vocabulary=range(tokenizer.size))
+    return KneserNey.train(tokenizer.encode(spoken), vocabulary=range(tokenizer.size))
+
+
+def trigram_baseline(targets: Sequence[ScoredTarget], model: KneserNey, tokenizer: Tokenizer) -> Metrics:
+    """Perplexities of the gold replies under a trigram, see `train_trigram`."""
     replies = tokenizer.encode([target.gold_reply for target in targets])
     nats = [model.nats(reply) for reply in replies]
     return likelihood_baseline(targets, nats, [len(reply) + 1 for reply in replies])

@@ -8,20 +8,18 @@ bundle/
 """
 
 import dataclasses
-import io
 import json
 import pathlib
-import zipfile
 from typing import Any
 
 import keras
-import numpy as np
 
 from persona_tf.atomic_file import write_atomically
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import ExampleConfig
 from persona_tf.model.config import ModelConfig
 from persona_tf.model.transformer import PersonaTransformer
+from persona_tf.npz_file import assign, read_npz, write_npz
 from persona_tf.text import vocabulary
 from persona_tf.text.config import TextConfig
 from persona_tf.text.packer import Packer
@@ -29,6 +27,7 @@ from persona_tf.text.tokenizer import Tokenizer
 
 FORMAT = 2
 _CONFIGS = {"text": TextConfig, "example": ExampleConfig, "model": ModelConfig, "decode": DecodeConfig}
+_ANEW = "train again, or copy the bundle anew"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +60,6 @@ def save_bundle(
     Raises:
       OSError: it cannot be written.
     """
-    weights = io.BytesIO()
-    np.savez(weights, **{weight.path: keras.ops.convert_to_numpy(weight.value) for weight in model.weights})
     about = {
         "format": FORMAT,
         "experiment": experiment,
@@ -71,7 +68,8 @@ def save_bundle(
         **{name: dataclasses.asdict(configs[name]) for name in _CONFIGS},
     }
     write_atomically(folder / "vocabulary.model", vocabulary_model)
-    write_atomically(folder / "weights.npz", weights.getvalue())
+    weights = {weight.path: keras.ops.convert_to_numpy(weight.value) for weight in model.weights}
+    write_npz(folder / "weights.npz", weights)
     write_atomically(folder / "bundle.json", (json.dumps(about, indent=2) + "\n").encode())
 
 
@@ -116,13 +114,13 @@ def _read_about(folder: pathlib.Path) -> dict[str, Any]:
     try:
         about = json.loads(_read_bytes(path))
     except ValueError as error:
-        raise ValueError(f"{path}: is no JSON ({error}); train again, or copy the bundle anew") from error
+        raise ValueError(f"{path}: is no JSON ({error}); {_ANEW}") from error
     found = about.get("format") if isinstance(about, dict) else None
     if found != FORMAT:
         raise ValueError(f"{path}: format {found!r}, this version reads format {FORMAT}; train again")
     missing = [name for name in ("experiment", "step", "vocabulary", *_CONFIGS) if name not in about]
     if missing:
-        raise ValueError(f"{path}: lacks {missing}; train again, or copy the bundle anew")
+        raise ValueError(f"{path}: lacks {missing}; {_ANEW}")
     return about
 
 
@@ -138,21 +136,16 @@ def _read_bytes(path: pathlib.Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path}: not there; a bundle has it. `make train EXP=...` makes one") from error
+        raise _missing(path) from error
 
 
 def _load_weights(path: pathlib.Path, model: PersonaTransformer) -> None:
-    _read_bytes(path)
     try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, TypeError, EOFError, OSError) as error:
-        raise ValueError(f"{path}: damaged ({error}); train again, or copy the bundle anew") from error
-    wanted = {weight.path: weight for weight in model.weights}
-    for name in sorted(wanted.keys() | arrays.keys()):
-        have = arrays[name].shape if name in arrays else None
-        want = tuple(wanted[name].shape) if name in wanted else None
-        if have != want:
-            raise ValueError(f"{path}: {name} has shape {have}, the model of bundle.json expects {want}")
-    for name, weight in wanted.items():
-        weight.assign(arrays[name])
+        arrays = read_npz(path, _ANEW)
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    assign(path, arrays, {weight.path: weight for weight in model.weights}, _ANEW)
+
+
+def _missing(path: pathlib.Path) -> FileNotFoundError:
+    return FileNotFoundError(f"{path}: not there; a bundle has it. `make train EXP=...` makes one")

@@ -1,76 +1,276 @@
-"""A bundle's model as compiled graphs: one writes targets, one scores them. NumPy in, NumPy out."""
+"""A model as compiled graphs that read, write and score. NumPy in, NumPy out.
 
+Shape letters: B rows, Q targets side by side in a row, K hypotheses of each, L tokens at most, M memory, V ids.
+"""
+
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.decoding.search import Stage, length, search
-from persona_tf.export.bundle import Bundle
+from persona_tf.decoding.search import Progress, Search, Stage, length
+from persona_tf.episode import KEY_KINDS
 from persona_tf.model import likelihood
-from persona_tf.model.fusion import Memory
 from persona_tf.model.heads import next_token_log_probs
+from persona_tf.model.memory import Reading, Turns, join_readings
+from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.text import vocabulary as v
 from persona_tf.text.features import FEATURES
 
 _SIGNATURE = {name: tf.TensorSpec([None, None], tf.int32) for name in FEATURES}
-_WRITE_SIGNATURE = [
-    {name: spec for name, spec in _SIGNATURE.items() if name.startswith(("knowledge", "history"))},
-    tf.TensorSpec([None], tf.int32),
-    tf.TensorSpec([None], tf.int32),
-    tf.TensorSpec([2], tf.int32),
-]
-"""One trace serves all shapes."""
+
+GUIDE_KINDS = {
+    "persona": ("persona",),
+    "setting": ("setting_name", "setting_description", "object", "present"),
+}
+"""The kinds of knowledge item that each guide of `DecodeConfig` means."""
+
+
+LENGTH_STEP = 32
+"""Lengths of what is read are rounded up to a multiple of this, so that few shapes occur."""
+
+Read = list[tf.Tensor]
+"""What a `Writer` has read, for it alone to understand."""
 
 
 class Written(NamedTuple):
-    """Targets that were written, R of them.
+    """What was written, best hypothesis first.
 
-    ids int32 [R, L], stops included, 0 after the last; emote_logits float32 [R, E]; attention float32 [R, M], summed
-    over the tokens of reply and action.
+    ids int32 [B, Q, K, L], stops included, 0 after the last; log_probs float32 [B, Q, K], of all of them;
+    emote_logits float32 [B, Q, K, E]; attention float32 [B, Q, K, M], summed over the tokens of reply and action, to
+    the places of the memory: item int32 [B, M] (below 0: none), turn int32 [B, M] (0: none).
     """
 
     ids: np.ndarray
+    log_probs: np.ndarray
     emote_logits: np.ndarray
     attention: np.ndarray
+    item: np.ndarray
+    turn: np.ndarray
 
 
 class _State(NamedTuple):
-    """What the search carries: what changes of the model's cache, emote logits [R, E], attention so far [R, M]."""
+    """What the search carries, each [B * Q * K, ...].
+
+    What changes of the model's cache; emote logits [E]; attention so far [M]; without the guide (see `Writer`): the
+    sum of log-probabilities so far [] and those of the next token [V], () where nothing is guided.
+    """
 
     changing: Any
     emote_logits: tf.Tensor
     attention: tf.Tensor
+    without: Any
 
 
-class CompiledModel:
-    """Writes and scores targets with a bundle's model.
+class Writer:
+    """Writes targets: reads once, then writes a token at a time.
+
+    Under guidance each hypothesis is a pair of queries into the same memory, one of which does without the guide.
 
     Args:
-      bundle: the trained bot.
+      model: with its weights.
       decode: how words are chosen.
+      speaks_only: there is no action and no emote after the reply.
+      banned, forced: rows of ids, see `Search`.
+      jit_compile: whether XLA compiles the graphs, once for each shape: for single replies.
+
+    Raises:
+      ValueError: the forced words do not fit.
     """
 
-    def __init__(self, bundle: Bundle, decode: DecodeConfig):
-        self._bundle, self._decode = bundle, decode
-        reply, action = Stage(v.ACTION, decode.max_reply_tokens), Stage(v.EMOTE, decode.max_action_tokens)
-        speaks_only = not (bundle.example.learn_action or bundle.example.learn_emote)
-        self._stages = (reply,) if speaks_only else (reply, action)
-        self._write = tf.function(self._write_graph, input_signature=_WRITE_SIGNATURE)
-        self._score = tf.function(self._score_graph, input_signature=[_SIGNATURE])
+    def __init__(
+        self,
+        model: PersonaTransformer,
+        decode: DecodeConfig,
+        speaks_only: bool = False,
+        banned: tuple[tuple[int, ...], ...] = (),
+        forced: tuple[tuple[int, ...], ...] = (),
+        jit_compile: bool = False,
+    ):
+        self._model, self._decode = model, decode
+        reply = Stage(v.ACTION, decode.max_reply_tokens, decode.min_reply_tokens)
+        stages = (reply,) if speaks_only else (reply, Stage(v.EMOTE, decode.max_action_tokens))
+        # The emote is read where the last stop is fed.
+        self._search = Search(stages, len(v.SPECIALS), decode, banned, forced, feed_last=not speaks_only)
+        self.hypotheses = decode.hypotheses
+        self._queries = decode.hypotheses * (2 if decode.guided else 1)
+        self._compile(jit_compile)
 
-    def write(self, features: dict[str, np.ndarray], row: np.ndarray, turn: np.ndarray, seed: int) -> Written:
-        """Writes R targets.
+    def _compile(self, jit: bool) -> None:
+        """One trace each, for all shapes."""
+        knowledge = {name: spec for name, spec in _SIGNATURE.items() if name.startswith("knowledge")}
+        history = {name: spec for name, spec in _SIGNATURE.items() if name.startswith("history")}
+
+        def compiled(graph, *signature):
+            return tf.function(graph, signature, autograph=False, jit_compile=jit)
+
+        self._read_knowledge = compiled(self._read_knowledge_graph, knowledge)
+        self._read_history = compiled(self._read_history_graph, history)
+        turns, reading = _outputs(self._read_history), _outputs(self._read_knowledge)
+        # Is traced when it is first needed: `whole` histories cannot be added to.
+        self._read_on = compiled(self._read_on_graph, history, turns)
+        numbers = tf.TensorSpec([None, None], tf.int32)
+        self._begin = compiled(self._begin_graph, reading, turns, numbers)
+        cache, progress = _outputs(self._begin)
+        self._advance = compiled(self._advance_graph, cache, progress, numbers, tf.TensorSpec([], tf.int32))
+
+    def read_knowledge(self, features: dict[str, np.ndarray]) -> Read:
+        """Reads the knowledge part of FEATURES, B rows. For a whole conversation it is the same."""
+        return self._read_knowledge(_tensors(features, "knowledge"))
+
+    def read_history(self, features: dict[str, np.ndarray], past: Read | None = None) -> Read:
+        """Reads the history part of FEATURES, B rows; given ``past``, turns that come after those."""
+        tensors = _tensors(features, "history")
+        if past is None:
+            return self._read_history(tensors)
+        return _parts(_without_gaps(_joined(self._turns_like, self._read_on(tensors, past))))
+
+    def tokens_read(self, history: Read) -> int:
+        """How many tokens a history of one row has."""
+        return int(np.count_nonzero(_joined(self._turns_like, history).reading.memory.mask.numpy()))
+
+    def write(self, knowledge: Read, history: Read, turn: np.ndarray, seeds: np.ndarray) -> Written:
+        """Writes to the end.
 
         Args:
-          features: the knowledge and history part of FEATURES, B rows.
-          row: which row a target belongs to, int32 [R].
-          turn: number of its turn, int32 [R].
-          seed: of the noise, if the method samples.
+          knowledge, history: what was read, B rows.
+          turn: number of the turn of each target, int32 [B, Q]; 0: there is none.
+          seeds: of the noise of each hypothesis, int32 [B, Q, K].
         """
-        ids, emotes, attention = self._write(features, row, turn, np.array([seed, 0], np.int32))
-        return Written(ids.numpy(), emotes.numpy(), attention.numpy())
+        *_, written = self.stream(knowledge, history, turn, seeds, self._search.most + 1)
+        return written
+
+    def stream(
+        self, knowledge: Read, history: Read, turn: np.ndarray, seeds: np.ndarray, tokens: int
+    ) -> Iterator[Written]:
+        """As `write`, so many tokens at a time: gives all that is written so far after each time."""
+        cache, progress = self._begin(knowledge, history, tf.constant(turn))
+        memory = _joined(self._cache_like, cache).memory
+        places = memory.item.numpy(), memory.turn.numpy()
+        seeds = tf.constant(seeds.reshape(-1, self.hypotheses))
+        until = 0
+        while until <= self._search.most:
+            until += tokens
+            progress = self._advance(cache, progress, seeds, tf.constant(until))
+            yield Written._make([*self._best_first(progress, turn.shape), *places])
+            if np.all(progress.fed.numpy()):
+                return
+
+    def _best_first(self, progress: Progress, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+        """The first four parts of `Written`."""
+        ids, log_probs = progress.written.numpy(), progress.scores.numpy()
+        state = progress.state
+        per_hypothesis = (*log_probs.shape, -1)
+        emotes = state.emote_logits.numpy().reshape(per_hypothesis)
+        attention = state.attention.numpy().reshape(per_hypothesis)
+        order = self._order(progress, log_probs)
+        for part in (ids, log_probs, emotes, attention):
+            ordered = np.take_along_axis(part, order.reshape(*order.shape, *[1] * (part.ndim - 2)), axis=1)
+            yield ordered.reshape(*shape, *part.shape[1:])
+
+    def _order(self, progress: Progress, log_probs: np.ndarray) -> np.ndarray:
+        """Hypotheses from best to worst, int [N, K]; equal ones, and samples, as they are."""
+        if self._decode.mutual_information:
+            without = progress.state.without[0].numpy().reshape(log_probs.shape)
+            value = log_probs - self._decode.mutual_information * without
+        elif self._decode.method == "beam":
+            value = self._search.ranks(progress).numpy()
+        else:
+            value = np.zeros_like(log_probs)
+        return np.argsort(-value, axis=1, kind="stable")
+
+    def _read_knowledge_graph(self, features) -> Read:
+        reading = self._model.prepare(self._model.encode_knowledge(features))
+        self._reading_like = reading
+        return _parts(reading)
+
+    def _read_history_graph(self, features) -> Read:
+        self._turns_like = self._model.read_history(features)
+        return _parts(self._turns_like)
+
+    def _read_on_graph(self, features, past: Read) -> Read:
+        return _parts(self._model.read_history(features, _joined(self._turns_like, past)))
+
+    def _begin_graph(self, knowledge: Read, history: Read, turn):
+        turns = _joined(self._turns_like, history)
+        reading = join_readings(_joined(self._reading_like, knowledge), turns.reading)
+        memory = reading.memory
+        hypotheses, guided = self.hypotheses, self._decode.guided
+        numbers = tf.repeat(turn, self._queries, axis=1)
+        hidden = None
+        if guided:
+            kinds = [1 + KEY_KINDS.index(kind) for kind in GUIDE_KINDS[self._decode.guide]]
+            of_guide = tf.reduce_any(memory.kind[..., None] == tf.constant(kinds), axis=-1)
+            is_without = tf.range(tf.shape(numbers)[1]) % 2 == 1
+            hidden = of_guide[:, None, :] & is_without[None, :, None]
+        cache = self._model.start(reading, numbers, length(self._search.stages) + 1, hidden)
+        targets, size = tf.size(turn), tf.shape(memory.ids)[1]
+        count = targets * hypotheses
+        without = (tf.zeros([count]), tf.zeros([count, self._model.config.vocabulary_size])) if guided else ()
+        changing = tf.nest.map_structure(self._by_hypothesis, cache.changing)
+        emotes = tf.zeros([count, self._model.config.emotes])
+        state = _State(changing, emotes, tf.zeros([count, size]), without)
+        flat = tf.reshape(turn, [-1])
+        first = tf.zeros_like(flat) + v.REPLY
+        self._cache_like = cache
+        return _parts(cache), self._search.begin(first, state, flat > 0)
+
+    def _by_hypothesis(self, part: tf.Tensor) -> tf.Tensor:
+        """[B * Q * K * 2, ...] -> [B * Q * K, 2, ...] under guidance."""
+        return tf.reshape(part, [-1, 2, *part.shape[1:]]) if self._decode.guided else part
+
+    def _by_query(self, part: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(part, [-1, *part.shape[2:]]) if self._decode.guided else part
+
+    def _advance_graph(self, cache_parts, progress, seeds, until) -> Progress:
+        cache = _joined(self._cache_like, cache_parts)
+        turns = cache.turn
+
+        def step(ids, index, state: _State):
+            changing = tf.nest.map_structure(self._by_query, state.changing)
+            fed = tf.reshape(tf.repeat(tf.reshape(ids, [-1]), 2 if self._decode.guided else 1), tf.shape(turns))
+            outputs, after = self._model.step(fed, index, cache.changed(changing))
+            log_probs = next_token_log_probs(outputs)
+            log_probs = tf.reshape(log_probs, [-1, log_probs.shape[-1]])
+            log_probs, without = self._guided(log_probs, ids, state)
+            emotes = _own(outputs.emote_logits, self._decode.guided)
+            emotes = tf.where(tf.reshape(ids == v.EMOTE, [-1, 1]), emotes, state.emote_logits)
+            counted = tf.cast((ids >= len(v.SPECIALS)) | (ids == v.REPLY), tf.float32)
+            attention = state.attention + tf.reshape(counted, [-1, 1]) * _own(_leaning(outputs), self._decode.guided)
+            changing = tf.nest.map_structure(self._by_hypothesis, after.changing)
+            state = _State(changing, emotes, attention, without)
+            return tf.reshape(log_probs, [*tf.unstack(tf.shape(ids)), log_probs.shape[-1]]), state
+
+        return self._search.run(step, progress, seeds, self._history(cache), until)
+
+    def _history(self, cache):
+        """The ids of the turns that each target sees, int32 [B * Q, M], 0 elsewhere."""
+        if not self._decode.no_repeat_history_ngram:
+            return None
+        seen = cache.choice.shown[:, :: self._queries] & (cache.memory.item == -1)[:, None]
+        return tf.reshape(tf.where(seen, cache.memory.ids[:, None], 0), [-1, tf.shape(cache.memory.ids)[1]])
+
+    def _guided(self, log_probs, ids, state: _State):
+        """(1 + a) times the log-probabilities with the guide - a times those without, normalised."""
+        if not self._decode.guided:
+            return log_probs, ()
+        pairs = tf.reshape(log_probs, [-1, 2, log_probs.shape[-1]])
+        own, without = pairs[:, 0], pairs[:, 1]
+        chosen = tf.reshape(ids, [-1])
+        gained = tf.where(chosen >= len(v.SPECIALS), tf.gather(state.without[1], chosen, batch_dims=1), 0.0)
+        weight = self._decode.guidance
+        mixed = tf.nn.log_softmax((1 + weight) * own - weight * without) if weight else own
+        return mixed, (state.without[0] + gained, without)
+
+
+class ScoringModel:
+    """Scores given targets."""
+
+    def __init__(self, model: PersonaTransformer):
+        self._model = model
+        self._score = tf.function(self._score_graph, input_signature=[_SIGNATURE])
 
     def score(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Scores the targets of a batch of FEATURES.
@@ -80,27 +280,8 @@ class CompiledModel:
         """
         return {name: value.numpy() for name, value in self._score(features).items()}
 
-    def _write_graph(self, features, row, turn, seed):
-        model = self._bundle.model
-        memory = Memory(*(tf.gather(part, row) for part in model.encode(features)))
-        cache = model.start(memory, turn, length(self._stages) + 1)
-        targets, size = tf.shape(turn)[0], tf.shape(memory.ids)[1]
-        emotes = tf.zeros([targets, model.config.emotes])
-
-        def step(ids, index, state: _State):
-            outputs, after = model.step(ids, index, cache.changed(state.changing))
-            emotes = tf.where((ids == v.EMOTE)[:, None], outputs.emote_logits[:, 0], state.emote_logits)
-            counted = tf.cast(tf.logical_or(ids >= len(v.SPECIALS), ids == v.REPLY), tf.float32)[:, None]
-            attention = state.attention + counted * _leaning(outputs)
-            return next_token_log_probs(outputs)[:, 0], _State(after.changing, emotes, attention)
-
-        state = _State(cache.changing, emotes, tf.zeros([targets, size]))
-        first = tf.fill([targets], v.REPLY)
-        ids, state = search(step, state, first, self._stages, len(v.SPECIALS), self._decode, seed)
-        return ids, state.emote_logits, state.attention
-
     def _score_graph(self, features):
-        outputs = self._bundle.model(features, training=False)
+        outputs = self._model(features, training=False)
         stop = features | {"target_labels": tf.fill(tf.shape(features["target_labels"]), v.EMOTE)}
         sources = tf.where(outputs.memory.first[:, None, :], outputs.source_log_probs, float("-inf"))
         best = tf.argmax(sources, axis=-1, output_type=tf.int32)
@@ -113,9 +294,52 @@ class CompiledModel:
         }
 
 
+def _tensors(features: dict[str, np.ndarray], part: str) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(value) for name, value in features.items() if name.startswith(part)}
+
+
+def _without_gaps(turns: Turns) -> Turns:
+    """One row's turns without the padding between them, padded at the end so that few lengths occur."""
+    memory, layers, places = turns.reading
+    real = np.flatnonzero(memory.mask.numpy()[0])
+    padding = -len(real) % LENGTH_STEP
+
+    def close(part, axis):
+        kept = tf.gather(part, real, axis=axis)
+        return tf.pad(kept, [[0, padding if a == axis else 0] for a in range(len(part.shape))])
+
+    def along(nest, axis):
+        return tf.nest.map_structure(lambda part: part if part is None else close(part, axis), nest)
+
+    return Turns(Reading(along(memory, 1), along(layers, 2), along(places, 1)), along(turns.layers, 2))
+
+
+def _outputs(function):
+    """The specs of what a function gives back."""
+    nest = function.get_concrete_function().structured_outputs
+    return tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape, part.dtype), nest)
+
+
+def _parts(nest) -> list:
+    """The tensors of a nest: None, which a model without some part has there, cannot be handed to a graph."""
+    return [part for part in tf.nest.flatten(nest) if part is not None]
+
+
+def _joined(like, parts: list):
+    """The inverse of `_parts`."""
+    rest = iter(parts)
+    return tf.nest.map_structure(lambda part: None if part is None else next(rest), like)
+
+
+def _own(part: tf.Tensor, guided: bool) -> tf.Tensor:
+    """[B, Q, X] -> [B * Q, X], of a pair the one with the guide."""
+    flat = tf.reshape(part, [-1, tf.shape(part)[-1]])
+    return flat[::2] if guided else flat
+
+
 def _leaning(outputs) -> tf.Tensor:
-    """Where one written token comes from: the pointer as far as it copies, else the cross-attention; [R, M]."""
+    """Where each written token comes from: the pointer as far as it copies, else the cross-attention; [B, Q, M]."""
     if outputs.copy_gate is None:
-        return outputs.attention[:, 0]
-    gate = tf.sigmoid(outputs.copy_gate)
-    return gate * outputs.copy_attention[:, 0] + (1 - gate) * outputs.attention[:, 0]
+        return outputs.attention
+    gate = tf.sigmoid(outputs.copy_gate)[..., None]
+    return gate * outputs.copy_attention + (1 - gate) * outputs.attention

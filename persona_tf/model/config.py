@@ -3,6 +3,7 @@
 import dataclasses
 
 FUSIONS = ("concat", "select", "soft")
+HISTORIES = ("causal", "apart", "whole")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 
 
@@ -12,6 +13,9 @@ class ModelConfig:
 
     ``word_dropout``: share of the words that are read, not of those written, that training leaves blank.
     ``fusion``: how the decoder reads the knowledge items (see `model.fusion`).
+    ``history``: what the encoder of the history sees of a turn: ``causal`` itself and the turns before it, ``apart``
+    itself alone, ``whole`` all turns. The first two leave what was read as it is when a conversation goes on; the last
+    has to read all anew, and training shows it one target at a time.
     ``knowledge_dropout``: how often, in training, `select` is shown no item at all (Dinan et al. 2019).
     ``copy_head``: whether tokens can be copied from what was read (See et al. 2017).
     ``precision``: ``auto`` takes bfloat16 for matrix products where the processor has instructions for it.
@@ -26,6 +30,7 @@ class ModelConfig:
     dropout: float = 0.1
     word_dropout: float = 0.0
     fusion: str = "concat"
+    history: str = "causal"
     knowledge_dropout: float = 0.0
     copy_head: bool = True
     precision: str = "auto"
@@ -43,7 +48,6 @@ class ModelConfig:
         for name in ("dropout", "word_dropout", "knowledge_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"ModelConfig.{name} must lie in [0, 1), got {getattr(self, name)!r}")
-        if self.fusion not in FUSIONS:
-            raise ValueError(f"ModelConfig.fusion must be one of {FUSIONS}, got {self.fusion!r}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"ModelConfig.precision must be one of {PRECISIONS}, got {self.precision!r}")
+        for name, choices in (("fusion", FUSIONS), ("history", HISTORIES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"ModelConfig.{name} must be one of {choices}, got {getattr(self, name)!r}")

@@ -1,20 +1,12 @@
 """The decoder: sees what it has written so far, and reads the memory."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
 
 from persona_tf.model.layers import Attention, FeedForward, as_bias, layer_norm
-
-
-class LayerCache(NamedTuple):
-    """What one decoder layer keeps between steps: own keys and values [B, N, L, C], the memory's [B, N, M, C]."""
-
-    keys: Any
-    values: Any
-    memory_keys: Any
-    memory_values: Any
+from persona_tf.model.memory import LayerCache
 
 
 class DecoderLayer(keras.layers.Layer):
@@ -63,21 +55,22 @@ class DecoderLayer(keras.layers.Layer):
         keys, values = self.cross_attention.keys_values(memory)
         return self._read(x, keys, values, memory_bias, training)
 
-    def start(self, memory, length: int) -> LayerCache:
-        """An empty cache for ``length`` steps over a memory [B, M, D]."""
-        memory_keys, memory_values = self.cross_attention.keys_values(memory)
+    def start(self, memory_keys, memory_values, targets: int, length: int) -> LayerCache:
+        """An empty cache for ``length`` steps of ``targets`` targets a row over what `Decoder.prepare` gave."""
         shape = ops.shape(memory_keys)
-        empty = ops.zeros((shape[0], shape[1], length, shape[3]), memory_keys.dtype)
+        empty = ops.zeros((shape[0] * targets, shape[1], length, shape[3]), memory_keys.dtype)
         return LayerCache(empty, empty, memory_keys, memory_values)
 
     def step(self, x, index, self_bias, memory_bias, cache: LayerCache):
-        """One token [B, 1, D] at place ``index`` -> output [B, 1, D], weights [B, N, 1, M], the new cache."""
-        normed = self.self_norm(x)
-        key, value = self.self_attention.keys_values(normed)
+        """Token ``index`` of Q targets [B, Q, D] -> output [B, Q, D], weights [B, N, Q, M], the new cache."""
+        shape = ops.shape(x)
+        alone = ops.reshape(self.self_norm(x), (-1, 1, shape[2]))
+        key, value = self.self_attention.keys_values(alone)
         keys = ops.slice_update(cache.keys, (0, 0, index, 0), key)
         values = ops.slice_update(cache.values, (0, 0, index, 0), value)
-        attended, _ = self.self_attention.attend(normed, keys, values, self_bias)
-        x, weights = self._read(x + attended, cache.memory_keys, cache.memory_values, memory_bias, False)
+        attended, _ = self.self_attention.attend(alone, keys, values, self_bias)
+        x = x + ops.reshape(attended, shape)
+        x, weights = self._read(x, cache.memory_keys, cache.memory_values, memory_bias, False)
         return x, weights, cache._replace(keys=keys, values=values)
 
     def _read(self, x, memory_keys, memory_values, memory_bias, training):
@@ -132,12 +125,18 @@ class Decoder(keras.layers.Layer):
             x, weights = layer(x, self_bias, memory, memory_bias, training=training)
         return self.norm(x), ops.mean(weights, axis=1)
 
-    def start(self, memory, length: int) -> tuple[LayerCache, ...]:
-        """Empty caches for ``length`` steps over a memory [B, M, D]."""
-        return tuple(layer.start(memory, length) for layer in self.stack)
+    def prepare(self, memory) -> tuple[tuple[Any, Any], ...]:
+        """Keys and values of a memory [B, M, D] for each layer, [B, N, M, C] each; each token's are its own."""
+        return tuple(layer.cross_attention.keys_values(memory) for layer in self.stack)
+
+    def start(self, prepared: tuple[tuple[Any, Any], ...], targets: int, length: int) -> tuple[LayerCache, ...]:
+        """Empty caches for ``length`` steps of ``targets`` targets a row over a memory from `prepare`."""
+        return tuple(
+            layer.start(*keys_values, targets, length) for layer, keys_values in zip(self.stack, prepared, strict=True)
+        )
 
     def step(self, x, index, shown, source_log_probs, caches: tuple[LayerCache, ...]):
-        """One token [B, 1, D] at place ``index`` -> [B, 1, D], last cross-attention [B, 1, M], new caches."""
+        """Token ``index`` of Q targets [B, Q, D] -> [B, Q, D], last cross-attention [B, Q, M], new caches."""
         length = ops.shape(caches[0].keys)[2]
         self_bias = as_bias((ops.arange(length) <= index)[None, None])
         updated = []

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from persona_tf.model.layers import Attention, FeedForward, as_bias, layer_norm
 
@@ -27,12 +28,22 @@ class EncoderLayer(keras.layers.Layer):
         self.attention.build(shape)
         self.feed_forward.build(shape)
 
-    def call(self, x, bias, training=False):
-        """[B, L, D], float32 bias [B, 1, L, L] -> [B, L, D]."""
-        attended = self.attention(self.attention_norm(x), bias)
+    def call(self, x, bias, past=None, training=False):
+        """Reads on: [B, L, D] -> [B, L, D], and the keys and values of all that was read, each [B, N, P + L, C].
+
+        Args:
+          x: what is new.
+          bias: float32 [B, 1, L, P + L].
+          past: keys and values of what was read before, [B, N, P, C] each; None: nothing was.
+        """
+        normed = self.attention_norm(x)
+        keys, values = self.attention.keys_values(normed)
+        if past is not None:
+            keys, values = (ops.concatenate(pair, axis=2) for pair in zip(past, (keys, values), strict=True))
+        attended, _ = self.attention.attend(normed, keys, values, bias)
         x = x + self.dropout(attended, training=training)
         transformed = self.feed_forward(self.feed_forward_norm(x))
-        return x + self.dropout(transformed, training=training)
+        return x + self.dropout(transformed, training=training), (keys, values)
 
     def get_config(self):
         """All constructor arguments."""
@@ -57,10 +68,24 @@ class Encoder(keras.layers.Layer):
 
     def call(self, x, mask, training=False):
         """[B, L, D] under a mask [B, L, L] (who sees whom) -> [B, L, D]."""
-        bias = as_bias(mask)
-        for layer in self.stack:
-            x = layer(x, bias, training=training)
-        return self.norm(x)
+        return self.extend(x, mask, (None,) * len(self.stack), training)[0]
+
+    def extend(self, x, mask, past: tuple, training=False):
+        """Reads on, where what was read before does not see what comes.
+
+        Args:
+          x: what is new, [B, L, D].
+          mask: bool [B, L, P + L], who sees whom.
+          past: for each layer keys and values [B, N, P, C]; None: nothing was read.
+
+        Returns:
+          [B, L, D], and ``past`` with what is new.
+        """
+        bias, reads = as_bias(mask), []
+        for layer, before in zip(self.stack, past, strict=True):
+            x, read = layer(x, bias, past=before, training=training)
+            reads.append(read)
+        return self.norm(x), tuple(reads)
 
     def get_config(self):
         """All constructor arguments."""

@@ -8,30 +8,11 @@ A *source* is a knowledge item or a turn. Tensors over sources have no axis of t
 at its *first token* (position 0), so that logits over sources are logits over M with all other places masked.
 """
 
-from typing import Any, NamedTuple
-
 import keras
 from keras import ops
 
 from persona_tf.model.layers import MASKED, Linear
-
-
-class Memory(NamedTuple):
-    """All that was read, knowledge first, then history; M = S + H.
-
-    states [B, M, D]; pooled [B, M, P]: at each token, the sentence embedding of its item or turn; ids int32 [B, M];
-    mask bool [B, M] (True: a real token); turn int32 [B, M] (0 in knowledge and <history>: seen by every target);
-    item int32 [B, M] (-1 in the history, -2 in padding); first bool [B, M] (True at the first token of an item or
-    turn, <history> included).
-    """
-
-    states: Any
-    pooled: Any
-    ids: Any
-    mask: Any
-    turn: Any
-    item: Any
-    first: Any
+from persona_tf.model.memory import Memory
 
 
 def visible(memory: Memory, target_turn):

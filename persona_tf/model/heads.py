@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from persona_tf.model.fusion import Memory
 from persona_tf.model.layers import MASKED, Linear
+from persona_tf.model.memory import Memory, Places
 
 
 class Outputs(NamedTuple):
@@ -24,13 +24,6 @@ class Outputs(NamedTuple):
     copy_gate: Any
     source_log_probs: Any
     memory: Memory
-
-
-class Places(NamedTuple):
-    """The memory as the copy head sees it: keys [B, M, 2 D]; worth float32 [B, M, 1], the gate's logit of each."""
-
-    keys: Any
-    worth: Any
 
 
 class CopyHead(keras.layers.Layer):
@@ -67,7 +60,7 @@ class CopyHead(keras.layers.Layer):
         if self.guided:
             self.trust = self.add_weight(name="trust", shape=(), initializer="ones", dtype="float32", autocast=False)
 
-    def places(self, states, previous) -> "Places":
+    def places(self, states, previous) -> Places:
         """Memory states [B, M, D], embeddings of the tokens before each [B, M, CONTEXT * D] -> what is pointed at.
 
         One map serves what was written and what stands before: where they are the same, their product is large from

@@ -1,6 +1,7 @@
 """The small parts that encoder and decoder are made of."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -81,7 +82,7 @@ class Attention(keras.layers.Layer):
         for part in (self.query, self.key_value, self.output_projection):
             part.build((None, None, self.width))
 
-    def keys_values(self, x):
+    def keys_values(self, x) -> tuple[Any, Any]:
         """[B, K, D] -> keys and values, each [B, N, K, C]."""
         # Not slices: their gradients pad and add up, which took a quarter of a training step.
         keys, values = ops.split(self.key_value(x), 2, axis=-1)

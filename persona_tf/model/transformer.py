@@ -5,60 +5,19 @@ Both are made of the same parts, and tests hold them equal.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from persona_tf.model import fusion
 from persona_tf.model.config import ModelConfig
-from persona_tf.model.decoder import Decoder, LayerCache
+from persona_tf.model.decoder import Decoder
 from persona_tf.model.embedding import FlatEmbedding
 from persona_tf.model.encoder import Encoder
-from persona_tf.model.fusion import Memory
 from persona_tf.model.heads import CopyHead, Outputs
-from persona_tf.model.layers import Linear
+from persona_tf.model.layers import MASKED, Linear
+from persona_tf.model.memory import Cache, Choice, Memory, Reading, Turns, join_memories, join_readings
 from persona_tf.model.precision import resolve_precision
-
-
-class Choice(NamedTuple):
-    """What a target reads, for each of its tokens.
-
-    shown bool [B, T, M]; log_probs float32 [B, T, M], of each source; gist [B, T, D], added to the decoder's input
-    under ``soft``, else None.
-    """
-
-    shown: Any
-    log_probs: Any
-    gist: Any
-
-
-class Cache(NamedTuple):
-    """What is kept while a target is written: the memory, what of it is seen, and the decoder's layers.
-
-    choice: what is shown, and how likely each source is; places: what the copy head points at, or None; written
-    int32 [B, 1, W]: the last tokens, newest first; turn int32 [B, 1].
-    """
-
-    memory: Memory
-    choice: "Choice"
-    places: Any
-    written: Any
-    turn: Any
-    layers: tuple[LayerCache, ...]
-
-    @property
-    def changing(self):
-        """The part that a step changes, a nest of tensors: all that a loop has to carry."""
-        return self.written, tuple((layer.keys, layer.values) for layer in self.layers)
-
-    def changed(self, changing) -> "Cache":
-        """This cache with another `changing` part."""
-        written, pairs = changing
-        layers = tuple(
-            layer._replace(keys=keys, values=values) for layer, (keys, values) in zip(self.layers, pairs, strict=True)
-        )
-        return self._replace(written=written, layers=layers)
 
 
 class PersonaTransformer(keras.Model):
@@ -120,19 +79,44 @@ class PersonaTransformer(keras.Model):
         states = self.encoder(x, same_item, training=training)
         first = ops.logical_and(mask, position == 0)
         pooled = fusion.sentence_embedding(same_item, self._poolable(x, states))
-        return Memory(states, pooled, ids, mask, ops.zeros_like(ids), ops.where(mask, item, -2), first)
+        item, kind = ops.where(mask, item, -2), features["knowledge_kind"]
+        return Memory(states, pooled, ids, mask, ops.zeros_like(ids), item, kind, first)
 
     def encode_history(self, features: dict, training=False) -> Memory:
-        """Turn-causal: a token sees its own and earlier turns, so new turns leave old ones as they are."""
+        """Under ``causal`` a token sees its own and earlier turns, so that new turns leave old ones as they are."""
+        return self._read_turns(features, None, training)[0]
+
+    def read_history(self, features: dict, past: Turns | None = None) -> Turns:
+        """Reads turns after those of ``past``; gives all of them. Nothing of the old ones is computed anew.
+
+        Raises:
+          ValueError: there is a past, and ``whole`` histories cannot be added to.
+        """
+        if past is not None and self.config.history == "whole":
+            raise ValueError("ModelConfig.history is 'whole': every turn sees the new ones, so read all anew")
+        memory, layers = self._read_turns(features, past, False)
+        reading = self.prepare(memory)
+        return Turns(reading if past is None else join_readings(past.reading, reading), layers)
+
+    def _read_turns(self, features: dict, past: Turns | None, training):
+        """The memory of the new turns, and keys and values of all, for each encoder layer."""
         ids, turn, position = (features[f"history_{kind}"] for kind in ("ids", "turn", "position"))
         x = self.embedding(ids, position, turn=turn, training=training, is_read=True)
         mask = ids != 0
-        not_later = ops.logical_and(turn[:, None, :] <= turn[:, :, None], mask[:, None, :])
-        states = self.encoder(x, not_later, training=training)
+        all_turns, all_mask = turn, mask
+        if past is not None:
+            old = past.reading.memory
+            all_turns, all_mask = ops.concatenate([old.turn, turn], 1), ops.concatenate([old.mask, mask], 1)
+        seen = all_mask[:, None, :]
+        if self.config.history != "whole":
+            relation = ops.less_equal if self.config.history == "causal" else ops.equal
+            seen = ops.logical_and(relation(all_turns[:, None, :], turn[:, :, None]), seen)
+        before = (None,) * self.config.encoder_layers if past is None else past.layers
+        states, layers = self.encoder.extend(x, seen, before, training=training)
         same_turn = ops.logical_and(turn[:, None, :] == turn[:, :, None], mask[:, None, :])
         pooled = fusion.sentence_embedding(same_turn, self._poolable(x, states))
-        first = ops.logical_and(mask, position == 0)
-        return Memory(states, pooled, ids, mask, turn, ops.where(mask, -1, -2), first)
+        first, item = ops.logical_and(mask, position == 0), ops.where(mask, -1, -2)
+        return Memory(states, pooled, ids, mask, turn, item, ops.zeros_like(ids), first), layers
 
     def _poolable(self, x, states):
         """What sentence embeddings are sums of: states, and the words as they came in.
@@ -141,17 +125,18 @@ class PersonaTransformer(keras.Model):
         """
         return states if self.config.fusion == "select" else ops.concatenate([states, x], axis=-1)
 
-    def call(self, features: dict, training=False, use_gold=False) -> Outputs:
+    def call(self, features: dict, training=False, use_gold=False, hidden=None) -> Outputs:
         """Scores all target tokens of a batch at once.
 
         Args:
           features: see `text.features.FEATURES`.
           training: dropout, and knowledge dropout under ``select``.
           use_gold: under ``select``, show the gold item (where there is one) in place of the predicted one.
+          hidden: bool [B, M], what of the memory a row's targets must do without; None: nothing.
         """
         memory = self.encode(features, training)
         ids, index, turn = (features[f"target_{kind}"] for kind in ("ids", "index", "turn"))
-        choice = self._choose_sources(memory, turn, features if use_gold else None, training)
+        choice = self._choose_for_tokens(memory, features, training, use_gold, hidden)
         x = self._embed_target(ids, features["target_position"], turn, choice, training)
         own = ops.logical_and(index[:, :, None] == index[:, None, :], (ids != 0)[:, None, :])
         places = ops.arange(ops.shape(ids)[1])
@@ -160,30 +145,62 @@ class PersonaTransformer(keras.Model):
         written = _before(ids, features["target_position"] == 0, CopyHead.CONTEXT, with_own=True)
         return self._outputs(x, attention, memory, self._places(memory), written, choice)
 
-    def start(self, memory: Memory, target_turn, length: int) -> Cache:
-        """Makes ready to write targets of at most ``length`` tokens, one a row, at turns ``target_turn`` [B]."""
-        turn = target_turn[:, None]
-        choice = self._choose_sources(memory, turn, None, False)
-        layers = self.decoder.start(memory.states, length)
-        written = ops.repeat(ops.zeros_like(turn)[..., None], CopyHead.CONTEXT, axis=-1)
-        return Cache(memory, choice, self._places(memory), written, turn, layers)
+    def prepare(self, memory: Memory) -> Reading:
+        """Makes a memory ready for `start`; what is said of a token depends on no other item or turn."""
+        return Reading(memory, self.decoder.prepare(memory.states), self._places(memory))
+
+    def start(self, reading: Reading, target_turn, length: int, hidden=None) -> Cache:
+        """Makes ready to write targets of at most ``length`` tokens, Q side by side in each row.
+
+        Args:
+          reading: from `prepare`, of knowledge and history.
+          target_turn: number of the turn of each, int32 [B, Q].
+          length: a Python number.
+          hidden: bool [B, Q, M], what of the memory a target must do without; None: nothing.
+        """
+        choice = self._choose_sources(reading.memory, target_turn, None, False, hidden)
+        layers = self.decoder.start(reading.layers, ops.shape(target_turn)[1], length)
+        written = ops.repeat(ops.reshape(ops.zeros_like(target_turn), (-1, 1)), CopyHead.CONTEXT, axis=-1)
+        return Cache(reading.memory, choice, reading.places, written, target_turn, layers)
 
     def step(self, ids, index, cache: Cache) -> tuple[Outputs, Cache]:
-        """Takes token ``index`` (a scalar) of each target, int32 [B], and says what comes next (T = 1)."""
+        """Takes token ``index`` (a scalar) of each target, int32 [B, Q], and says what comes next: Q in place of T."""
         position = ops.zeros_like(cache.turn) + index
-        x = self._embed_target(ids[:, None], position, cache.turn, cache.choice, False)
+        x = self._embed_target(ids, position, cache.turn, cache.choice, False)
         shown, log_probs, _ = cache.choice
         x, attention, layers = self.decoder.step(x, index, shown, log_probs, cache.layers)
-        written = ops.concatenate([ids[:, None, None], cache.written[..., :-1]], axis=-1)
-        outputs = self._outputs(x, attention, cache.memory, cache.places, written, cache.choice)
+        written = ops.concatenate([ops.reshape(ids, (-1, 1)), cache.written[:, :-1]], axis=-1)
+        side_by_side = ops.reshape(written, (*ops.shape(ids), CopyHead.CONTEXT))
+        outputs = self._outputs(x, attention, cache.memory, cache.places, side_by_side, cache.choice)
         return outputs, cache._replace(layers=layers, written=written)
 
     def _embed_target(self, ids, position, turn, choice: Choice, training):
         x = self.embedding(ids, position, turn=turn, training=training)
         return x if choice.gist is None else x + choice.gist
 
-    def _choose_sources(self, memory, turn, gold_features, training) -> Choice:
+    def _choose_for_tokens(self, memory, features, training, use_gold, hidden) -> Choice:
+        """Chooses once for each target, and hands it to the tokens of each by a product with a one-hot [B, T, R].
+
+        (A gather would have to scatter its gradient, which is slow.)
+        """
+        ids, index, turn = (features[f"target_{kind}"] for kind in ("ids", "index", "turn"))
+        targets = ops.arange(ops.max(index) + 1)
+        whose = ops.logical_and(index[:, :, None] == targets, (ids != 0)[:, :, None])
+        turns = ops.max(ops.where(whose, turn[:, :, None], 0), axis=1)
+        gold = {**features, "target_index": targets[None]} if use_gold else None
+        hidden = None if hidden is None else hidden[:, None]
+        _, log_probs, gist = choice = self._choose_sources(memory, turns, gold, training, hidden)
+
+        def spread(part):
+            return ops.matmul(ops.cast(whose, part.dtype), part)
+
+        shown = ops.cast(spread(ops.cast(choice.shown, self.compute_dtype)), "bool")
+        return Choice(shown, spread(log_probs), None if gist is None else spread(gist))
+
+    def _choose_sources(self, memory, turn, gold_features, training, hidden=None) -> Choice:
         seen = fusion.visible(memory, turn)
+        if hidden is not None:
+            seen = ops.logical_and(seen, ops.logical_not(hidden))
         logits, asked = self.selector(memory, seen)
         log_probs = fusion.source_log_probs(memory, seen, logits)
         if self.config.fusion == "soft":
@@ -193,7 +210,9 @@ class PersonaTransformer(keras.Model):
         if self.config.fusion == "concat":
             return Choice(seen, log_probs, None)
         if gold_features is not None:
-            logits = ops.where(fusion.gold_mask(memory, gold_features), logits + 1e6, logits)
+            gold = ops.logical_and(fusion.gold_mask(memory, gold_features), (memory.item >= 0)[:, None, :])
+            has_gold = ops.any(gold, axis=-1, keepdims=True)
+            logits = ops.where(ops.logical_and(has_gold, ops.logical_not(gold)), MASKED, logits)
         shown = fusion.selected_only(memory, seen, logits)
         if training and self.config.knowledge_dropout:
             draw = keras.random.uniform((ops.shape(seen)[0], 1, 1), seed=self.knowledge_seed)
@@ -230,11 +249,6 @@ class PersonaTransformer(keras.Model):
     def from_config(cls, config):
         """The inverse of `get_config`."""
         return cls(ModelConfig(**config["config"]))
-
-
-def join_memories(knowledge: Memory, history: Memory) -> Memory:
-    """Two memories of the same rows, side by side."""
-    return Memory(*(ops.concatenate(pair, axis=1) for pair in zip(knowledge, history, strict=True)))
 
 
 def _before(ids, first, count: int, with_own: bool = False):

@@ -15,8 +15,8 @@ from tensorflow_text.python.ops import sentencepiece_tokenizer
 from persona_tf.text import vocabulary
 from persona_tf.text.native_stderr import without_lines
 
-_BLANK, _ESCAPE = "\u2581", "\ue000"
-_ESCAPED_ESCAPE, _ESCAPED_BLANK = _ESCAPE + "0", _ESCAPE + "1"
+_BLANK, ESCAPE = "\u2581", "\ue000"
+_ESCAPED_ESCAPE, _ESCAPED_BLANK = ESCAPE + "0", ESCAPE + "1"
 _INFO = rb"\w+\.cc\(\d+\) LOG\(INFO\)"
 """What tensorflow-text's own SentencePiece says of each model that it loads; it has no setting for that."""
 
@@ -64,7 +64,7 @@ class Tokenizer(tf.Module):
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Strings [N] -> ids, ragged int32 [N, (L)]. The empty string gives an empty row."""
-        texts = tf.strings.regex_replace(texts, _ESCAPE, _ESCAPED_ESCAPE)
+        texts = tf.strings.regex_replace(texts, ESCAPE, _ESCAPED_ESCAPE)
         texts = tf.strings.regex_replace(texts, _BLANK, _ESCAPED_BLANK)
         texts = tf.where(texts == "", texts, tf.strings.join([" ", texts]))
         return self._pieces.tokenize(texts) + self._offset
@@ -74,7 +74,7 @@ class Tokenizer(tf.Module):
         ids = tf.ragged.boolean_mask(ids, ids >= self._offset)
         texts = tf.strings.regex_replace(self._pieces.detokenize(ids - self._offset), "^ ", "")
         texts = tf.strings.regex_replace(texts, _ESCAPED_BLANK, _BLANK)
-        return tf.strings.regex_replace(texts, _ESCAPED_ESCAPE, _ESCAPE)
+        return tf.strings.regex_replace(texts, _ESCAPED_ESCAPE, ESCAPE)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Python strings -> lists of ids."""

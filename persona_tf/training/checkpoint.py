@@ -5,14 +5,12 @@ so that a file of another model is refused by name and shape, not loaded by chan
 """
 
 import dataclasses
-import io
 import json
 import pathlib
-import zipfile
 
 import numpy as np
 
-from persona_tf.atomic_file import write_atomically
+from persona_tf.npz_file import assign, read_npz, write_npz
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +36,9 @@ def save_checkpoint(path: pathlib.Path, variables: dict, progress: Progress) -> 
     Raises:
       OSError: the disk is full or the folder is gone; an older checkpoint stays as it was.
     """
-    buffer = io.BytesIO()
     arrays = {name: _to_numpy(variable) for name, variable in variables.items()}
     header = np.frombuffer(json.dumps(dataclasses.asdict(progress)).encode(), np.uint8)
-    np.savez(buffer, allow_pickle=False, __progress__=header, **arrays)
-    write_atomically(path, buffer.getvalue())
+    write_npz(path, {"__progress__": header, **arrays})
 
 
 def load_checkpoint(path: pathlib.Path, variables: dict, vocabulary: str) -> Progress:
@@ -51,7 +47,7 @@ def load_checkpoint(path: pathlib.Path, variables: dict, vocabulary: str) -> Pro
     Raises:
       ValueError: the file is damaged, or holds another vocabulary or another model; nothing is assigned then.
     """
-    arrays = read_arrays(path)
+    arrays = read_npz(path, "delete it to start from the other checkpoint or anew")
     if "__progress__" not in arrays:
         raise ValueError(f"{path}: is no checkpoint of this version; delete it to start anew")
     try:
@@ -63,43 +59,8 @@ def load_checkpoint(path: pathlib.Path, variables: dict, vocabulary: str) -> Pro
             f"{path}: the checkpoint was trained with vocabulary {progress.vocabulary}, this run has {vocabulary}; "
             "use the vocabulary beside it, or train in a new folder (RUN=...)"
         )
-    assign_arrays(path, arrays, variables)
+    assign(path, arrays, variables, "was the vocabulary or the model's configuration changed?")
     return progress
-
-
-def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """All arrays of an `.npz` file.
-
-    Raises:
-      ValueError: the file is damaged.
-    """
-    try:
-        with np.load(path) as file:
-            return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, TypeError, EOFError, KeyError) as error:
-        raise ValueError(f"{path}: damaged ({error}); delete it to start from the other checkpoint or anew") from error
-
-
-def assign_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], variables: dict) -> None:
-    """Assigns arrays to variables by name.
-
-    Raises:
-      ValueError: names or shapes differ; says which, and assigns nothing.
-    """
-    missing, unknown = sorted(variables.keys() - arrays.keys()), sorted(arrays.keys() - variables.keys())
-    if missing or unknown:
-        raise ValueError(
-            f"{path}: holds another model: {len(missing)} variables missing {missing[:3]}, "
-            f"{len(unknown)} unknown {unknown[:3]}; was the model's configuration changed?"
-        )
-    for name, variable in variables.items():
-        if tuple(variable.shape) != arrays[name].shape:
-            raise ValueError(
-                f"{path}: {name} has shape {arrays[name].shape}, the model expects {tuple(variable.shape)}; "
-                "was the vocabulary or a size of the model changed?"
-            )
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
 
 
 def named_variables(model, optimizer=None) -> dict:

@@ -13,6 +13,7 @@ class TrainConfig:
     ``batch_tokens``: padded tokens of knowledge, history and targets in one batch, about.
     ``optimizer``: Muon or AdamW, see `training.tensorflow_optimizers`.
     ``*_weight``: the weight of each head's loss (nats per token of that head).
+    ``validation_examples``: about so many, in whole dialogues; 0: all.
     ``patience``: validations without a better loss before training stops early; 0: never.
     """
 

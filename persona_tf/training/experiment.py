@@ -13,7 +13,7 @@ import keras
 from persona_tf.data.config import DataConfig
 from persona_tf.data.corpus import PackedCorpus, pack_corpus
 from persona_tf.data.sources import read_split
-from persona_tf.episode import Episode
+from persona_tf.episode import KEY_KINDS, Episode
 from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, examples
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.run_dir import RunDir
@@ -85,8 +85,31 @@ def build_model(settings: "Settings", vocabulary_size: int) -> PersonaTransforme
 
 
 def model_config(settings: "Settings", vocabulary_size: int) -> Any:
-    """The settings' ModelConfig with the sizes that the vocabulary and the labels decide."""
-    return dataclasses.replace(settings.model, vocabulary_size=vocabulary_size, emotes=len(EMOTE_LABELS))
+    """The settings' ModelConfig with the sizes that the vocabulary and the labels decide.
+
+    Raises:
+      ValueError: targets that share a history would see each other's future in it.
+    """
+    if settings.model.history == "whole" and settings.example.max_targets > 1:
+        raise ValueError(
+            "ModelConfig.history 'whole' shows all turns of an example, so each needs one of its own: set "
+            f"ExampleConfig.max_targets to 1, it is {settings.example.max_targets}"
+        )
+    return dataclasses.replace(
+        settings.model, vocabulary_size=vocabulary_size, kinds=len(KEY_KINDS), emotes=len(EMOTE_LABELS)
+    )
+
+
+def make_vocabulary(settings: "Settings", data_dir: pathlib.Path, path: pathlib.Path) -> bytes:
+    """Trains the experiment's vocabulary on its training dialogues (the first 4,000), and writes it to ``path``.
+
+    Raises:
+      ValueError, OSError: data are missing or malformed, or ``path`` cannot be written.
+    """
+    _log.info("Training a vocabulary of %s pieces ...", f"{settings.text.vocabulary_size:,}")
+    episodes = itertools.islice(_training_episodes(settings, data_dir), _VOCABULARY_EPISODES)
+    stream = texts(_examples(episodes, settings.example))
+    return vocabulary.train_vocabulary(stream, settings.text.vocabulary_size, path)
 
 
 def texts(stream: Iterable[Example]) -> Iterator[str]:
@@ -127,20 +150,19 @@ def _is_held_out(number: int, data: DataConfig) -> bool:
 
 def _vocabulary(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -> bytes:
     path = run.checkpoints / "vocabulary.model"
-    if path.is_file():
-        return path.read_bytes()
-    _log.info("Training a vocabulary of %s pieces ...", f"{settings.text.vocabulary_size:,}")
-    episodes = itertools.islice(_training_episodes(settings, data_dir), _VOCABULARY_EPISODES)
-    stream = texts(_examples(episodes, settings.example))
-    return vocabulary.train_vocabulary(stream, settings.text.vocabulary_size, path)
+    return path.read_bytes() if path.is_file() else make_vocabulary(settings, data_dir, path)
 
 
 def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Example]:
-    """A seeded choice of whole dialogues for validation, the same each time."""
-    found = list(_examples(_validation_episodes(settings, data_dir), settings.example))
-    random.Random("validation").shuffle(found)
-    limit = settings.train.validation_examples
-    yield from found[:limit] if limit else found
+    """A seeded choice of whole dialogues for validation, the same each time; 0: all."""
+    dialogues = [list(examples(e, settings.example)) for e in _validation_episodes(settings, data_dir)]
+    random.Random("validation").shuffle(dialogues)
+    count, limit = 0, settings.train.validation_examples
+    for dialogue in dialogues:
+        if limit and count >= limit:
+            return
+        count += len(dialogue)
+        yield from dialogue
 
 
 def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer) -> PackedCorpus:

@@ -13,9 +13,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tqdm
 
 from persona_tf.data.corpus import PackedCorpus, Position, batches, evaluation_batches
+from persona_tf.data.progress import progress_bar
 from persona_tf.training import checkpoint
 from persona_tf.training.checkpoint import Progress
 from persona_tf.training.config import TrainConfig
@@ -46,10 +46,11 @@ class Loop:
     on_validation: Callable[[SummaryWriter, int], None] = lambda writer, step: None
 
     def run(self) -> Progress:
-        """Trains from the last checkpoint, or from the start, to the end. Ctrl-C saves first.
+        """Trains from the last checkpoint, or from the start, to the end. Ctrl-C and a full disk save first.
 
         Raises:
-          KeyboardInterrupt: after the last step was saved.
+          KeyboardInterrupt: after the last step was saved, unless its loss is not a number.
+          OSError: something cannot be written; where the checkpoint can, the last step was saved.
           FloatingPointError: the loss is not a number any more; the checkpoints are from before that.
         """
         self._variables = checkpoint.named_variables(self.model, self.step.optimizer)
@@ -75,10 +76,8 @@ class Loop:
                 if self._is_due(progress):
                     meter.check()
                     progress = self._validate(progress, writer, meter)
-                    writer.flush()
                     self._save(LAST, progress)
                 elif progress.step % config.checkpoint_every_steps == 0 and meter.check():
-                    writer.flush()
                     self._save(LAST, progress)
                 if progress.step >= config.steps or self._is_stale(progress):
                     return progress
@@ -88,10 +87,11 @@ class Loop:
                 meter.add(result)
                 if progress.step % config.summary_every_steps == 0 or progress.step == config.steps:
                     writer.scalars(meter.read(), progress.step)
-        except KeyboardInterrupt:
-            # It may have come when the weights had taken the step and ``progress`` had not.
-            taken = int(keras.ops.convert_to_numpy(self.step.optimizer.iterations)) > progress.step
-            self._save(LAST, _one_further(progress, position) if taken else progress)
+        except (KeyboardInterrupt, OSError):
+            if meter.is_finite():
+                # It may have come when the weights had taken the step and ``progress`` had not.
+                taken = int(keras.ops.convert_to_numpy(self.step.optimizer.iterations)) > progress.step
+                self._save(LAST, _one_further(progress, position) if taken else progress)
             raise
         finally:
             meter.close()
@@ -150,15 +150,7 @@ class _Meter:
     """Adds up what happened since it was last read, and shows a bar with loss, tokens a second and time left."""
 
     def __init__(self, step: int, steps: int):
-        quick = sys.stderr.isatty()
-        self._bar = tqdm.tqdm(
-            total=steps,
-            initial=step,
-            unit="step",
-            mininterval=0.5 if quick else 20,
-            dynamic_ncols=quick,
-            ascii=not quick,
-        )
+        self._bar = progress_bar(total=steps, initial=step, unit="step")
         self._results: list[dict] = []
         self._last: dict | None = None
         self._tokens, self._since, self._loss = 0, time.monotonic(), float("nan")
@@ -169,19 +161,22 @@ class _Meter:
         self._last = result
         self._bar.update()
 
+    def is_finite(self) -> bool:
+        """Whether loss and gradient of the last step were numbers: else the weights are not. True without a step."""
+        last = self._last
+        return last is None or bool(np.isfinite(float(last["loss"]) + float(last["gradient_norm"])))
+
     def check(self) -> bool:
-        """Whether a step was taken at all; its loss and gradient must be numbers, else so are the weights not.
+        """Whether a step was taken at all; it must have been finite.
 
         Raises:
-          FloatingPointError: they are not.
+          FloatingPointError: it was not.
         """
-        if self._last is None:
-            return False
-        if not np.isfinite(float(self._last["loss"]) + float(self._last["gradient_norm"])):
+        if not self.is_finite():
             raise FloatingPointError(
                 "the loss is not a number any more; try a lower LEARNING_RATE or precision float32"
             )
-        return True
+        return self._last is not None
 
     def read(self) -> dict[str, float]:
         """Means since the last call, and the rate in real tokens a second."""

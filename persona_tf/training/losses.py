@@ -33,21 +33,30 @@ def head_sums(outputs: Outputs, features: dict) -> dict[str, tuple]:
     }
 
 
-def total_loss(sums: dict[str, tuple], outputs: Outputs, features: dict, config: TrainConfig):
+def uniform_sums(outputs: Outputs, features: dict) -> dict:
+    """What label smoothing adds: for each head of words the sum of `likelihood.uniform_nats`, float32 scalars."""
+    nats = likelihood.uniform_nats(outputs)
+    return {name: ops.sum(ops.where(features["target_head"] == head, nats, 0.0)) for name, head in _WORDS.items()}
+
+
+def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig):
     """Weighted sum over heads of nats per label of that head; label smoothing acts on words (reply, action) only.
 
     Smoothing (Szegedy et al. 2016): (1 - e) * nats + e * mean over the vocabulary of -log p; differs from the
     paper in that the second part leaves copying out.
+
+    Args:
+      sums: of `head_sums`.
+      uniform: of `uniform_sums`; empty without smoothing.
+      config: weights and smoothing.
     """
     loss, smoothing = 0.0, config.label_smoothing
     for head in HEADS:
         weight = getattr(config, f"{head}_weight")
         if weight:
             total, count, _ = sums[head]
-            if smoothing and head in _WORDS:
-                where = features["target_head"] == _WORDS[head]
-                uniform = ops.sum(ops.where(where, likelihood.uniform_nats(outputs), 0.0))
-                total = (1 - smoothing) * total + smoothing * uniform
+            if head in uniform:
+                total = (1 - smoothing) * total + smoothing * uniform[head]
             loss = loss + weight * total / ops.maximum(count, 1.0)
     return loss
 

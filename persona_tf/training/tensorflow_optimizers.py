@@ -31,6 +31,10 @@ class FusedMuon(keras.optimizers.Muon):
         super().__init__(*args, **kwargs)
         self.half = half
 
+    def get_config(self):
+        """What `from_config` takes."""
+        return {**super().get_config(), "half": self.half}
+
     def zeropower_via_newtonschulz5(self, x, steps: int):
         """Momentum [m, n] -> its orthogonal factor, nearly."""
         dtype = tf.bfloat16 if self.half else x.dtype

@@ -29,7 +29,8 @@ class TensorFlowStep:
         with tf.GradientTape() as tape:
             outputs = self.model(features, training=True, use_gold=True)
             sums = losses.head_sums(outputs, features)
-            loss = losses.total_loss(sums, outputs, features, self.config)
+            uniform = losses.uniform_sums(outputs, features) if self.config.label_smoothing else {}
+            loss = losses.total_loss(sums, uniform, self.config)
         # TensorFlow's own variables: with Keras' it cannot make the zeros for those that the loss does not reach.
         variables = [variable.value for variable in self.model.trainable_variables]
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")

@@ -5,7 +5,7 @@ import pytest
 from persona_tf.chat.bot import Bot
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import EMOTES
-from persona_tf.example import ExampleConfig, Target
+from persona_tf.example import ExampleConfig, HistoryTurn, Target
 from persona_tf.export.bundle import Bundle
 from persona_tf.text.config import TextConfig
 
@@ -111,6 +111,155 @@ def test_sampling_is_decided_by_the_seed(make_bot, cast):
     one, same, other = (bot.answer(cast, seed) for seed in (1, 1, 2))
     assert one == same
     assert [a.reply for row in one for a in row] != [a.reply for row in other for a in row]
+
+
+SAMPLE = dataclasses.replace(GREEDY, method="sample", temperature=1.5)
+
+
+def _one(cast, number=1):
+    """An example with one target."""
+    example = cast[number]
+    return dataclasses.replace(example, targets=example.targets[-1:])
+
+
+def test_a_sample_is_the_same_in_any_company(make_bot, cast):
+    bot = make_bot(decode=SAMPLE)
+    together = bot.answer(cast)
+    for number, example in enumerate(cast):
+        for one, other in zip(bot.answer([example])[0], together[number], strict=True):
+            _assert_same(one, other)
+    backwards = bot.answer(cast[::-1])[::-1]
+    assert [[a.reply for a in row] for row in backwards] == [[a.reply for a in row] for row in together]
+
+
+def test_the_best_of_several_comes_first(make_bot, cast):
+    beam = dataclasses.replace(GREEDY, method="beam", hypotheses=3, length_alpha=0.0)
+    bot = make_bot(decode=beam)
+    for row, best in zip(bot.n_best(cast), bot.answer(cast), strict=True):
+        for hypotheses, answer in zip(row, best, strict=True):
+            assert len(hypotheses) == 3
+            assert hypotheses[0] == answer
+            assert [h.log_prob for h in hypotheses] == sorted((h.log_prob for h in hypotheses), reverse=True)
+
+
+@pytest.mark.parametrize("decode", [GREEDY, SAMPLE, dataclasses.replace(SAMPLE, hypotheses=2)], ids=["g", "s", "s2"])
+@pytest.mark.parametrize("tokens", [1, 3])
+def test_the_pieces_of_a_stream_are_the_reply(make_bot, cast, decode, tokens):
+    bot, pieces = make_bot(decode=decode), []
+    example = _one(cast)
+    answer = bot.stream(example, pieces.append, tokens=tokens)
+    assert "".join(pieces) == answer.reply
+    assert all(pieces)
+    assert len(pieces) > 1 or decode.hypotheses > 1
+    [[whole]] = bot.answer([example])
+    _assert_same(answer, whole)
+
+
+def test_pieces_are_whole_characters(make_bot, cast):
+    """Bytes of "я", one token each: half of it is never told."""
+    bot = make_bot(decode=dataclasses.replace(GREEDY, forced_words=("я\u2581",), max_reply_tokens=12))
+    pieces = []
+    answer = bot.stream(_one(cast), pieces.append, tokens=1)
+    assert "я\u2581" in answer.reply
+    assert "".join(pieces) == answer.reply
+    assert not any("\ue000" in piece or piece.endswith("\ufffd") for piece in pieces[:-1])
+
+
+def test_a_stream_that_is_broken_off(make_bot, cast):
+    bot, told = make_bot(), []
+
+    def stop(piece):
+        told.append(piece)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bot.stream(_one(cast), stop, tokens=1)
+    assert len(told) == 1
+    _assert_same(bot.stream(_one(cast), told.append), bot.answer([_one(cast)])[0][0])
+
+
+def test_what_is_known_is_read_once_in_a_conversation(make_bot, cast, monkeypatch):
+    bot, read = make_bot(), []
+    original = bot._writer.read_knowledge
+    monkeypatch.setattr(bot._writer, "read_knowledge", lambda features: read.append(1) or original(features))
+    example = cast[1]
+    answers = [bot.answer([dataclasses.replace(example, targets=(t,))]) for t in example.targets]
+    assert len(answers) > 1
+    assert len(read) == 1
+    bot.answer([cast[2]])
+    assert len(read) == 2
+
+
+def _conversation(cast, turns=6):
+    """An example after each of some turns: the history grows."""
+    base = cast[1]
+    said = tuple(
+        HistoryTurn(turn % 2, turn, f"{'Well, ' * (turn % 3)}that is the {turn}th thing I say.", "", "")
+        for turn in range(turns)
+    )
+    return [
+        dataclasses.replace(base, history=said[:length], targets=(Target(turn=length, reply=""),))
+        for length in range(1, turns + 1)
+    ]
+
+
+def test_only_new_turns_are_read_and_the_answers_are_as_if_all_were(make_bot, cast, monkeypatch):
+    bot, widths = make_bot(), []
+    original = bot._writer.read_history
+
+    def note(features, past=None):
+        widths.append((features["history_ids"] > 0).sum())
+        return original(features, past)
+
+    monkeypatch.setattr(bot._writer, "read_history", note)
+    talk = _conversation(cast)
+    for example in talk:
+        [[answer]] = bot.answer([example])
+        [[anew]] = make_bot().answer([example])
+        _assert_same(answer, anew)
+    assert len(widths) == len(talk)
+    assert max(widths) < 40, "never more than a turn"
+    widths.clear()
+    bot.answer(talk[2:3])
+    assert widths[0] > 40, "what was taken back has to be read anew"
+    bot.answer(talk[2:3])
+    assert len(widths) == 1
+
+
+def test_a_history_without_room_for_more_is_read_anew(packer, tokenizer, shaken, cast):
+    text = TextConfig(tokenizer.size, turn_tokens=24, history_tokens=64)
+    small = type(packer)(tokenizer, text, True, True)
+    model = shaken(0.5, fusion="soft")
+
+    def make():
+        return Bot(Bundle("demo", 1, text, ExampleConfig(), GREEDY, model, small))
+
+    bot = make()
+    for example in _conversation(cast, turns=8):
+        [[answer]] = bot.answer([example])
+        [[anew]] = make().answer([example])
+        _assert_same(answer, anew)
+
+
+def test_banned_words_are_not_said_and_forced_ones_are(make_bot, cast):
+    plain = " ".join(a.reply for row in make_bot().answer(cast) for a in row).split()
+    word = max(set(plain), key=plain.count)
+    banned = make_bot(decode=dataclasses.replace(GREEDY, banned_words=(word,)))
+    forced = make_bot(decode=dataclasses.replace(GREEDY, forced_words=(word,)))
+    assert not any(word in a.reply.split() for row in banned.answer(cast) for a in row)
+    assert all(word in a.reply for row in forced.answer(cast) for a in row)
+    with pytest.raises(ValueError, match=r"forced words are .* tokens and a reply is at most 6"):
+        make_bot(decode=dataclasses.replace(GREEDY, forced_words=("an unbelievably long row of words",)))
+
+
+def test_one_trace_serves_all_shapes(make_bot, cast):
+    bot = make_bot()
+    bot.answer(cast[:1])
+    functions = [getattr(bot._writer, name) for name in ("_read_knowledge", "_read_history", "_begin", "_advance")]
+    before = [function.experimental_get_tracing_count() for function in functions]
+    for rows in (cast[:2], cast, cast[3:4]):
+        bot.answer(rows)
+    assert [function.experimental_get_tracing_count() for function in functions] == before
 
 
 def test_a_decode_config_takes_the_place_of_the_bundles(bot):

@@ -57,6 +57,46 @@ def test_a_conversation_grows_by_the_partners_turn_and_the_answer(session):
     assert session.episode.setting == MILL
 
 
+def test_of_a_long_conversation_half_is_left_out_at_once():
+    bot = FakeBot(history_tokens=120)
+    session = Session(bot, MILL, MIRA, TAM)
+    for number in range(40):
+        session.say(f"This is what I say as number {number:3}, and no more than that.")
+    firsts = [example.history[0].turn for example in bot.shown]
+    assert firsts == sorted(firsts)
+    moves = [i for i in range(1, len(firsts)) if firsts[i] > firsts[i - 1]]
+    assert 5 < len(moves) < 20, "now and then, not at every turn"
+    for example in bot.shown:
+        sizes = [len(turn.speech) // 3 + 3 for turn in example.history]
+        assert sum(sizes) <= 120
+        assert len(example.history) >= 3 or example in bot.shown[:2]
+        assert example.history[-1].speech.startswith("This is what I say"), "what was said last is always there"
+
+
+def test_a_very_long_turn_does_not_push_out_all_others():
+    bot = FakeBot(history_tokens=120)
+    session = Session(bot, MILL, MIRA, TAM)
+    session.say("My mare is called Fig.")
+    session.say("x" * 100_000)
+    assert [turn.speech[:7] for turn in bot.shown[-1].history] == ["My mare", "answer ", "xxxxxxx"]
+
+
+def test_a_reply_can_be_told_while_it_is_written(real_bot):
+    pieces, session = [], Session(real_bot, MILL, MIRA, TAM, seed=1)
+    answer = session.say("Good day!", on_text=pieces.append)
+    assert "".join(pieces) == answer.reply
+    again = Session(real_bot, MILL, MIRA, TAM, seed=1).say("Good day!")
+    assert (again.reply, again.action, again.emote) == (answer.reply, answer.action, answer.emote)
+
+    def stop(piece):
+        raise KeyboardInterrupt
+
+    turns = session.episode.turns
+    with pytest.raises(KeyboardInterrupt):
+        session.say("And now?", on_text=stop)
+    assert session.episode.turns == turns
+
+
 def test_the_bot_may_speak_first(session, bot):
     session.open()
     assert [turn.speaker for turn in session.episode.turns] == [BOT]

@@ -19,9 +19,15 @@ def test_options_are_literals_or_strings():
     }
 
 
-def test_an_option_without_a_value_is_named():
-    with pytest.raises(ValueError, match="--option persona: expected NAME=VALUE"):
-        read_options(["persona"])
+@pytest.mark.parametrize("text", ["persona", "=3", " =3", ""])
+def test_an_option_without_a_name_or_value_is_named(text):
+    with pytest.raises(ValueError, match=f"--option {text}: expected NAME=VALUE"):
+        read_options([text])
+
+
+@pytest.mark.parametrize("value", ["{[]: 1}", "(" * 5_000, "1 +", "-'a'", "f()", "\0"])
+def test_what_is_no_literal_is_a_string(value):
+    assert read_options([f"a={value}"]) == {"a": value}
 
 
 def test_the_actions_do_what_they_are_named_for(tmp_path, capsys):

@@ -1,24 +1,30 @@
 """The evaluator on a tiny untrained bot: the figures are those of the parts, and every file is there."""
 
 import dataclasses
+import itertools
 import json
 import math
+import time
+import types
+import zlib
 
 import numpy as np
 import pytest
 
-from persona_tf.chat.bot import Bot
+from persona_tf.chat.bot import Answer, Bot
 from persona_tf.data.config import DataConfig
 from persona_tf.data.world.generator import episodes
 from persona_tf.decoding.config import DecodeConfig
+from persona_tf.evaluation import evaluator
 from persona_tf.evaluation.config import EvalConfig
+from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
 from persona_tf.evaluation.evaluator import evaluate, score_episodes
 from persona_tf.evaluation.prediction_file import read_predictions
 from persona_tf.evaluation.report import report
 from persona_tf.evaluation.samples import show_samples
-from persona_tf.evaluation.scoring import Scorer
-from persona_tf.evaluation.trigram import trigram_baseline
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.evaluation.scoring import Scorer, TargetScore
+from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
+from persona_tf.example import EMOTE_LABELS, ExampleConfig, examples
 from persona_tf.export.bundle import Bundle, save_bundle
 from persona_tf.run_dir import RunDir
 from persona_tf.text.config import TextConfig
@@ -35,7 +41,7 @@ def bundle(make_model, packer):
 
 @pytest.fixture(scope="module")
 def scored(bundle):
-    return score_episodes(Bot(bundle), list(episodes("test", 6)), CONFIG)
+    return score_episodes(Bot(bundle), Scorer(bundle), list(episodes("test", 6)), CONFIG)
 
 
 def test_there_is_a_record_and_a_context_for_each_target(scored):
@@ -50,6 +56,67 @@ def test_there_is_a_record_and_a_context_for_each_target(scored):
         assert not target.gold_action or target.action in target.available_actions
         assert target.emote != "none"
         assert target.shuffled_persona_nats is not None
+
+
+def _seen(example, target):
+    """All that a bot is shown for a target, as a string."""
+    return "|".join([f"{target.turn}", *(i.text for i in example.items), *(t.speech for t in example.history)])
+
+
+class Echo:
+    """A bot and a scorer whose answers and figures are what they were shown."""
+
+    def __init__(self, delay=lambda examples: 0.0):
+        self.bundle = types.SimpleNamespace(example=ExampleConfig(max_targets=3))
+        self.delay = delay
+
+    def answer(self, examples):
+        time.sleep(self.delay(examples))
+        return [[Answer(_seen(e, t), "", "", {}, 1) for t in e.targets] for e in examples]
+
+    def score(self, examples):
+        logits = np.zeros(len(EMOTE_LABELS))
+        return [
+            [TargetScore(zlib.crc32(_seen(e, t).encode()), 1, 0.0, 0, 1.0, logits, -1, -1) for t in e.targets]
+            for e in examples
+        ]
+
+    def rank_actions(self, examples):
+        return [dict.fromkeys(example.targets[0].available_actions, 1.0) for example in examples]
+
+
+def test_each_target_has_its_own_answer_swap_and_shuffle():
+    found = list(episodes("test", 12))
+    config = EvalConfig(batch_targets=5, shuffled_persona=True, seed=3)
+    # The first batch is ready last.
+    batches = itertools.count()
+    bot = Echo(lambda examples: 0.0 if next(batches) else 0.1)
+    targets, _ = score_episodes(bot, bot, found, config)
+    cast = [example for episode in found for example in examples(episode, bot.bundle.example)]
+    alone = [dataclasses.replace(example, targets=(target,)) for example in cast for target in example.targets]
+    shuffled = [(e, t) for e in shuffle_personas(cast, config.seed) for t in e.targets]
+    assert len({target.reply for target in targets}) == len(targets), "so that a wrong order is seen"
+    swaps = 0
+    for target, example, (strange, same) in zip(targets, alone, shuffled, strict=True):
+        assert target.reply == bot.answer([example])[0][0].reply
+        assert target.reply_nats == bot.score([example])[0][0].reply_nats
+        assert target.shuffled_persona_nats == zlib.crc32(_seen(strange, same).encode())
+        assert target.shuffled_persona_nats != target.reply_nats
+        swapped = swap_value(example)
+        assert (target.swapped is None) == (swapped is None)
+        if swapped:
+            swaps += 1
+            assert target.swapped.reply == _seen(swapped, example.targets[0]) != target.reply
+            assert example.targets[0].probe.swap.text in target.swapped.reply
+            assert target.swapped.value == example.targets[0].probe.swap.value
+    assert swaps > 10
+    assert len(alone) > 30
+
+
+def test_swaps_and_shuffles_can_be_left_out():
+    bot = Echo()
+    targets, _ = score_episodes(bot, bot, list(episodes("test", 3)), EvalConfig(swapped=False))
+    assert {target.swapped for target in targets} == {target.shuffled_persona_nats for target in targets} == {None}
 
 
 def test_one_target_scores_alone_as_in_company(bundle):
@@ -80,7 +147,7 @@ def test_the_persona_gap_is_the_mean_difference(scored):
 
 def test_the_trigram_is_told_all_turns(scored, tokenizer):
     targets, _ = scored
-    column = trigram_baseline(targets, episodes("train", 30), tokenizer)
+    column = trigram_baseline(targets, train_trigram(episodes("train", 30), tokenizer), tokenizer)
     assert set(column) == {"reply_ppl", "reply_word_ppl", "reply_bits_per_byte"}
     assert 1 < column["reply_ppl"]["value"] < tokenizer.size
 
@@ -103,6 +170,34 @@ def test_evaluate_writes_every_file(bundle, vocabulary_model, tmp_path):
         assert written["metrics"][name]["value"] == pytest.approx(metric["value"], rel=1e-6), name
     assert run.evaluation("test", "md").is_file()
     assert run.evaluation("test", "csv").is_file()
+
+
+def test_nothing_is_overwritten_where_a_split_is_missing(tmp_path, monkeypatch):
+    def read_split(source, split, data_dir, options):
+        if split == "gone":
+            raise FileNotFoundError("gone")
+        yield from episodes("test", 2)
+
+    monkeypatch.setattr(evaluator, "read_split", read_split)
+    monkeypatch.setattr(Bot, "load", lambda *_: pytest.fail("the splits come first"))
+    run = RunDir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="gone"):
+        evaluate(run, DataConfig("world"), EvalConfig(splits=("test", "gone")), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_takes_long_to_make_is_made_once(bundle, monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(evaluator, "read_split", lambda *_: episodes("test", 2))
+    monkeypatch.setattr(Bot, "load", lambda *_: types.SimpleNamespace(bundle=bundle, decode=bundle.decode))
+    monkeypatch.setattr(evaluator, "Scorer", lambda bundle: made.append("scorer"))
+    monkeypatch.setattr(evaluator, "train_trigram", lambda *_: made.append("trigram") or object())
+    monkeypatch.setattr(evaluator, "score_episodes", lambda *_: ([], []))
+    for name in ("report", "baselines", "trigram_baseline"):
+        monkeypatch.setattr(evaluator, name, lambda *_: {})
+    results = evaluate(RunDir(tmp_path), DataConfig("world"), EvalConfig(splits=("a", "b"), trigram=True), tmp_path)
+    assert [result.split for result in results] == ["a", "b"]
+    assert sorted(made) == ["scorer", "trigram"]
 
 
 class Written:

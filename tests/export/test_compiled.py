@@ -1,13 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.example import EMOTE_LABELS, ExampleConfig
-from persona_tf.export.bundle import Bundle
-from persona_tf.export.compiled import CompiledModel
+from persona_tf.episode import KEY_KINDS
+from persona_tf.example import EMOTE_LABELS
+from persona_tf.export.compiled import ScoringModel, Writer
 from persona_tf.model import likelihood
 from persona_tf.model.heads import next_token_log_probs
-from persona_tf.text.config import TextConfig
 from persona_tf.text.vocabulary import ACTION, EMOTE, REPLY, SPECIALS
 
 DECODE = DecodeConfig(max_reply_tokens=6, max_action_tokens=3)
@@ -19,36 +21,60 @@ def model(shaken):
 
 
 @pytest.fixture(scope="module")
-def compiled(model, packer, tokenizer):
-    return CompiledModel(Bundle("demo", 1, TextConfig(tokenizer.size), ExampleConfig(), DECODE, model, packer), DECODE)
+def write(model, features, turns):
+    """Fields of DecodeConfig (and arguments of Writer) -> what is written for all targets."""
+
+    def run(jit_compile=False, rows=slice(None), **decode):
+        writer = Writer(model, dataclasses.replace(DECODE, **decode), jit_compile=jit_compile)
+        mine = {name: value[rows] for name, value in features.items()}
+        seeds = np.arange(turns.size * writer.hypotheses, dtype=np.int32).reshape(*turns.shape, -1)
+        return writer.write(writer.read_knowledge(mine), writer.read_history(mine), turns[rows], seeds[rows])
+
+    return run
 
 
 @pytest.fixture(scope="module")
-def written(compiled, features, targets):
-    rows, turns = targets
-    known = {name: value for name, value in features.items() if name.startswith(("knowledge", "history"))}
-    return compiled.write(known, rows, turns, 0)
+def written(write):
+    return write()
 
 
 @pytest.fixture(scope="module")
-def targets(cast):
-    """Row and number of the turn of each target."""
-    pairs = [(row, target.turn + 1) for row, example in enumerate(cast) for target in example.targets]
-    rows, turns = np.array(pairs, np.int32).T
-    return rows, turns
+def turns(cast):
+    """Number of the turn of each target, int32 [B, Q], 0 where there is none."""
+    most = max(len(example.targets) for example in cast)
+    rows = [[t.turn + 1 for t in example.targets] for example in cast]
+    return np.array([row + [0] * (most - len(row)) for row in rows], np.int32)
 
 
-def test_what_is_written_is_what_call_finds_likeliest(model, features, targets, written):
+def _log_probs(model, features, row, turn, ids, hidden_kinds=()):
+    """Of each token that was written, given those before it: float [L, V]."""
+    fed = np.concatenate([[REPLY], ids[:-1]])[None].astype(np.int32)
+    known = {n: v[row : row + 1] for n, v in features.items() if n[0] in "kh"}
+    spots = np.arange(fed.shape[1], dtype=np.int32)[None]
+    batch = known | {
+        "target_ids": fed,
+        "target_position": spots,
+        "target_index": 0 * fed,
+        "target_turn": 0 * fed + turn,
+    }
+    kinds = np.concatenate([known["knowledge_kind"], 0 * known["history_ids"]], axis=1)
+    hidden = np.isin(kinds, hidden_kinds) if hidden_kinds else None
+    return np.asarray(next_token_log_probs(model(batch, hidden=hidden)))[0]
+
+
+def _targets(written, turns, hypothesis=0):
+    """(row, number of the turn, ids, (row, target)) of each target that there is."""
+    for row, target in np.argwhere(turns):
+        ids = written.ids[row, target, hypothesis]
+        yield row, turns[row, target], ids[ids != 0], (row, target)
+
+
+def test_what_is_written_is_what_call_finds_likeliest(model, features, turns, written):
     """Feeds each target that was written as a whole, and looks for a likelier word at each place."""
-    rows, turns = targets
-    for number, ids in enumerate(written.ids):
-        ids = ids[ids != 0]
-        fed = np.concatenate([[REPLY], ids[:-1]])[None].astype(np.int32)
-        known = {n: v[rows[number] : rows[number] + 1] for n, v in features.items() if n[0] in "kh"}
-        spots = np.arange(fed.shape[1], dtype=np.int32)[None]
-        batch = known | {"target_ids": fed, "target_position": spots, "target_index": 0 * fed}
-        outputs = model(batch | {"target_turn": 0 * fed + turns[number]})
-        log_probs = np.asarray(next_token_log_probs(outputs))[0]
+    for row, turn, ids, place_of in _targets(written, turns):
+        log_probs = _log_probs(model, features, row, turn, ids)
+        total = log_probs[np.arange(len(ids)), ids].sum()
+        assert written.log_probs[place_of][0] == pytest.approx(total, abs=1e-2)
         end = list(ids).index(ACTION)
         for place, token in enumerate(ids):
             stop = ACTION if place <= end else EMOTE
@@ -58,22 +84,83 @@ def test_what_is_written_is_what_call_finds_likeliest(model, features, targets, 
             assert forced or log_probs[place][token] > best - 1e-3
 
 
-def test_what_is_written_ends_in_stops(written):
-    for ids in written.ids.tolist():
-        ids = [i for i in ids if i]
+def test_what_is_written_ends_in_stops(written, turns):
+    for _, _, ids, _ in _targets(written, turns):
+        ids = ids.tolist()
         assert ids[-1] == EMOTE
         assert ids.count(ACTION) == ids.count(EMOTE) == 1
         assert ids.index(ACTION) <= 6
         assert len(ids) - ids.index(ACTION) - 2 <= 3
 
 
-def test_attention_is_one_for_each_token_of_reply_and_action(written):
-    tokens = (written.ids >= len(SPECIALS)).sum(1) + 1
-    np.testing.assert_allclose(written.attention.sum(1), tokens, rtol=1e-4)
+def test_where_there_is_no_target_nothing_is_written(written, turns):
+    assert not written.ids[turns == 0].any()
+    assert (turns == 0).any()
 
 
-def test_scores_are_those_of_the_model(compiled, model, features, cast):
-    scores = compiled.score(features)
+def test_attention_is_one_for_each_token_of_reply_and_action(written, turns):
+    tokens = (written.ids >= len(SPECIALS)).sum(-1) + 1
+    np.testing.assert_allclose(written.attention.sum(-1)[turns > 0], tokens[turns > 0], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "decode", [{}, {"method": "sample", "top_p": 0.9}, {"method": "beam", "hypotheses": 3}], ids=str
+)
+def test_compiled_by_xla_it_is_the_same(write, decode):
+    one, other = write(**decode), write(**decode, jit_compile=True)
+    np.testing.assert_array_equal(one.ids, other.ids)
+    for name in ("log_probs", "emote_logits", "attention"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-3, err_msg=name)
+
+
+def test_samples_are_the_same_alone(write, turns):
+    decode = {"method": "sample", "hypotheses": 2}
+    together = write(**decode)
+    assert (together.ids[:, :, 0] != together.ids[:, :, 1]).any()
+    for row in range(len(turns)):
+        np.testing.assert_array_equal(write(rows=slice(row, row + 1), **decode).ids[0], together.ids[row])
+
+
+PERSONA = 1 + KEY_KINDS.index("persona")
+
+
+def test_guidance_mixes_with_and_without_the_persona(write, model, features, turns):
+    guided = write(guidance=1.5)
+    assert (guided.ids != write().ids).any()
+    for row, turn, ids, place_of in _targets(guided, turns):
+        own = _log_probs(model, features, row, turn, ids)
+        without = _log_probs(model, features, row, turn, ids, [PERSONA])
+        mixed = np.asarray(tf.nn.log_softmax(2.5 * own - 1.5 * without))
+        total = mixed[np.arange(len(ids)), ids].sum()
+        assert guided.log_probs[place_of][0] == pytest.approx(total, abs=2e-2)
+
+
+def test_mutual_information_picks_what_needs_the_persona(write, model, features, turns):
+    decode = {"method": "sample", "hypotheses": 4}
+    plain, picked = write(**decode), write(**decode, mutual_information=0.7)
+    assert (np.sort(plain.ids, axis=2) == np.sort(picked.ids, axis=2)).all()
+    for row, target in np.argwhere(turns):
+        values = []
+        for ids in picked.ids[row, target]:
+            ids = ids[ids != 0]
+            at = np.arange(len(ids)), ids
+            own = _log_probs(model, features, row, turns[row, target], ids)[at]
+            without = _log_probs(model, features, row, turns[row, target], ids, [PERSONA])[at]
+            words = ids >= len(SPECIALS)
+            values.append(own.sum() - 0.7 * without[words].sum())
+        assert (np.diff(values) < 2e-2).all(), "best first"
+
+
+def test_a_beam_is_sorted_and_its_first_is_likelier_than_greedy(write, turns):
+    beam, greedy = write(method="beam", hypotheses=4, length_alpha=0.0), write()
+    scores = beam.log_probs[turns > 0]
+    assert (np.diff(scores, axis=-1) <= 1e-5).all()
+    assert (scores[:, 0] >= greedy.log_probs[turns > 0][:, 0] - 1e-3).mean() > 0.9
+    assert scores[:, 0].sum() > greedy.log_probs[turns > 0].sum()
+
+
+def test_scores_are_those_of_the_model(model, features, cast):
+    scores = ScoringModel(model).score(features)
     outputs = model(features)
     real = features["target_ids"] != 0
     nats = np.asarray(likelihood.nats(outputs, features).token)

@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 
 from persona_tf.model import likelihood
-from persona_tf.model.config import FUSIONS, ModelConfig
-from persona_tf.model.fusion import Memory
+from persona_tf.model.config import FUSIONS, HISTORIES, ModelConfig
 from persona_tf.model.heads import next_token_log_probs
+from persona_tf.model.memory import Memory
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.text.features import FEATURES
 from persona_tf.training.checkpoint import named_variables
 
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
 KINDS = [{"fusion": fusion, "copy_head": copies} for fusion in FUSIONS for copies in (True, False)]
+KINDS += [{"fusion": "soft", "history": "apart"}]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
 
 
@@ -35,22 +36,22 @@ def _real(features):
 
 
 def _step_by_step(model, features):
-    """Writes each target of a batch one token at a time: lists of outputs, by (row, target)."""
+    """Writes the targets of a batch one token at a time, those of a row side by side: (row, place, target, outputs)."""
     ids, index = features["target_ids"], features["target_index"]
-    pairs = sorted({(row, int(t)) for row, col in zip(*np.nonzero(ids), strict=True) for t in [index[row, col]]})
-    rows = np.array([row for row, _ in pairs])
-    places = [np.flatnonzero((ids[row] != 0) & (index[row] == target)) for row, target in pairs]
-    turns = np.array([features["target_turn"][row, place[0]] for (row, _), place in zip(pairs, places, strict=True)])
-    longest = max(len(place) for place in places)
-    memory = Memory(*(np.asarray(part)[rows] for part in model.encode(features)))
-    memory = Memory(*(keras.ops.convert_to_tensor(part) for part in memory))
-    cache = model.start(memory, keras.ops.convert_to_tensor(turns.astype(np.int32)), longest)
+    most = int(index[ids != 0].max()) + 1
+    places = [[np.flatnonzero((ids[r] != 0) & (index[r] == t)) for t in range(most)] for r in range(len(ids))]
+    turns = [[int(features["target_turn"][r, p[0]]) if len(p) else 0 for p in row] for r, row in enumerate(places)]
+    longest = max(len(place) for row in places for place in row)
+    cache = model.start(
+        model.prepare(model.encode(features)), keras.ops.convert_to_tensor(np.array(turns, np.int32)), longest
+    )
     for step in range(longest):
-        tokens = [ids[row, place[step]] if step < len(place) else 0 for row, place in zip(rows, places, strict=True)]
+        tokens = [[ids[r, p[step]] if step < len(p) else 0 for p in row] for r, row in enumerate(places)]
         outputs, cache = model.step(keras.ops.convert_to_tensor(np.array(tokens, np.int32)), step, cache)
-        for number, (row, place) in enumerate(zip(rows, places, strict=True)):
-            if step < len(place):
-                yield row, place[step], number, outputs
+        for r, row in enumerate(places):
+            for target, place in enumerate(row):
+                if step < len(place):
+                    yield r, place[step], target, outputs
 
 
 @every_kind
@@ -58,8 +59,9 @@ def test_step_by_step_is_the_same_as_all_at_once(shaken, features, kind):
     model = shaken(**kind)
     together = _said(model(features), np.ones_like(_real(features)))
     seen = 0
-    for row, place, number, outputs in _step_by_step(model, features):
-        alone = _said(outputs, np.ones((outputs.attention.shape[0], 1), bool))
+    for row, place, target, outputs in _step_by_step(model, features):
+        alone = _said(outputs, np.ones(outputs.attention.shape[:2], bool))
+        number = row * outputs.attention.shape[1] + target
         _assert_same({n: p[number] for n, p in alone.items()}, _at(together, features, row, place))
         seen += 1
     assert seen == _real(features).sum() > 50
@@ -137,6 +139,55 @@ def test_a_later_token_does_not_change_an_earlier_one(shaken, features, kind):
     before, after = model(features), model(changed)
     _assert_same(_said(before, rest), _said(after, rest))
     assert not np.allclose(np.asarray(before.vocabulary_logits)[later], np.asarray(after.vocabulary_logits)[later])
+
+
+def _encoded(model, features, **changed):
+    return np.asarray(model.encode_history({**features, **changed}).states)
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_what_a_turn_sees_of_the_others(shaken, features, history):
+    model, turn = shaken(history=history), features["history_turn"]
+    ids = np.where(turn == 2, 9 + features["history_position"] % 5, features["history_ids"])
+    before, after = _encoded(model, features), _encoded(model, features, history_ids=ids)
+    real = features["history_ids"] > 0
+    same = np.isclose(before, after, **TOLERANCE).all(axis=-1)
+    assert same[real & (turn < 2)].all() == (history != "whole")
+    assert same[real & (turn > 2)].all() == (history == "apart")
+    assert not same[real & (turn == 2)].all()
+
+
+@pytest.mark.parametrize("history", ["causal", "apart"])
+@pytest.mark.parametrize("copy_head", [True, False])
+def test_turns_read_one_after_the_other_are_as_read_at_once(shaken, features, history, copy_head):
+    model = shaken(fusion="soft", history=history, copy_head=copy_head)
+    names = ("history_ids", "history_turn", "history_position")
+    at_once = model.read_history(features)
+    turns = None
+    for number in range(int(features["history_turn"].max()) + 1):
+        columns = ((features["history_turn"] == number) & (features["history_ids"] > 0)).any(axis=0)
+        mine = features["history_turn"][:, columns] == number
+        part = {name: np.where(mine, features[name][:, columns], 0).astype(np.int32) for name in names}
+        turns = model.read_history(part, turns)
+    for row in range(len(features["history_ids"])):
+        for (one, axis), (other, _) in zip(_parts(at_once), _parts(turns), strict=True):
+            a, b = (np.moveaxis(np.asarray(part), axis, 1)[row] for part in (one, other))
+            real = [np.asarray(t.reading.memory.mask)[row] for t in (at_once, turns)]
+            np.testing.assert_allclose(a[real[0]].astype(float), b[real[1]].astype(float), atol=1e-4)
+
+
+def _parts(turns):
+    """Every tensor of what was read, and the axis of its tokens."""
+    memory, layers, places = turns.reading
+    return [(part, 1) for part in (*memory, *(places or ()))] + [
+        (part, 2) for pair in (*layers, *turns.layers) for part in pair
+    ]
+
+
+def test_a_whole_history_cannot_be_added_to(shaken, features):
+    model = shaken(history="whole")
+    with pytest.raises(ValueError, match="read all anew"):
+        model.read_history(features, model.read_history(features))
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)

@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from persona_tf.text.native_stderr import without_lines
+from persona_tf.text.native_stderr import everything_shown, without_lines
 
 
 def test_lines_that_match_are_left_out_and_the_others_follow(capfd):
@@ -22,6 +22,15 @@ def test_a_failure_shows_every_line(capfd):
         os.write(2, b"chat 1\n")
         raise KeyError
     assert capfd.readouterr().err == "chat 1\n"
+
+
+def test_nothing_is_held_back_where_everything_is_to_be_shown(capfd):
+    with everything_shown(), without_lines(b""):
+        os.write(2, b"chat 1\n")
+        assert capfd.readouterr().err == "chat 1\n"
+    with without_lines(b""):
+        os.write(2, b"chat 2\n")
+    assert capfd.readouterr().err == ""
 
 
 def test_no_file_descriptor_is_left_open():

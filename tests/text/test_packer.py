@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from persona_tf.data.world.generator import episodes as world_dialogues
 from persona_tf.episode import EMOTES, KEY_KINDS, Character, Episode, Fact, Turn
 from persona_tf.example import (
     EMOTE_LABELS,
@@ -21,7 +22,8 @@ from persona_tf.example import (
 from persona_tf.text.config import TextConfig
 from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, FEATURES, REPLY_HEAD, check_features
 from persona_tf.text.packer import Packer
-from persona_tf.text.vocabulary import ACTION, EMOTE, REPLY, SPECIALS
+from persona_tf.text.tokenizer import Tokenizer
+from persona_tf.text.vocabulary import ACTION, EMOTE, REPLY, SPECIALS, train_vocabulary
 
 SMALL = TextConfig(vocabulary_size=330, item_tokens=5, turn_tokens=10, history_tokens=46, target_tokens=6)
 """The history holds just one turn of the greatest length."""
@@ -157,6 +159,28 @@ def test_the_oldest_turns_are_dropped_first_and_the_persona_never(small, tokeniz
     next_older = _row(small, _example((), [history[turns[1] - 2]]))["history_ids"][1:]
     assert len(row["history_ids"]) + len(next_older) > SMALL.history_tokens, "one more would not have fitted"
     assert len(set(row["knowledge_item"])) == len(items)
+
+
+@pytest.fixture(scope="module")
+def ordinary(tmp_path_factory):
+    """A packer with a vocabulary of ordinary text, and a long talk in it."""
+    turns = [turn for episode in world_dialogues("train", 120) for turn in episode.turns]
+    path = tmp_path_factory.mktemp("ordinary") / "vocabulary.model"
+    model = train_vocabulary([turn.speech for turn in turns], 1500, path)
+    talk = tuple(dataclasses.replace(turn, speaker=i % 2, grounding=()) for i, turn in enumerate(turns[:120]))
+    config = TextConfig(vocabulary_size=1500, turn_tokens=64, history_tokens=160)
+    return Packer(Tokenizer(model), config), Episode("long", "demo", None, (Character("A"), Character("B")), talk)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_in_a_long_talk_each_target_keeps_what_was_said_just_before_it(ordinary, known):
+    packer, talk = ordinary
+    found = list(examples(talk, ExampleConfig(history_tokens=packer.config.history_tokens if known else 0)))
+    kept = [set(turns) for turns in packer.pack(strings(found))["history_turn"].to_list()]
+    assert sum(1 not in turns for turns in kept) > len(found) / 2, "most histories are too long"
+    # Turns count from 1, so that the number of a target is that of the turn before it.
+    lost = [t.turn for example, turns in zip(found, kept, strict=True) for t in example.targets if t.turn not in turns]
+    assert bool(lost) != known, "examples that do not know the limit lose some"
 
 
 def test_each_row_has_its_own_history(small, tokenizer):

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from persona_tf.training.checkpoint import Progress, load_checkpoint, named_variables, read_arrays, save_checkpoint
+from persona_tf.npz_file import read_npz
+from persona_tf.training.checkpoint import Progress, load_checkpoint, named_variables, save_checkpoint
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.tensorflow_optimizers import make_optimizer
 
@@ -95,10 +96,11 @@ def test_something_else(variables, saved, content):
         load_checkpoint(saved, variables, "abc")
 
 
-def test_flipped_bits_are_noticed(variables, saved):
+@pytest.mark.parametrize("where", ["a weight", "encryption", "compression"])
+def test_flipped_bits_are_noticed(variables, saved, where):
     content = bytearray(saved.read_bytes())
-    place = content.index(np.arange(6, dtype=np.float32).tobytes())
-    content[place + 3] ^= 1
+    weight, entry = content.index(np.arange(6, dtype=np.float32).tobytes()), content.index(b"PK\x01\x02")
+    content[{"a weight": weight + 3, "encryption": entry + 8, "compression": entry + 10}[where]] ^= 1
     saved.write_bytes(bytes(content))
     before = _spoil(variables)
     with pytest.raises(ValueError, match=r"last.npz: damaged"):
@@ -153,7 +155,7 @@ def test_a_full_disk_keeps_the_old_one(variables, saved, monkeypatch, call):
 
 
 def test_the_file_is_plain_numpy(saved):
-    arrays = read_arrays(saved)
+    arrays = read_npz(saved, "")
     assert json.loads(arrays["__progress__"].tobytes())["step"] == 7
     assert zipfile.is_zipfile(saved)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from persona_tf.training.checkpoint import read_arrays
+from persona_tf.npz_file import read_npz
 from persona_tf.training.loop import LAST
 
 SCRIPT = pathlib.Path(__file__).parent / "run_to_be_killed.py"
@@ -56,7 +56,7 @@ def test_a_run_that_is_killed_ends_as_if_nothing_had_been(episodes, vocabulary_m
     steps = _finish(tmp_path, broken)
     assert steps[-1] == 60
     assert steps[0] >= 53, "Ctrl-C had saved"
-    one, other = read_arrays(whole / LAST), read_arrays(broken / LAST)
+    one, other = read_npz(whole / LAST, ""), read_npz(broken / LAST, "")
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)

@@ -1,13 +1,15 @@
 import errno
+import json
 import os
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from persona_tf.training.checkpoint import read_arrays
+from persona_tf.npz_file import read_npz
 from persona_tf.training.loop import BEST, LAST
 from persona_tf.training.losses import HEADS
+from persona_tf.training.summaries import SummaryWriter
 
 
 class Killed(BaseException):
@@ -49,7 +51,6 @@ def _assert_equal(one, other):
 def undisturbed(shared_rig, corpus, tiny_training, tmp_path_factory):
     """Losses, last values of all variables and progress of a run that nothing interrupts."""
     from persona_tf.training.loop import Loop
-    from persona_tf.training.summaries import SummaryWriter
 
     shared_rig.reset()
     folder = tmp_path_factory.mktemp("undisturbed")
@@ -209,14 +210,25 @@ def test_what_is_no_number_ends_the_run_and_is_not_saved(rig, make_loop, bad, ev
     assert not list(make_loop().checkpoints.glob("*.npz"))
 
 
+@pytest.mark.parametrize("bad", [(NAN, 1.0), (1.0, INF)])
+def test_what_is_no_number_is_not_saved_on_ctrl_c(rig, make_loop, bad):
+    config = {"summary_every_steps": 100, "checkpoint_every_steps": 3, "validate_every_steps": 100}
+    step = Scripted(rig, train=[(1.0, 1.0)] * 4 + [bad] * 9)
+    with pytest.raises(KeyboardInterrupt):
+        make_loop(step=Watched(step, "before train", 5), **config).run()
+    assert step.steps == 5
+    arrays = read_npz(make_loop().checkpoints / LAST, "")
+    assert json.loads(arrays["__progress__"].tobytes())["step"] == 3
+
+
 def test_the_best_weights_are_those_of_the_best_validation(rig, make_loop):
     values = {}
     loop = make_loop(on_best=lambda step: values.update({step: rig.values()}), validate_every_steps=3)
     progress = loop.run()
-    arrays = read_arrays(loop.checkpoints / BEST)
+    arrays = read_npz(loop.checkpoints / BEST, "")
     arrays.pop("__progress__")
     _assert_equal(arrays, values[max(values)])
-    last = read_arrays(loop.checkpoints / LAST)
+    last = read_npz(loop.checkpoints / LAST, "")
     last.pop("__progress__")
     _assert_equal(last, rig.values())
     assert progress.step == 12
@@ -271,6 +283,34 @@ def test_a_full_disk_ends_the_run_with_the_old_checkpoint_whole(rig, make_loop, 
     with pytest.raises(OSError, match="No space left"):
         make_loop().run()
     assert path.read_bytes() == old
+
+
+class FullDisk(SummaryWriter):
+    """Takes scalars up to a step."""
+
+    def __init__(self, folder, step, last):
+        super().__init__(folder, step)
+        self.last = last
+
+    def scalars(self, values, step):
+        if step > self.last:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().scalars(values, step)
+
+
+@pytest.mark.parametrize("last", [0, 4, 5, 8, 11])
+def test_summaries_that_cannot_be_written_cost_no_step(rig, make_loop, undisturbed, last):
+    losses, values, progress, _ = undisturbed
+    first = Watched(rig.step)
+    loop = make_loop(step=first)
+    loop.writer = lambda step: FullDisk(loop.checkpoints / "summaries", step, last)
+    with pytest.raises(OSError, match="No space left"):
+        loop.run()
+    rig.spoil()
+    second = Watched(rig.step)
+    assert make_loop(step=second).run() == progress
+    assert first.losses + second.losses == losses
+    _assert_equal(rig.values(), values)
 
 
 def test_hooks_are_told_the_step(rig, make_loop):

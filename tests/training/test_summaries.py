@@ -1,4 +1,7 @@
+import contextlib
 import dataclasses
+import errno
+import resource
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -91,10 +94,9 @@ def test_what_a_killed_process_wrote_too_much_is_dropped(tmp_path):
     assert points == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 40.0), (5, 50.0), (6, 60.0), (7, 70.0)]
 
 
-def test_what_was_flushed_survives_a_kill(tmp_path):
+def test_what_was_written_survives_a_kill(tmp_path):
     writer = SummaryWriter(tmp_path)
     writer.scalars({"loss": 2.0}, 1)
-    writer.flush()
     assert [(s.step, s.value) for s in _read(tmp_path).Scalars("loss")] == [(1, 2.0)]
     writer.close()
 
@@ -105,6 +107,35 @@ def test_not_a_number_can_be_written(tmp_path):
     writer.close()
     [point] = _read(tmp_path).Scalars("loss")
     assert point.value != point.value
+
+
+@contextlib.contextmanager
+def _disk_of(room):
+    """No file grows beyond ``room`` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+WRITE = {
+    "scalars": lambda writer: writer.scalars({"x" * 200_000: 1.0}, 1),
+    "text": lambda writer: writer.text("a", "x" * 200_000, 1),
+    "hyperparameters": lambda writer: writer.hyperparameters({"x" * 200_000: _Config()}, 1),
+}
+
+
+@pytest.mark.parametrize("what", WRITE)
+def test_a_full_disk_is_an_oserror_that_names_the_file(tmp_path, what, capfd):
+    writer = SummaryWriter(tmp_path)
+    [file] = tmp_path.iterdir()
+    with _disk_of(100_000), pytest.raises(OSError, match="cannot write summaries") as caught:
+        WRITE[what](writer)
+    assert (caught.value.filename, caught.value.errno) == (str(file), errno.EFBIG)
+    writer.close()
+    assert capfd.readouterr().err == "", "no thread of its own fails beside"
 
 
 def test_closing_twice_does_no_harm(tmp_path):

@@ -50,6 +50,14 @@ def test_muon_turns_and_does_not_stretch(half):
     assert np.abs(aside).max() < (0.05 if half else 1e-4)
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_muon_comes_back_from_its_config(half):
+    optimizer = make_optimizer(TrainConfig(optimizer="muon"), half)
+    again = FusedMuon.from_config(optimizer.get_config())
+    assert again.half is half
+    assert again.get_config() == optimizer.get_config()
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_norms_biases_and_embeddings_do_not_decay(make_model, name):
     model = make_model(fusion="soft")

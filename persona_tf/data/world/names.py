@@ -165,11 +165,6 @@ def _letters(rng: random.Random, alphabet: str) -> str:
     return name[0].upper() + name[1:] if len(name[0].upper()) == 1 else name
 
 
-def _sample(low: int, high: int) -> map:
-    """The letters of a block, a thousand of them at most."""
-    return map(chr, range(low, high + 1, 1 + (high - low) // 1000))
-
-
 def _usable(letter: str) -> bool:
     """True if it is a letter of its own in lower case, the same after normalization, and not held out."""
     return (

@@ -16,8 +16,6 @@ from typing import NamedTuple
 AFFORDANCES = ("get", "hold", "wear", "wield", "eat", "drink")
 """What a thing is good for: taken, filled with others, worn, wielded, eaten, drunk."""
 
-HELD = ("carried", "worn", "wielded")
-
 
 class Place(NamedTuple):
     """Where a thing is: in the ``room``; ``carried``, ``worn`` or ``wielded`` by someone; ``in`` another."""

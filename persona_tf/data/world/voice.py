@@ -84,10 +84,6 @@ class Voice:
                 return value
         raise LookupError(f"fillers.toml [{kind}]: expected more fillers than one dialogue needs, used are {used}")
 
-    def reserve(self, kind: str, value: str) -> None:
-        """Marks a value as used."""
-        self._used.setdefault(kind, []).append(value.lower())
-
     def _draw(self, kind: str, made_up_too: bool) -> str:
         fillers = self.lexicon.fillers[kind]
         if kind in NAME_TYPES:

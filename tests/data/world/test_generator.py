@@ -14,7 +14,7 @@ from persona_tf.data.world.lexicon import load
 from persona_tf.data.world.manners import TEMPERAMENTS, temperaments
 from persona_tf.data.world.names import NAME_TYPES
 from persona_tf.data.world.places import affordances, catalogue
-from persona_tf.data.world.state import HELD, Place, State, bare
+from persona_tf.data.world.state import Place, State, bare
 from persona_tf.data.world.writer import mentions
 from persona_tf.episode import EMOTES, Episode
 from persona_tf.example import ExampleConfig, knowledge_items
@@ -33,7 +33,7 @@ def _state(episode):
     """The state before the first turn, told from the episode alone."""
     found = {bare(thing.name): Place("room") for thing in episode.setting.objects}
     for owner, c in enumerate(episode.characters):
-        for how, things in zip(HELD, (c.carrying, c.wearing, c.wielding), strict=True):
+        for how, things in (("carried", c.carrying), ("worn", c.wearing), ("wielded", c.wielding)):
             found |= {bare(thing.name): Place(how, owner) for thing in things}
     affords = {name: affordances(name) for name in found}
     return State([c.name for c in episode.characters], map(bare, episode.setting.present), found, affords)

@@ -1,0 +1,77 @@
+import dataclasses
+import itertools
+import types
+
+import pytest
+
+from persona_tf.data.config import DataConfig
+from persona_tf.episode import KEY_KINDS, Character, Episode, Turn
+from persona_tf.example import EMOTE_LABELS, ExampleConfig
+from persona_tf.model.config import ModelConfig
+from persona_tf.training import experiment
+from persona_tf.training.config import TrainConfig
+
+
+def _dialogue(name, turns=8):
+    talk = tuple(Turn(i % 2, f"Word {i} of {name}.") for i in range(turns))
+    return Episode(name, "demo", None, (Character("A"), Character("B")), talk)
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    """Fields of DataConfig and TrainConfig -> settings whose splits hold thirty dialogues of four examples each."""
+    read = lambda source, split, data_dir, options: (_dialogue(f"{split}-{i:02}") for i in range(30))  # noqa: E731
+    monkeypatch.setattr(experiment, "read_split", read)
+
+    def make(validation_examples=0, **data):
+        return types.SimpleNamespace(
+            data=DataConfig("demo", **data),
+            example=ExampleConfig(max_targets=2),
+            train=TrainConfig(validation_examples=validation_examples),
+        )
+
+    return make
+
+
+def _dialogues(examples):
+    """How many examples of each dialogue there are, in order."""
+    names = [example.id.rpartition(":")[0] for example in examples]
+    return [(name, len(list(group))) for name, group in itertools.groupby(names)]
+
+
+@pytest.mark.parametrize(("limit", "dialogues"), [(0, 30), (1, 1), (8, 2), (9, 3), (500, 30)])
+def test_validation_takes_whole_dialogues(settings, tmp_path, limit, dialogues):
+    found = _dialogues(experiment._valid_examples(settings(limit), tmp_path))
+    assert [count for _, count in found] == [4] * dialogues
+    assert len(dict(found)) == dialogues
+    again = _dialogues(experiment._valid_examples(settings(limit), tmp_path))
+    assert found == again
+    every = _dialogues(experiment._valid_examples(settings(), tmp_path))
+    assert found == every[:dialogues]
+    assert every != sorted(every), "a choice, not the first ones"
+
+
+def test_what_is_held_out_is_validated_on_and_not_trained_on(settings, tmp_path):
+    made = settings(held_out=7)
+    trained = [episode.id for episode in experiment._training_episodes(made, tmp_path)]
+    valid = [name for name, _ in _dialogues(experiment._valid_examples(made, tmp_path))]
+    assert sorted(valid) == [f"train-{i:02}" for i in (0, 7, 14, 21, 28)]
+    assert sorted(trained + valid) == [f"train-{i:02}" for i in range(30)]
+    assert next(experiment._validation_episodes(settings(), tmp_path)).id == "valid-00"
+
+
+def test_the_sizes_that_labels_decide_are_filled_in():
+    settings = types.SimpleNamespace(model=ModelConfig(kinds=3, emotes=2))
+    config = experiment.model_config(settings, 77)
+    assert (config.vocabulary_size, config.kinds, config.emotes) == (77, len(KEY_KINDS), len(EMOTE_LABELS))
+
+
+@pytest.mark.parametrize(("precision", "half"), [("float32", False), ("mixed_bfloat16", True)])
+def test_muon_takes_half_precision_where_the_model_does(make_model, precision, half):
+    settings = types.SimpleNamespace(train=TrainConfig(optimizer="muon"))
+    assert experiment._optimizer(settings, make_model(precision=precision)).half is half
+
+
+def test_the_default_number_of_kinds_is_that_of_the_kinds():
+    defaults = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
+    assert (defaults["kinds"], defaults["emotes"]) == (len(KEY_KINDS), len(EMOTE_LABELS))
