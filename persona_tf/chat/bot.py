@@ -77,10 +77,7 @@ class Bot:
             return [[] for _ in examples]
         features, turn, seeds = self._read(examples, seed)
         written = self._writer.write(*self._memories(examples, features), turn, seeds)
-        return [
-            [self._hypotheses(written, row, target, example) for target in range(len(example.targets))]
-            for row, example in enumerate(examples)
-        ]
+        return self._answers(examples, written)
 
     def stream(
         self, example: Example, on_text: Callable[[str], None], seed: int | None = None, tokens: int = 2
@@ -105,7 +102,7 @@ class Bot:
                 if len(settled) > len(told):
                     on_text(settled[len(told) :])
                     told = settled
-        answer = self._hypotheses(written, 0, 0, example)[0]
+        answer = self._answers([example], written)[0][0][0]
         if len(answer.reply) > len(told):
             on_text(answer.reply[len(told) :])
         return answer
@@ -156,23 +153,46 @@ class Bot:
             np.int32,
         )
 
-    def _hypotheses(self, written: Written, row: int, target: int, example: Example) -> list[Answer]:
-        owners = _owners(example, written.item[row], written.turn[row])
-        several = (part[row, target] for part in written[:4])
-        return [self._answer(ids, *rest, owners=owners) for ids, *rest in zip(*several, strict=True)]
+    def _answers(self, examples: Sequence[Example], written: Written) -> list[list[list[Answer]]]:
+        """All hypotheses of all targets, as `n_best` gives them."""
+        hypotheses = range(written.ids.shape[2])
+        places = [(r, t, k) for r, e in enumerate(examples) for t in range(len(e.targets)) for k in hypotheses]
+        parts = [part for place in places for part in _split(written.ids[place].tolist())]
+        texts = iter(self.bundle.packer.tokenizer.decode_all(parts))
+        shares = [_Shares(example, written.item[row], written.turn[row]) for row, example in enumerate(examples)]
+        found = iter([self._answer(written, place, next(texts), next(texts), shares[place[0]]) for place in places])
+        return [[[next(found) for _ in hypotheses] for _ in example.targets] for example in examples]
 
-    def _answer(self, ids, log_prob, emote_logits, attention, *, owners: list[str]) -> Answer:
-        reply, action = _split(ids.tolist())
-        emote = EMOTE_LABELS[int(emote_logits.argmax())]
-        decode = self.bundle.packer.tokenizer.decode
+    def _answer(
+        self, written: Written, place: tuple[int, int, int], reply: str, action: str, shares: "_Shares"
+    ) -> Answer:
+        emote = EMOTE_LABELS[int(written.emote_logits[place].argmax())]
         return Answer(
-            reply=decode(reply),
-            action=decode(action),
+            reply=reply,
+            action=action,
             emote="" if emote == NO_EMOTE or not self.bundle.example.learn_emote else emote,
-            leant_on=_leant_on(attention, owners),
-            tokens=int((ids != 0).sum()),
-            log_prob=float(log_prob),
+            leant_on=shares.of(written.attention[place]),
+            tokens=int((written.ids[place] != 0).sum()),
+            log_prob=float(written.log_probs[place]),
         )
+
+
+class _Shares:
+    """Adds up attention to the places of a row's memory [M] by the item or turn that each belongs to."""
+
+    def __init__(self, example: Example, item: np.ndarray, turn: np.ndarray):
+        numbers = sorted({turn for turn in turn.tolist() if turn})
+        self._keys = ["", *(item.key for item in example.items), *(f"turn/{number - 1}" for number in numbers)]
+        of_turn = 1 + len(example.items) + np.searchsorted(numbers, turn)
+        # Padding and <history> belong to nothing; where there are no items, padding has number 0 all the same.
+        of_item = np.where(item < len(example.items), item + 1, 0)
+        self._owner = np.where(turn > 0, of_turn, np.maximum(of_item, 0))
+
+    def of(self, attention: np.ndarray) -> dict[str, float]:
+        """Attention [M] -> share of each key, largest first; nothing is left out but what got none."""
+        sums = np.bincount(self._owner, attention, minlength=len(self._keys)) / max(attention.sum(), 1e-9)
+        order = np.argsort(-sums, kind="stable").tolist()
+        return {self._keys[i]: float(sums[i]) for i in order if i and sums[i] > 0}
 
 
 def _settled(text: str) -> str:
@@ -199,19 +219,3 @@ def _split(ids: list[int]) -> tuple[list[int], list[int]]:
     ids = [i for i in ids if i]
     end = ids.index(v.ACTION) if v.ACTION in ids else len(ids)
     return ids[:end], [i for i in ids[end + 1 :] if i != v.EMOTE]
-
-
-def _owners(example: Example, item: np.ndarray, turn: np.ndarray) -> list[str]:
-    """The key that each place of the memory [M] belongs to; "" for <history> and padding."""
-    return [
-        f"turn/{t - 1}" if t else example.items[i].key if i >= 0 and example.items else ""
-        for i, t in zip(item.tolist(), turn.tolist(), strict=True)
-    ]
-
-
-def _leant_on(attention: np.ndarray, owners: list[str]) -> dict[str, float]:
-    shares: dict[str, float] = {}
-    for key, weight in zip(owners, attention / max(attention.sum(), 1e-9), strict=True):
-        if key and weight:
-            shares[key] = shares.get(key, 0.0) + float(weight)
-    return dict(sorted(shares.items(), key=lambda pair: -pair[1]))

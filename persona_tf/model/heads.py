@@ -100,12 +100,12 @@ def next_token_log_probs(outputs: Outputs):
 
     p(w) = (1 - g) softmax(logits)(w) + g * (attention on all places that hold w).
     """
-    log_probs = ops.log_softmax(outputs.vocabulary_logits, axis=-1)
     if outputs.copy_gate is None:
-        return log_probs
+        return ops.log_softmax(outputs.vocabulary_logits, axis=-1)
     gate = ops.sigmoid(outputs.copy_gate)[..., None]
-    copied = _gather_by_id(outputs.copy_attention, outputs.memory.ids, outputs.vocabulary_logits.shape[-1])
-    return ops.log((1 - gate) * ops.exp(log_probs) + gate * copied + 1e-20)
+    probs = (1 - gate) * ops.softmax(outputs.vocabulary_logits, axis=-1)
+    copied = _gather_by_id(gate * outputs.copy_attention, outputs.memory.ids, outputs.vocabulary_logits.shape[-1])
+    return ops.log(probs + copied + 1e-20)
 
 
 def _gather_by_id(attention, ids, vocabulary_size: int):

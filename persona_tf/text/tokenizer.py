@@ -82,5 +82,11 @@ class Tokenizer(tf.Module):
 
     def decode(self, ids: list[int]) -> str:
         """One list of ids as a Python string; bytes that are no UTF-8 become U+FFFD."""
-        text = self.detokenize(tf.RaggedTensor.from_row_lengths(tf.constant(ids, tf.int32), [len(ids)]))
-        return text[0].numpy().decode("utf-8", errors="replace")
+        return self.decode_all([ids])[0]
+
+    def decode_all(self, rows: Sequence[list[int]]) -> list[str]:
+        """Many lists of ids as Python strings, in one call."""
+        ids = tf.ragged.constant(rows, tf.int32, ragged_rank=1) if any(rows) else None
+        if ids is None:
+            return [""] * len(rows)
+        return [text.decode("utf-8", errors="replace") for text in self.detokenize(ids).numpy().tolist()]

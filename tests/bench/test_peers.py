@@ -20,7 +20,7 @@ from persona_tf.bench.peers.compare import Row, compare, prepared, row, turned, 
 from persona_tf.bench.peers.report import markdown, report
 from persona_tf.bench.peers.workers import Worker, WorkerFailed, environment, start
 
-EXACT = ("transformers", "ctranslate2", "onnx_runtime", "keras_hub")
+EXACT = ("transformers", "ctranslate2", "onnx_runtime", "keras_hub_top_1024")
 
 SPEAKER = """
 import json, sys, threading

@@ -241,12 +241,18 @@ def test_a_history_without_room_for_more_is_read_anew(packer, tokenizer, shaken,
         _assert_same(answer, anew)
 
 
-def test_banned_words_are_not_said_and_forced_ones_are(make_bot, cast):
+def test_banned_words_are_not_written_and_forced_ones_are(make_bot, cast, tokenizer, monkeypatch):
+    """Banned is how a word is usually cut into tokens; these wild weights find others."""
     plain = " ".join(a.reply for row in make_bot().answer(cast) for a in row).split()
     word = max(set(plain), key=plain.count)
     banned = make_bot(decode=dataclasses.replace(GREEDY, banned_words=(word,)))
     forced = make_bot(decode=dataclasses.replace(GREEDY, forced_words=(word,)))
-    assert not any(word in a.reply.split() for row in banned.answer(cast) for a in row)
+    written, write = [], banned._writer.write
+    monkeypatch.setattr(banned._writer, "write", lambda *a: written.append(write(*a)) or written[-1])
+    banned.answer(cast)
+    [row] = tokenizer.encode([word])
+    for ids in written[0].ids.reshape(-1, written[0].ids.shape[-1]).tolist():
+        assert not any(ids[i : i + len(row)] == row for i in range(len(ids)))
     assert all(word in a.reply for row in forced.answer(cast) for a in row)
     with pytest.raises(ValueError, match=r"forced words are .* tokens and a reply is at most 6"):
         make_bot(decode=dataclasses.replace(GREEDY, forced_words=("an unbelievably long row of words",)))

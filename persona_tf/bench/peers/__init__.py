@@ -60,8 +60,8 @@ _KERAS = {"KERAS_BACKEND": "tensorflow"}
 SYSTEMS: Mapping[str, System] = {
     "transformers": System(f"{_HERE}.transformers_bart", "float32", _TORCH),
     "transformers_bfloat16": System(f"{_HERE}.transformers_bart", "bfloat16", _TORCH),
-    "transformers_compiled": System(f"{_HERE}.transformers_bart", "float32 compiled", _TORCH),
     "keras_hub": System(f"{_HERE}.keras_hub_bart", "float32", _KERAS_HUB, environment=_KERAS),
+    "keras_hub_top_1024": System(f"{_HERE}.keras_hub_bart", "float32, top 1024 first", _KERAS_HUB, environment=_KERAS),
     "ctranslate2": System(f"{_HERE}.ctranslate2_peer", "float32", _CTRANSLATE2),
     "ctranslate2_int8": System(f"{_HERE}.ctranslate2_peer", "int8", _CTRANSLATE2),
     "ctranslate2_int8_one_thread": System(f"{_HERE}.ctranslate2_peer", "int8", _CTRANSLATE2, 1),
