@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 from persona_tf.bench.models import SMALL, build
 from persona_tf.bench.peers import sizes
@@ -60,6 +61,8 @@ class Ours:
         return self._writer.write(knowledge, history, turn, seeds).ids[:, 0, 0]
 
 
-def make(precision: str, folder: pathlib.Path) -> Ours:
-    """The factory that `peers.SYSTEMS` names; ``float32 XLA`` compiles, ``mixed_bfloat16`` does not."""
+def make(precision: str, folder: pathlib.Path, threads: int) -> Ours:
+    """The factory that `peers.SYSTEMS` names; ``float32 XLA`` is compiled, ``mixed_bfloat16`` is not."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
     return Ours(precision, CONFIG, jit_compile=precision.endswith("XLA"))

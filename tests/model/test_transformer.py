@@ -322,6 +322,7 @@ def test_config_round_trip(tiny_config):
         dropout=0.2,
         word_dropout=0.1,
         knowledge_dropout=0.3,
+        history="apart",
         decoder_layers=2,
         kinds=7,
         emotes=5,

@@ -58,6 +58,8 @@ _KERAS_HUB = (*_TORCH, "keras_hub")
 _KERAS = {"KERAS_BACKEND": "tensorflow"}
 
 SYSTEMS: Mapping[str, System] = {
+    "ours": System("persona_tf.bench.ours", "float32 XLA"),
+    "ours_bfloat16": System("persona_tf.bench.ours", "mixed_bfloat16"),
     "transformers": System(f"{_HERE}.transformers_bart", "float32", _TORCH),
     "transformers_bfloat16": System(f"{_HERE}.transformers_bart", "bfloat16", _TORCH),
     "keras_hub": System(f"{_HERE}.keras_hub_bart", "float32", _KERAS_HUB, environment=_KERAS),
@@ -70,7 +72,7 @@ SYSTEMS: Mapping[str, System] = {
     "onnx_runtime_int8": System(f"{_HERE}.onnx_runtime", "int8", _ONNX),
     "onnx_runtime_int8_one_thread": System(f"{_HERE}.onnx_runtime", "int8", _ONNX, 1),
 }
-"""Every system by name. A line of ours is ``"ours": System("persona_tf.bench.ours", "float32")``."""
+"""Every system by name."""
 
 
 def lacking(name: str) -> list[str]:
