@@ -88,7 +88,7 @@ def test_operative_text_has_the_defaults(clone):
 
 def test_loading_leaves_nothing_for_the_next(clone):
     config.load("demo", ["DecodeConfig.top_k=9"])
-    assert config.load("demo").decode.top_k == 0
+    assert config.load("demo").decode.top_k is None
 
 
 def test_comments_and_order_do_not_change_the_text(clone):

@@ -91,7 +91,14 @@ class Bot:
             best is told, in one piece at the end.
           seed: as for `answer`; the answer is the same.
           tokens: about how many are written between two pieces.
+
+        Raises:
+          ValueError: the example has no target or several, or ``tokens`` is below 1.
         """
+        if len(example.targets) != 1:
+            raise ValueError(f"an example with one target can be streamed, this one has {len(example.targets)}")
+        if tokens < 1:
+            raise ValueError(f"expected at least 1 token between two pieces, got {tokens}")
         features, turn, seeds = self._read([example], seed)
         told = ""
         memories = self._memories([example], features)
@@ -134,7 +141,8 @@ class Bot:
             alone = self._features([dataclasses.replace(example, items=(), history=new)])
             # Without <history>, which begins every row.
             read = self._writer.read_history({name: part[:, 1:] for name, part in alone.items()}, history)
-            fits = self._writer.tokens_read(read) <= self.bundle.text.history_tokens
+            # The same tokens as when all is read anew, so that nothing fell out at the beginning.
+            fits = self._writer.tokens_read(read) == np.count_nonzero(features["history_ids"])
             history = read if fits else self._writer.read_history(features)
         self._heard = example.history, history
         return history
@@ -169,7 +177,7 @@ class Bot:
         emote = EMOTE_LABELS[int(written.emote_logits[place].argmax())]
         return Answer(
             reply=reply,
-            action=action,
+            action=action if self.bundle.example.learn_action else "",
             emote="" if emote == NO_EMOTE or not self.bundle.example.learn_emote else emote,
             leant_on=shares.of(written.attention[place]),
             tokens=int((written.ids[place] != 0).sum()),
@@ -184,9 +192,8 @@ class _Shares:
         numbers = sorted({turn for turn in turn.tolist() if turn})
         self._keys = ["", *(item.key for item in example.items), *(f"turn/{number - 1}" for number in numbers)]
         of_turn = 1 + len(example.items) + np.searchsorted(numbers, turn)
-        # Padding and <history> belong to nothing; where there are no items, padding has number 0 all the same.
-        of_item = np.where(item < len(example.items), item + 1, 0)
-        self._owner = np.where(turn > 0, of_turn, np.maximum(of_item, 0))
+        # Padding and <history> belong to nothing.
+        self._owner = np.where(turn > 0, of_turn, np.maximum(item + 1, 0))
 
     def of(self, attention: np.ndarray) -> dict[str, float]:
         """Attention [M] -> share of each key, largest first; nothing is left out but what got none."""

@@ -15,10 +15,12 @@ class DecodeConfig:
     ``hypotheses``: how many answers are written side by side: independent samples, or the width of the beam.
     ``groups``, ``diversity``: diverse beam search, the beam in so many groups (Vijayakumar et al. 2018).
     ``length_alpha``: of the beam's score, sum of log-probabilities / ((1 + length) / 6) ** alpha.
-    ``temperature``, ``top_k``, ``top_p``, ``min_p``, ``typical``, ``repetition_penalty``: see `decoding.filters`.
+    ``temperature``, ``top_k`` (None: all), ``top_p``, ``min_p``, ``typical``: of samples; ``repetition_penalty``: of
+    all methods; see `decoding.filters`.
     ``no_repeat_ngram``, ``no_repeat_history_ngram``: no n-gram of so many tokens comes twice in a reply, or is taken
     from what was said before; 0: no rule.
-    ``banned_words``: are not written; ``forced_words``: stand in every reply.
+    ``banned_words``: are not written, ``forced_words``: stand in every reply; as rows of tokens, so that of "bread"
+    the beginning of "breads" is banned too, and forced "bake" is there in "baker".
     ``min_reply_tokens``, ``max_reply_tokens``, ``max_action_tokens``: without the stop.
     ``guidance``: a, of log-probabilities (1 + a) with - a without the ``guide``, what stands in persona or setting.
     ``mutual_information``: picks of several hypotheses that of the largest log p(reply) - weight * log p(reply without
@@ -32,7 +34,7 @@ class DecodeConfig:
     diversity: float = 0.5
     length_alpha: float = 0.65
     temperature: float = 1.0
-    top_k: int = 0
+    top_k: int | None = None
     top_p: float = 1.0
     min_p: float = 0.0
     typical: float = 1.0
@@ -50,12 +52,17 @@ class DecodeConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self._check_types()
         for name, choices in (("method", METHODS), ("guide", GUIDES)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"DecodeConfig.{name} must be one of {choices}, got {getattr(self, name)!r}")
         for name in ("temperature", "repetition_penalty"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"DecodeConfig.{name} must be above 0 and finite, got {getattr(self, name)!r}")
+            if not _LEAST_FACTOR <= getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"DecodeConfig.{name} must be at least {_LEAST_FACTOR} and finite, got {getattr(self, name)!r}"
+                )
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"DecodeConfig.top_k must be at least 1, or None for all, got {self.top_k!r}")
         for name in ("top_p", "typical"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"DecodeConfig.{name} must lie in (0, 1], got {getattr(self, name)!r}")
@@ -68,6 +75,17 @@ class DecodeConfig:
             if getattr(self, name) < least:
                 raise ValueError(f"DecodeConfig.{name} must be at least {least}, got {getattr(self, name)!r}")
         self._check_together()
+
+    def _check_types(self) -> None:
+        for field in dataclasses.fields(self):
+            value, kinds = getattr(self, field.name), _KINDS[field.type]
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                names = " or ".join(kind.__name__ for kind in kinds)
+                raise ValueError(f"DecodeConfig.{field.name} must be of type {names}, got {value!r}")
+        for name in ("banned_words", "forced_words"):
+            words = getattr(self, name)
+            if not all(isinstance(word, str) and word.strip() for word in words):
+                raise ValueError(f"DecodeConfig.{name} must be a list of words, got {words!r}")
 
     def _check_together(self) -> None:
         if self.method == "greedy" and self.hypotheses > 1:
@@ -83,10 +101,8 @@ class DecodeConfig:
                 f"DecodeConfig.min_reply_tokens ({self.min_reply_tokens}) is above max_reply_tokens "
                 f"({self.max_reply_tokens})"
             )
-        for name in ("banned_words", "forced_words"):
-            words = getattr(self, name)
-            if isinstance(words, str) or not all(isinstance(word, str) and word.strip() for word in words):
-                raise ValueError(f"DecodeConfig.{name} must be a list of words, got {words!r}")
+        if self.mutual_information and self.hypotheses == 1:
+            raise ValueError("DecodeConfig.mutual_information picks among several: set hypotheses above 1")
         banned = {word.strip().lower() for word in self.banned_words}
         both = [word for word in self.forced_words if word.strip().lower() in banned]
         if both:
@@ -103,12 +119,21 @@ class DecodeConfig:
         return self.guidance > 0 or self.mutual_information > 0
 
 
+_KINDS: dict[Any, tuple[type, ...]] = {
+    int: (int,),
+    float: (float, int),
+    str: (str,),
+    int | None: (int, type(None)),
+    tuple[str, ...]: (tuple, list),
+}
+_LEAST_FACTOR = 0.001
+"""Below this a float32 cannot hold the logits."""
+
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(DecodeConfig)}
 
 _LEAST = {
     "hypotheses": 1,
     "groups": 1,
-    "top_k": 0,
     "no_repeat_ngram": 0,
     "no_repeat_history_ngram": 0,
     "min_reply_tokens": 0,

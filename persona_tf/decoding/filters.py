@@ -65,13 +65,15 @@ def keep_first(keys: tf.Tensor, weights: tf.Tensor, amount: tf.Tensor | float) -
 
 def temperature(logits: tf.Tensor, value: float) -> tf.Tensor:
     """Divides by ``value`` > 0: below 1 the likely become likelier; 1: as it was."""
+    _check_range("temperature", value, value > 0, "above 0")
     return logits if value == 1 else logits / value
 
 
-def top_k(logits: tf.Tensor, k: int) -> tf.Tensor:
-    """Keeps the k largest (Fan et al. 2018, arXiv 1805.04833), of equal ones those with the smaller ids; 0: all."""
-    if not k or k >= logits.shape[-1]:
+def top_k(logits: tf.Tensor, k: int | None) -> tf.Tensor:
+    """Keeps the k largest (Fan et al. 2018, arXiv 1805.04833), of equal ones those with the smaller ids; None: all."""
+    if k is None or k >= logits.shape[-1]:
         return logits
+    _check_range("k", k, k >= 1, "at least 1")
     return _only(keep_first(logits, tf.ones_like(logits), k), logits)
 
 
@@ -81,6 +83,7 @@ def top_p(logits: tf.Tensor, p: float) -> tf.Tensor:
     That is the smallest set of most likely tokens whose mass reaches p, equal ones in order of id; at least one.
     Ordered by logit, which tells apart what rounds to the same probability.
     """
+    _check_range("p", p, p > 0, "above 0")
     if p >= 1:
         return logits
     return _only(keep_first(logits, tf.nn.softmax(tf.cast(logits, tf.float64)), p), logits)
@@ -100,6 +103,7 @@ def typical(logits: tf.Tensor, mass: float) -> tf.Tensor:
     That is the smallest set of mass at least ``mass``, taken in order of rising \\|-log p - H\\|, H being the entropy
     of the row: tokens about as surprising as a token here is on average. The likeliest may be out.
     """
+    _check_range("mass", mass, mass > 0, "above 0")
     if mass >= 1:
         return logits
     log_probs = tf.nn.log_softmax(tf.cast(logits, tf.float64))
@@ -221,6 +225,11 @@ def _last_written(written: tf.Tensor, count: tf.Tensor | int, size: int) -> tf.T
     """The last ``size`` of the first ``count`` ids, int32 [N, size]; 0 where there are not so many."""
     count = tf.broadcast_to(count, [tf.shape(written)[0]])
     return tf.gather(tf.pad(written, [[0, 0], [size, 0]]), count[:, None] + tf.range(size), batch_dims=1)
+
+
+def _check_range(name: str, value: float, right: bool, expected: str) -> None:
+    if not right:
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
 
 
 def _check_ids(ids: Sequence[int], least: int, size: int) -> None:

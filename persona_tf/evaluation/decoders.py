@@ -13,7 +13,7 @@ from persona_tf.chat.bot import Bot
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import Episode
 from persona_tf.evaluation.config import EvalConfig
-from persona_tf.evaluation.evaluator import answer_all, score_episodes
+from persona_tf.evaluation.evaluator import answer_all, at_most, score_episodes
 from persona_tf.evaluation.report import Metrics, report
 from persona_tf.evaluation.scoring import Scorer
 from persona_tf.evaluation.table import markdown_table, shown
@@ -76,7 +76,8 @@ def compare_decoders(
     config = dataclasses.replace(config, swapped=False, shuffled_persona=False)
     episodes = list(episodes)
     scored, _ = score_episodes(Bot(bundle, plain), Scorer(bundle), episodes, config, "likelihoods, ")
-    chosen = [example for episode in episodes for example in examples(episode, bundle.example)]
+    stream = (example for episode in episodes for example in examples(episode, bundle.example))
+    chosen = at_most(stream, config.max_examples)
     rows = []
     for way, fields in ways.items():
         bot = Bot(bundle, dataclasses.replace(plain, **fields))
@@ -84,8 +85,7 @@ def compare_decoders(
         start = time.perf_counter()
         answers = list(itertools.chain.from_iterable(answer_all(bot, chosen, config.batch_targets, way)))
         milliseconds = 1000 * (time.perf_counter() - start) / max(len(answers), 1)
-        # An evaluation of fewer targets than there are has the first ones.
-        targets = [dataclasses.replace(t, reply=a.reply) for t, a in zip(scored, answers, strict=False)]
+        targets = [dataclasses.replace(t, reply=a.reply) for t, a in zip(scored, answers, strict=True)]
         rows.append(Row(way, report(targets, config.bootstrap_samples, config.seed), milliseconds))
     return rows
 

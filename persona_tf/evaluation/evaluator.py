@@ -79,7 +79,7 @@ def score_episodes(
     ``scorer`` is of the bot's bundle; like the bot, it takes seconds to make ready.
     """
     stream = (example for episode in episodes for example in examples(episode, bot.bundle.example))
-    chosen = list(_at_most(stream, config.max_examples))
+    chosen = at_most(stream, config.max_examples)
     scores = list(itertools.chain.from_iterable(scorer.score(chosen)))
     answers = list(itertools.chain.from_iterable(answer_all(bot, chosen, config.batch_targets, label + "replies")))
     singles = [_single(example, target) for example in chosen for target in example.targets]
@@ -95,14 +95,16 @@ def score_episodes(
     return targets, [_context(single) for single in singles]
 
 
-def _at_most(stream: Iterable[Example], targets: int) -> Iterator[Example]:
+def at_most(stream: Iterable[Example], targets: int) -> list[Example]:
     """Whole examples until there are ``targets`` targets; 0: all."""
+    chosen: list[Example] = []
     count = 0
     for example in stream:
         if targets and count >= targets:
-            return
+            break
         count += len(example.targets)
-        yield example
+        chosen.append(example)
+    return chosen
 
 
 def answer_all(bot: Bot, chosen: Sequence[Example], batch_targets: int, label: str) -> Iterator[list[Answer]]:

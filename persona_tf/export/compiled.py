@@ -3,6 +3,7 @@
 Shape letters: B rows, Q targets side by side in a row, K hypotheses of each, L tokens at most, M memory, V ids.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.decoding.search import Progress, Search, Stage, length
+from persona_tf.decoding.progress import Progress, Stage, length
+from persona_tf.decoding.search import Search
 from persona_tf.episode import KEY_KINDS
 from persona_tf.model import likelihood
 from persona_tf.model.heads import next_token_log_probs
@@ -20,6 +22,10 @@ from persona_tf.text import vocabulary as v
 from persona_tf.text.features import FEATURES
 
 _SIGNATURE = {name: tf.TensorSpec([None, None], tf.int32) for name in FEATURES}
+
+PLAUSIBLE = 0.1
+_BEHIND = 100.0
+"""Guidance favours words that are likely anyhow: less likely ones come after all others."""
 
 GUIDE_KINDS = {
     "persona": ("persona",),
@@ -77,7 +83,7 @@ class Writer:
       jit_compile: whether XLA compiles the graphs, once for each shape: for single replies.
 
     Raises:
-      ValueError: the forced words do not fit.
+      ValueError: the forced words do not fit, or some or all words are banned that are needed.
     """
 
     def __init__(
@@ -92,8 +98,12 @@ class Writer:
         self._model, self._decode = model, decode
         reply = Stage(v.ACTION, decode.max_reply_tokens, decode.min_reply_tokens)
         stages = (reply,) if speaks_only else (reply, Stage(v.EMOTE, decode.max_action_tokens))
-        # The emote is read where the last stop is fed.
-        self._search = Search(stages, len(v.SPECIALS), decode, banned, forced, feed_last=not speaks_only)
+        alone = {row[0] for row in banned if len(row) == 1}
+        if alone.issuperset(range(len(v.SPECIALS), model.config.vocabulary_size)):
+            raise ValueError("every word is banned: leave some out of banned_words")
+        # The emote is read where the last stop is fed; so is what the stop was worth without the guide.
+        feed_last = not speaks_only or decode.mutual_information > 0
+        self._search = Search(stages, len(v.SPECIALS), decode, banned, forced, feed_last)
         self.hypotheses = decode.hypotheses
         self._queries = decode.hypotheses * (2 if decode.guided else 1)
         self._compile(jit_compile)
@@ -121,10 +131,16 @@ class Writer:
         return self._read_knowledge(_tensors(features, "knowledge"))
 
     def read_history(self, features: dict[str, np.ndarray], past: Read | None = None) -> Read:
-        """Reads the history part of FEATURES, B rows; given ``past``, turns that come after those."""
+        """Reads the history part of FEATURES, B rows; given ``past``, turns that come after those.
+
+        Raises:
+          ValueError: there is a past, and several rows: their gaps would lie in other places.
+        """
         tensors = _tensors(features, "history")
         if past is None:
             return self._read_history(tensors)
+        if len(features["history_ids"]) != 1:
+            raise ValueError(f"one conversation can be read on, got {len(features['history_ids'])} rows")
         return _parts(_without_gaps(_joined(self._turns_like, self._read_on(tensors, past))))
 
     def tokens_read(self, history: Read) -> int:
@@ -246,23 +262,31 @@ class Writer:
         return self._search.run(step, progress, seeds, self._history(cache), until)
 
     def _history(self, cache):
-        """The ids of the turns that each target sees, int32 [B * Q, M], 0 elsewhere."""
+        """The words of the turns that each target sees, int32 [B * Q, M], 0 elsewhere and for special ids."""
         if not self._decode.no_repeat_history_ngram:
             return None
-        seen = cache.choice.shown[:, :: self._queries] & (cache.memory.item == -1)[:, None]
+        is_word = (cache.memory.item == -1) & (cache.memory.ids >= len(v.SPECIALS))
+        seen = cache.choice.shown[:, :: self._queries] & is_word[:, None]
         return tf.reshape(tf.where(seen, cache.memory.ids[:, None], 0), [-1, tf.shape(cache.memory.ids)[1]])
 
     def _guided(self, log_probs, ids, state: _State):
-        """(1 + a) times the log-probabilities with the guide - a times those without, normalised."""
+        """(1 + a) times the log-probabilities with the guide - a times those without, normalised.
+
+        Words that are less than `PLAUSIBLE` times as likely as the likeliest come after all others (Li et al. 2023,
+        arXiv 2210.15097, where they are left out; but a stop may be all that is allowed).
+        """
         if not self._decode.guided:
             return log_probs, ()
         pairs = tf.reshape(log_probs, [-1, 2, log_probs.shape[-1]])
         own, without = pairs[:, 0], pairs[:, 1]
         chosen = tf.reshape(ids, [-1])
-        gained = tf.where(chosen >= len(v.SPECIALS), tf.gather(state.without[1], chosen, batch_dims=1), 0.0)
+        gained = tf.where(chosen > 0, tf.gather(state.without[1], chosen, batch_dims=1), 0.0)
         weight = self._decode.guidance
-        mixed = tf.nn.log_softmax((1 + weight) * own - weight * without) if weight else own
-        return mixed, (state.without[0] + gained, without)
+        if weight:
+            # Where both are next to impossible their ratio says nothing, and could be anything.
+            plausible = own >= tf.reduce_max(own, axis=-1, keepdims=True) + math.log(PLAUSIBLE)
+            own = tf.nn.log_softmax(tf.where(plausible, (1 + weight) * own - weight * without, own - _BEHIND))
+        return own, (state.without[0] + gained, without)
 
 
 class ScoringModel:
@@ -311,7 +335,9 @@ def _without_gaps(turns: Turns) -> Turns:
     def along(nest, axis):
         return tf.nest.map_structure(lambda part: part if part is None else close(part, axis), nest)
 
-    return Turns(Reading(along(memory, 1), along(layers, 2), along(places, 1)), along(turns.layers, 2))
+    closed = along(memory, 1)
+    closed = closed._replace(item=tf.where(closed.mask, closed.item, -2))
+    return Turns(Reading(closed, along(layers, 2), along(places, 1)), along(turns.layers, 2))
 
 
 def _outputs(function):

@@ -202,6 +202,7 @@ class PersonaTransformer(keras.Model):
         if hidden is not None:
             seen = ops.logical_and(seen, ops.logical_not(hidden))
         logits, asked = self.selector(memory, seen)
+        logits = ops.where(seen, logits, MASKED)
         log_probs = fusion.source_log_probs(memory, seen, logits)
         if self.config.fusion == "soft":
             needed = fusion.expected_source(memory, log_probs)

@@ -165,6 +165,15 @@ def test_pieces_are_whole_characters(make_bot, cast):
     assert not any("\ue000" in piece or piece.endswith("\ufffd") for piece in pieces[:-1])
 
 
+def test_what_cannot_be_streamed(make_bot, cast):
+    bot = make_bot()
+    with pytest.raises(ValueError, match="at least 1 token between two pieces, got 0"):
+        bot.stream(_one(cast), print, tokens=0)
+    for targets in ((), cast[1].targets[:1] * 2):
+        with pytest.raises(ValueError, match=f"one target can be streamed, this one has {len(targets)}"):
+            bot.stream(dataclasses.replace(cast[1], targets=targets), print)
+
+
 def test_a_stream_that_is_broken_off(make_bot, cast):
     bot, told = make_bot(), []
 
@@ -234,8 +243,9 @@ def test_a_history_without_room_for_more_is_read_anew(packer, tokenizer, shaken,
     def make():
         return Bot(Bundle("demo", 1, text, ExampleConfig(), GREEDY, model, small))
 
-    bot = make()
-    for example in _conversation(cast, turns=8):
+    bot, talk = make(), _conversation(cast, turns=8)
+    # One turn, then many at once of which the first ones find no room, though the old one would.
+    for example in (*talk, talk[0], talk[-1]):
         [[answer]] = bot.answer([example])
         [[anew]] = make().answer([example])
         _assert_same(answer, anew)
@@ -279,6 +289,8 @@ def test_a_bot_that_only_speaks(make_bot, cast):
     for answer in bot.answer(cast[:1])[0]:
         assert (answer.action, answer.emote) == ("", "")
         assert 1 <= answer.tokens <= 7
+    shows = make_bot(learn_action=False)
+    assert all(answer.action == "" for answer in shows.answer(cast[:1])[0])
 
 
 def test_loading_from_a_folder(bundle_dir, cast):

@@ -368,7 +368,7 @@ FILTERS = {
 }
 NEUTRAL = {
     "temperature": lambda x: filters.temperature(x, 1.0),
-    "top_k": lambda x: filters.top_k(x, 0),
+    "top_k": lambda x: filters.top_k(x, None),
     "top_k of all": lambda x: filters.top_k(x, 12),
     "top_k of more than all": lambda x: filters.top_k(x, 13),
     "top_p": lambda x: filters.top_p(x, 1.0),
@@ -428,3 +428,18 @@ def test_entries_that_are_out_stay_out_and_count_nothing(name):
     np.testing.assert_array_equal(found[:, 12:], wide[:, 12:])
     np.testing.assert_array_equal(found[:, :12], FILTERS[name](cut, written, count, context))
     assert (found.numpy() > -np.inf).any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda x: filters.top_k(x, 0), "k must be at least 1, got 0"),
+        (lambda x: filters.top_p(x, 0.0), "p must be above 0, got 0.0"),
+        (lambda x: filters.top_p(x, float("nan")), "p must be above 0, got nan"),
+        (lambda x: filters.typical(x, 0.0), "mass must be above 0, got 0.0"),
+        (lambda x: filters.temperature(x, 0.0), "temperature must be above 0, got 0.0"),
+    ],
+)
+def test_what_would_leave_nothing_is_an_error(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        wrong(tf.zeros([1, 12]))

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.decoding.search import Search, Stage, length
+from persona_tf.decoding.progress import Stage, length
+from persona_tf.decoding.search import Search
 
 SPECIALS, FIRST, END_REPLY, END_ACTION = 4, 1, 2, 3
 STAGES = (Stage(END_REPLY, 5), Stage(END_ACTION, 3))
@@ -401,6 +402,23 @@ def test_what_was_said_by_itself_is_not_forced():
 def test_forced_words_that_do_not_fit():
     with pytest.raises(ValueError, match="forced words are 6 tokens and a reply is at most 5"):
         Search(STAGES, SPECIALS, GREEDY, forced=(tuple(_ids("abcdef")),))
+
+
+def test_what_is_banned_cannot_be_forced():
+    for forced in (_ids("abc"), []):
+        with pytest.raises(ValueError, match="is empty or banned"):
+            Search(STAGES, SPECIALS, GREEDY, banned=(tuple(_ids("bc")),), forced=(tuple(forced),))
+
+
+def test_a_rule_that_would_leave_nothing_is_not_kept():
+    """All letters but one are banned, and that one may not come twice; a stop may not come yet."""
+    letters = range(SPECIALS + 1, len(LETTERS))
+    stages = (Stage(END_REPLY, 5, min_tokens=3),)
+    config = DecodeConfig(no_repeat_ngram=1)
+    banned = tuple((letter,) for letter in letters)
+    progress = _run(_same_for_all(np.zeros(len(LETTERS))), (), 1, config, stages=stages, banned=banned)
+    assert np.isfinite(progress.scores.numpy()).all()
+    assert progress.written.numpy()[0, 0].tolist()[:4] == [SPECIALS, SPECIALS, SPECIALS, END_REPLY]
 
 
 def test_no_ngram_comes_twice_in_a_reply_but_may_in_the_action():

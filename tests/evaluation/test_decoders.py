@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -40,6 +41,16 @@ def test_each_way_is_measured_on_its_own_replies(bundle, rows):
         wanted = [f1(answer.reply, target.reply) for target, answer in pairs if target.reply]
         assert row.metrics["reply_f1"]["value"] == pytest.approx(sum(wanted) / len(wanted))
         assert row.milliseconds > 0
+
+
+def test_as_many_targets_are_answered_as_are_asked_for(bundle, monkeypatch):
+    asked = []
+    answer = Bot.answer
+    monkeypatch.setattr(Bot, "answer", lambda self, batch, *a: asked.extend(batch) or answer(self, batch, *a))
+    few = dataclasses.replace(CONFIG, max_examples=2)
+    [row] = compare_decoders(bundle, episodes("test", 3), few, {"greedy": {}})
+    assert row.metrics["reply_f1"]["count"] < 10
+    assert len({example.id for example in asked}) == 1
 
 
 def test_the_table_has_a_line_for_each_way(rows, tmp_path):

@@ -130,7 +130,8 @@ def test_guidance_mixes_with_and_without_the_persona(write, model, features, tur
     for row, turn, ids, place_of in _targets(guided, turns):
         own = _log_probs(model, features, row, turn, ids)
         without = _log_probs(model, features, row, turn, ids, [PERSONA])
-        mixed = np.asarray(tf.nn.log_softmax(2.5 * own - 1.5 * without))
+        plausible = own >= own.max(-1, keepdims=True) + np.log(0.1)
+        mixed = np.asarray(tf.nn.log_softmax(np.where(plausible, 2.5 * own - 1.5 * without, own - 100)))
         total = mixed[np.arange(len(ids)), ids].sum()
         assert guided.log_probs[place_of][0] == pytest.approx(total, abs=2e-2)
 
@@ -146,9 +147,31 @@ def test_mutual_information_picks_what_needs_the_persona(write, model, features,
             at = np.arange(len(ids)), ids
             own = _log_probs(model, features, row, turns[row, target], ids)[at]
             without = _log_probs(model, features, row, turns[row, target], ids, [PERSONA])[at]
-            words = ids >= len(SPECIALS)
-            values.append(own.sum() - 0.7 * without[words].sum())
+            values.append(own.sum() - 0.7 * without.sum())
         assert (np.diff(values) < 2e-2).all(), "best first"
+
+
+def test_marks_in_the_history_do_not_keep_a_reply_from_ending(write, features, turns):
+    """An action follows words in the history, and <action> also ends a reply."""
+    assert (features["history_ids"] == ACTION).any()
+    written = write(no_repeat_history_ngram=2, max_reply_tokens=12)
+    for ids in written.ids[turns > 0][:, 0].tolist():
+        assert [ids.count(ACTION), ids.count(EMOTE)] == [1, 1]
+    words = written.ids[turns > 0][:, 0]
+    assert (words != write(max_reply_tokens=12).ids[turns > 0][:, 0]).any()
+
+
+def test_not_every_word_can_be_banned(model):
+    everything = tuple((token,) for token in range(len(SPECIALS), model.config.vocabulary_size))
+    with pytest.raises(ValueError, match="every word is banned"):
+        Writer(model, DECODE, banned=everything)
+    Writer(model, DECODE, banned=everything[1:])
+
+
+def test_several_conversations_are_not_read_on_at_once(model, features):
+    writer = Writer(model, DECODE)
+    with pytest.raises(ValueError, match="one conversation can be read on, got 6 rows"):
+        writer.read_history(features, writer.read_history(features))
 
 
 def test_a_beam_is_sorted_and_its_first_is_likelier_than_greedy(write, turns):

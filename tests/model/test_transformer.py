@@ -315,6 +315,24 @@ def test_half_precision_is_close_and_its_outputs_are_float32(shaken, features, t
     assert close.mean() > (0.5 if kind["fusion"] == "select" else 0.9)
 
 
+def test_what_is_hidden_is_as_good_as_not_there(shaken, cast, pack_rows):
+    """Under ``select`` the best of the other items is shown in its place."""
+    for fusion in FUSIONS:
+        model = shaken(fusion=fusion)
+        example = dataclasses.replace(cast[1], targets=cast[1].targets[-1:])
+        shorter = dataclasses.replace(
+            example, items=example.items[1:], targets=(dataclasses.replace(example.targets[0], gold=()),)
+        )
+        one, other = pack_rows(example), pack_rows(shorter)
+        hidden = np.concatenate([one["knowledge_item"] == 0, np.zeros_like(one["history_ids"], bool)], axis=1)
+        hidden &= np.concatenate([one["knowledge_ids"] > 0, one["history_ids"] > 0], axis=1)
+        real = one["target_ids"] > 0
+        without, absent = model(one, hidden=hidden), model(other)
+        for name in ("vocabulary_logits", "emote_logits"):
+            a, b = (np.asarray(getattr(outputs, name))[real] for outputs in (without, absent))
+            np.testing.assert_allclose(a, b, err_msg=f"{fusion} {name}", **TOLERANCE)
+
+
 def test_config_round_trip(tiny_config):
     config = tiny_config(
         fusion="select",

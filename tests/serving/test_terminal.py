@@ -212,7 +212,7 @@ def test_a_screen_without_these_letters_gets_question_marks(decodes, typed, monk
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"temperature": 0.7}, {"top_p": 0.5}, {"method": "greedy"}, {"top_k": 0, "max_reply_tokens": 3}]
+    "said", [{}, {"temperature": 0.7}, {"top_p": 0.5}, {"method": "greedy"}, {"top_k": None, "max_reply_tokens": 3}]
 )
 def test_talking_samples_but_for_what_is_said(decodes, typed, said):
     typed(b"")

@@ -1,0 +1,48 @@
+"""How far a search has come, and through which stages it goes.
+
+Shape letters, in all of the room: N targets, K hypotheses of each, V ids, L tokens at most.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A part of the target: ended by the token ``stop``, which comes after ``max_tokens`` tokens at the latest."""
+
+    stop: int
+    max_tokens: int
+    min_tokens: int = 0
+
+
+def length(stages: tuple[Stage, ...]) -> int:
+    """The most tokens that can be written, stops included."""
+    return sum(stage.max_tokens + 1 for stage in stages)
+
+
+class Progress(NamedTuple):
+    """How far a search has come: a nest of tensors, so that it can be stopped and go on.
+
+    index int32 []: number of the next step; ids int32 [N, K]: last written, not yet fed; stage, used int32 [N, K]:
+    present stage and tokens written in it; forcing int32 [N, K]: next place in the row of forced tokens, -1: none is
+    being forced; fed bool [N, K]: all is written and fed; scores float32 [N, K]: sum of log-probabilities; written
+    int32 [N, K, L], stops included, 0 after the last; state: a nest of tensors [N * K, ...].
+    """
+
+    index: Any
+    ids: Any
+    stage: Any
+    used: Any
+    forcing: Any
+    fed: Any
+    scores: Any
+    written: Any
+    state: Any
+
+
+def unfinished(progress: Progress, last) -> tf.Tensor:
+    """Whether there is something left to write before step ``last``: bool scalar."""
+    return (progress.index < last) & tf.reduce_any(~progress.fed)
