@@ -19,7 +19,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def _start(inputs, run):
     command = [sys.executable, SCRIPT, inputs, run]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=None)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # What is started in the background by a shell ignores Ctrl-C, and so would the run.
+    hears = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    return subprocess.Popen(command, cwd=ROOT, preexec_fn=hears, **pipes)
 
 
 def _kill_at(inputs, run, step, how):
