@@ -4,12 +4,11 @@ import dataclasses
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 
 from persona_tf.bench.models import SMALL, build
 from persona_tf.bench.peers import sizes
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.export.compiled import Writer
+from persona_tf.export.writer import Writer
 from persona_tf.model.config import ModelConfig
 
 _ITEM_TOKENS = 16
@@ -62,7 +61,8 @@ class Ours:
 
 
 def make(precision: str, folder: pathlib.Path, threads: int) -> Ours:
-    """The factory that `peers.SYSTEMS` names; ``float32 XLA`` is compiled, ``mixed_bfloat16`` is not."""
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    """The factory that `peers.SYSTEMS` names; ``float32 XLA`` is compiled, ``mixed_bfloat16`` is not.
+
+    The number of threads comes from the environment, as `peers.workers` sets it.
+    """
     return Ours(precision, CONFIG, jit_compile=precision.endswith("XLA"))

@@ -8,7 +8,7 @@ import numpy as np
 from persona_tf.bench.models import SMALL, build, random_features
 from persona_tf.bench.timing import alternate
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.export.compiled import Writer
+from persona_tf.export.writer import Writer
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.text import vocabulary as v

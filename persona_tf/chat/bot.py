@@ -10,7 +10,7 @@ import numpy as np
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, HistoryTurn, Item, strings
 from persona_tf.export.bundle import Bundle, load_bundle
-from persona_tf.export.compiled import LENGTH_STEP, Read, Writer, Written
+from persona_tf.export.writer import LENGTH_STEP, Read, Writer, Written
 from persona_tf.text import vocabulary as v
 from persona_tf.text.tokenizer import ESCAPE
 
@@ -39,40 +39,38 @@ class Bot:
       bundle: loaded, see `Bot.load`.
       decode: takes the place of the bundle's own decode config.
 
-      jit_compile: whether XLA compiles the graphs: quicker for single replies, after seconds for each new length.
-
     Raises:
       ValueError: the decode config does not fit the vocabulary (forced words that are too long).
     """
 
-    def __init__(self, bundle: Bundle, decode: DecodeConfig | None = None, jit_compile: bool = False):
+    def __init__(self, bundle: Bundle, decode: DecodeConfig | None = None):
         self.bundle = bundle
         self.decode = decode or bundle.decode
         encode = bundle.packer.tokenizer.encode
         banned = encode(list(_spellings(self.decode.banned_words)))
         forced = encode([word.strip() for word in self.decode.forced_words])
         speaks_only = not (bundle.example.learn_action or bundle.example.learn_emote)
-        self._writer = Writer(bundle.model, self.decode, speaks_only, _rows(banned), _rows(forced), jit_compile)
+        self._writer = Writer(bundle.model, self.decode, speaks_only, _rows(banned), _rows(forced))
         # What was read last, by the items of the examples: in a conversation they stay the same.
         self._known: tuple[list[tuple[Item, ...]], Read | None] = ([], None)
         # The same for the history of single examples: in a conversation it grows.
         self._heard: tuple[tuple[HistoryTurn, ...], Read | None] = ((), None)
 
     @classmethod
-    def load(cls, folder: pathlib.Path, decode: DecodeConfig | None = None, jit_compile: bool = False) -> "Bot":
+    def load(cls, folder: pathlib.Path, decode: DecodeConfig | None = None) -> "Bot":
         """A bot from a bundle's folder; raises what `export.bundle.load_bundle` raises."""
-        return cls(load_bundle(folder), decode, jit_compile)
+        return cls(load_bundle(folder), decode)
 
     def answer(self, examples: Sequence[Example], seed: int | None = None) -> list[list[Answer]]:
         """Answers every target of every example: one list an example, one answer a target, the best hypothesis.
 
         The targets' own words are not looked at. Equal input and seed give equal answers, alone or with others; None
-        takes the seed of the decode config.
+        takes the seed of the decode config. No examples give no answers.
         """
         return [[best for best, *_ in row] for row in self.n_best(examples, seed)]
 
     def n_best(self, examples: Sequence[Example], seed: int | None = None) -> list[list[list[Answer]]]:
-        """As `answer`, with all hypotheses of each target, best first."""
+        """As `answer`, with all hypotheses of each target: best first, plain samples in the order of their noise."""
         if not any(example.targets for example in examples):
             return [[] for _ in examples]
         features, turn, seeds = self._read(examples, seed)
@@ -189,7 +187,7 @@ class _Shares:
     """Adds up attention to the places of a row's memory [M] by the item or turn that each belongs to."""
 
     def __init__(self, example: Example, item: np.ndarray, turn: np.ndarray):
-        numbers = sorted({turn for turn in turn.tolist() if turn})
+        numbers = sorted(set(turn[turn > 0].tolist()))
         self._keys = ["", *(item.key for item in example.items), *(f"turn/{number - 1}" for number in numbers)]
         of_turn = 1 + len(example.items) + np.searchsorted(numbers, turn)
         # Padding and <history> belong to nothing.

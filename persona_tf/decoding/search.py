@@ -167,7 +167,7 @@ class Search:
             ruled = filters.no_repeat_ngrams(ruled, written, now.index, config.no_repeat_history_ngram, before)
         if ruled is not flat:
             flat = tf.where(tf.reshape(now.stage, [-1, 1]) == 0, ruled, flat)
-        return tf.reshape(flat, shape) if flat is not log_probs else log_probs
+        return tf.reshape(flat, shape)
 
     def _choose(self, allowed: tf.Tensor, seeds: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         if self.config.method == "greedy":

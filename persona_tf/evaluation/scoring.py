@@ -8,7 +8,7 @@ import numpy as np
 from persona_tf.data.corpus import evaluation_batches, pack_corpus
 from persona_tf.example import Example, Target
 from persona_tf.export.bundle import Bundle
-from persona_tf.export.compiled import ScoringModel
+from persona_tf.export.scoring_model import ScoringModel
 from persona_tf.text import vocabulary as v
 from persona_tf.text.features import ACTION_HEAD, REPLY_HEAD
 

@@ -60,6 +60,7 @@ def test_the_table_has_a_line_for_each_way(rows, tmp_path):
     assert [row["way"] for row in json.loads((tmp_path / "decoders_test.json").read_text())] == list(TWO)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_ways_are_decode_configs(way):
-    DecodeConfig(**WAYS[way])
+def test_the_ways_are_decode_configs_and_differ():
+    configs = [DecodeConfig(**fields) for fields in WAYS.values()]
+    assert len(set(configs)) == len(WAYS)
+    assert configs[0] == DecodeConfig(), "the one to compare with comes first"

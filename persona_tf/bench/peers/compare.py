@@ -16,8 +16,9 @@ from persona_tf.bench.peers.workers import Worker, WorkerFailed, environment, st
 
 NOT_THE_SAME_WORK = (
     "The peers run BART (transformers, KerasHub, CTranslate2 and ONNX Runtime the same weights; with top-p near 0 they "
-    "write the same tokens), which normalises after each sublayer and has biases. Ours has fusion of knowledge, "
-    "a copy head and a gate besides, and is not BART.",
+    "write the same tokens), which normalises after each sublayer. Ours normalises before it, reads half of the context "
+    "as items and half as turns (`concat`, no copy head), scores the sources and has an emote head; its weights are "
+    "others.",
     "All draw from the exact nucleus. KerasHub keeps one id more where the mass before it is exactly 0.9.",
     "transformers and CTranslate2 sort the whole vocabulary at each step, KerasHub by top_k of all of it, or of "
     "1,024, which is exact as long as no nucleus is larger (the largest of 128 had 164 ids); for ONNX "

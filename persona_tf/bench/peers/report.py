@@ -8,6 +8,7 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
+from persona_tf.atomic_file import write_atomically
 from persona_tf.bench.peers import sizes
 from persona_tf.bench.peers.compare import NOT_THE_SAME_WORK, Row
 
@@ -26,8 +27,8 @@ def report(rows: Sequence[Row], folder: pathlib.Path, ours: str = "ours") -> Non
         "rows": [dataclasses.asdict(row) for row in rows],
         "not_the_same_work": list(NOT_THE_SAME_WORK),
     }
-    (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (folder / "results.md").write_text(markdown(rows, ours), encoding="utf-8")
+    write_atomically(folder / "results.json", (json.dumps(found, indent=1) + "\n").encode())
+    write_atomically(folder / "results.md", markdown(rows, ours).encode())
     draw(rows, folder / "context.png")
 
 

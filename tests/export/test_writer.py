@@ -6,9 +6,7 @@ import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import KEY_KINDS
-from persona_tf.example import EMOTE_LABELS
-from persona_tf.export.compiled import ScoringModel, Writer
-from persona_tf.model import likelihood
+from persona_tf.export.writer import Writer
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.text.vocabulary import ACTION, EMOTE, REPLY, SPECIALS
 
@@ -180,20 +178,3 @@ def test_a_beam_is_sorted_and_its_first_is_likelier_than_greedy(write, turns):
     assert (np.diff(scores, axis=-1) <= 1e-5).all()
     assert (scores[:, 0] >= greedy.log_probs[turns > 0][:, 0] - 1e-3).mean() > 0.9
     assert scores[:, 0].sum() > greedy.log_probs[turns > 0].sum()
-
-
-def test_scores_are_those_of_the_model(model, features, cast):
-    scores = ScoringModel(model).score(features)
-    outputs = model(features)
-    real = features["target_ids"] != 0
-    nats = np.asarray(likelihood.nats(outputs, features).token)
-    np.testing.assert_allclose(scores["nats"][real], nats[real], atol=1e-3)
-    stops = -np.asarray(next_token_log_probs(outputs))[..., EMOTE]
-    np.testing.assert_allclose(scores["stop_nats"][real], stops[real], atol=1e-2)
-    np.testing.assert_allclose(scores["emote_logits"][real], np.asarray(outputs.emote_logits)[real], atol=1e-3)
-    assert scores["emote_logits"].shape[-1] == len(EMOTE_LABELS)
-    for row, example in enumerate(cast):
-        items, turns = scores["item"][row][real[row]], scores["turn"][row][real[row]]
-        assert ((items >= -1) & (items < len(example.items))).all()
-        assert ((turns == 0) | (items == -1)).all()
-        assert (turns < features["target_turn"][row][real[row]]).all()

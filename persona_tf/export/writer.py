@@ -1,4 +1,4 @@
-"""A model as compiled graphs that read, write and score. NumPy in, NumPy out.
+"""A model as compiled graphs that read and write. NumPy in, NumPy out.
 
 Shape letters: B rows, Q targets side by side in a row, K hypotheses of each, L tokens at most, M memory, V ids.
 """
@@ -14,7 +14,7 @@ from persona_tf.decoding.config import DecodeConfig
 from persona_tf.decoding.progress import Progress, Stage, length
 from persona_tf.decoding.search import Search
 from persona_tf.episode import KEY_KINDS
-from persona_tf.model import likelihood
+from persona_tf.export.nests import joined, output_specs, parts
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.model.memory import Reading, Turns, join_readings
 from persona_tf.model.transformer import PersonaTransformer
@@ -24,15 +24,16 @@ from persona_tf.text.features import FEATURES
 _SIGNATURE = {name: tf.TensorSpec([None, None], tf.int32) for name in FEATURES}
 
 PLAUSIBLE = 0.1
+"""Guidance weighs words that are at least so many times as likely as the likeliest."""
+
 _BEHIND = 100.0
-"""Guidance favours words that are likely anyhow: less likely ones come after all others."""
+"""How far, in nats, the others come behind."""
 
 GUIDE_KINDS = {
     "persona": ("persona",),
     "setting": ("setting_name", "setting_description", "object", "present"),
 }
 """The kinds of knowledge item that each guide of `DecodeConfig` means."""
-
 
 LENGTH_STEP = 32
 """Lengths of what is read are rounded up to a multiple of this, so that few shapes occur."""
@@ -118,12 +119,12 @@ class Writer:
 
         self._read_knowledge = compiled(self._read_knowledge_graph, knowledge)
         self._read_history = compiled(self._read_history_graph, history)
-        turns, reading = _outputs(self._read_history), _outputs(self._read_knowledge)
+        turns, reading = output_specs(self._read_history), output_specs(self._read_knowledge)
         # Is traced when it is first needed: `whole` histories cannot be added to.
         self._read_on = compiled(self._read_on_graph, history, turns)
         numbers = tf.TensorSpec([None, None], tf.int32)
         self._begin = compiled(self._begin_graph, reading, turns, numbers)
-        cache, progress = _outputs(self._begin)
+        cache, progress = output_specs(self._begin)
         self._advance = compiled(self._advance_graph, cache, progress, numbers, tf.TensorSpec([], tf.int32))
 
     def read_knowledge(self, features: dict[str, np.ndarray]) -> Read:
@@ -141,11 +142,11 @@ class Writer:
             return self._read_history(tensors)
         if len(features["history_ids"]) != 1:
             raise ValueError(f"one conversation can be read on, got {len(features['history_ids'])} rows")
-        return _parts(_without_gaps(_joined(self._turns_like, self._read_on(tensors, past))))
+        return parts(_without_gaps(joined(self._turns_like, self._read_on(tensors, past))))
 
     def tokens_read(self, history: Read) -> int:
         """How many tokens a history of one row has."""
-        return int(np.count_nonzero(_joined(self._turns_like, history).reading.memory.mask.numpy()))
+        return int(np.count_nonzero(joined(self._turns_like, history).reading.memory.mask.numpy()))
 
     def write(self, knowledge: Read, history: Read, turn: np.ndarray, seeds: np.ndarray) -> Written:
         """Writes to the end.
@@ -163,7 +164,7 @@ class Writer:
     ) -> Iterator[Written]:
         """As `write`, so many tokens at a time: gives all that is written so far after each time."""
         cache, progress = self._begin(knowledge, history, tf.constant(turn))
-        memory = _joined(self._cache_like, cache).memory
+        memory = joined(self._cache_like, cache).memory
         places = memory.item.numpy(), memory.turn.numpy()
         seeds = tf.constant(seeds.reshape(-1, self.hypotheses))
         until = 0
@@ -200,18 +201,18 @@ class Writer:
     def _read_knowledge_graph(self, features) -> Read:
         reading = self._model.prepare(self._model.encode_knowledge(features))
         self._reading_like = reading
-        return _parts(reading)
+        return parts(reading)
 
     def _read_history_graph(self, features) -> Read:
         self._turns_like = self._model.read_history(features)
-        return _parts(self._turns_like)
+        return parts(self._turns_like)
 
     def _read_on_graph(self, features, past: Read) -> Read:
-        return _parts(self._model.read_history(features, _joined(self._turns_like, past)))
+        return parts(self._model.read_history(features, joined(self._turns_like, past)))
 
     def _begin_graph(self, knowledge: Read, history: Read, turn):
-        turns = _joined(self._turns_like, history)
-        reading = join_readings(_joined(self._reading_like, knowledge), turns.reading)
+        turns = joined(self._turns_like, history)
+        reading = join_readings(joined(self._reading_like, knowledge), turns.reading)
         memory = reading.memory
         hypotheses, guided = self.hypotheses, self._decode.guided
         numbers = tf.repeat(turn, self._queries, axis=1)
@@ -231,7 +232,7 @@ class Writer:
         flat = tf.reshape(turn, [-1])
         first = tf.zeros_like(flat) + v.REPLY
         self._cache_like = cache
-        return _parts(cache), self._search.begin(first, state, flat > 0)
+        return parts(cache), self._search.begin(first, state, flat > 0)
 
     def _by_hypothesis(self, part: tf.Tensor) -> tf.Tensor:
         """[B * Q * K * 2, ...] -> [B * Q * K, 2, ...] under guidance."""
@@ -241,7 +242,7 @@ class Writer:
         return tf.reshape(part, [-1, *part.shape[2:]]) if self._decode.guided else part
 
     def _advance_graph(self, cache_parts, progress, seeds, until) -> Progress:
-        cache = _joined(self._cache_like, cache_parts)
+        cache = joined(self._cache_like, cache_parts)
         turns = cache.turn
 
         def step(ids, index, state: _State):
@@ -289,35 +290,6 @@ class Writer:
         return own, (state.without[0] + gained, without)
 
 
-class ScoringModel:
-    """Scores given targets."""
-
-    def __init__(self, model: PersonaTransformer):
-        self._model = model
-        self._score = tf.function(self._score_graph, input_signature=[_SIGNATURE])
-
-    def score(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Scores the targets of a batch of FEATURES.
-
-        Returns, for each target token [B, T]: ``nats`` of its label, ``stop_nats`` of <emote> in its place,
-        ``emote_logits`` [B, T, E], and the likeliest source: ``item`` (-1: a turn) and ``turn``.
-        """
-        return {name: value.numpy() for name, value in self._score(features).items()}
-
-    def _score_graph(self, features):
-        outputs = self._model(features, training=False)
-        stop = features | {"target_labels": tf.fill(tf.shape(features["target_labels"]), v.EMOTE)}
-        sources = tf.where(outputs.memory.first[:, None, :], outputs.source_log_probs, float("-inf"))
-        best = tf.argmax(sources, axis=-1, output_type=tf.int32)
-        return {
-            "nats": likelihood.nats(outputs, features).token,
-            "stop_nats": likelihood.nats(outputs, stop).token,
-            "emote_logits": outputs.emote_logits,
-            "item": tf.gather(outputs.memory.item, best, batch_dims=1),
-            "turn": tf.gather(outputs.memory.turn, best, batch_dims=1),
-        }
-
-
 def _tensors(features: dict[str, np.ndarray], part: str) -> dict[str, tf.Tensor]:
     return {name: tf.constant(value) for name, value in features.items() if name.startswith(part)}
 
@@ -338,23 +310,6 @@ def _without_gaps(turns: Turns) -> Turns:
     closed = along(memory, 1)
     closed = closed._replace(item=tf.where(closed.mask, closed.item, -2))
     return Turns(Reading(closed, along(layers, 2), along(places, 1)), along(turns.layers, 2))
-
-
-def _outputs(function):
-    """The specs of what a function gives back."""
-    nest = function.get_concrete_function().structured_outputs
-    return tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape, part.dtype), nest)
-
-
-def _parts(nest) -> list:
-    """The tensors of a nest: None, which a model without some part has there, cannot be handed to a graph."""
-    return [part for part in tf.nest.flatten(nest) if part is not None]
-
-
-def _joined(like, parts: list):
-    """The inverse of `_parts`."""
-    rest = iter(parts)
-    return tf.nest.map_structure(lambda part: None if part is None else next(rest), like)
 
 
 def _own(part: tf.Tensor, guided: bool) -> tf.Tensor:
