@@ -16,7 +16,7 @@ from persona_tf.bench.peers.workers import Worker, WorkerFailed, environment, st
 
 NOT_THE_SAME_WORK = (
     "The peers run BART (transformers, KerasHub, CTranslate2 and ONNX Runtime the same weights; with top-p near 0 they "
-    "write the same tokens), which normalises after each sublayer. Ours normalises before it, reads half of the context "
+    "write the same tokens), which normalises after each sublayer. Ours normalises before it, reads half the context "
     "as items and half as turns (`concat`, no copy head), scores the sources and has an emote head; its weights are "
     "others.",
     "All draw from the exact nucleus. KerasHub keeps one id more where the mass before it is exactly 0.9.",
