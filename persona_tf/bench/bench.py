@@ -21,8 +21,19 @@ def _reply() -> str:
     return cached_against_predict()
 
 
-BENCHMARKS: Mapping[str, Callable[[], str]] = {"training": _training, "padding": _padding, "reply": _reply}
-"""Each returns a line to print; minutes on two cores."""
+def _decoding() -> str:
+    from persona_tf.bench.peers.run import SHAPES, run
+
+    return run(SHAPES)
+
+
+BENCHMARKS: Mapping[str, Callable[[], str]] = {
+    "training": _training,
+    "padding": _padding,
+    "reply": _reply,
+    "decoding": _decoding,
+}
+"""Each returns what is to be printed; a minute or two on two cores, ``decoding`` half an hour."""
 
 
 def main(names: Sequence[str] = ()) -> None:

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from persona_tf.bench import peers
 from persona_tf.bench.peers import System, memory, nucleus, quiet, sizes, worker
+from persona_tf.bench.peers import __main__ as command_line
 from persona_tf.bench.peers.compare import Row, compare, prepared, row, turned, undisturbed
 from persona_tf.bench.peers.report import markdown, report
+from persona_tf.bench.peers.run import SHAPES, run
 from persona_tf.bench.peers.workers import Worker, WorkerFailed, environment, start
 
 EXACT = ("transformers", "ctranslate2", "onnx_runtime", "keras_hub_top_1024")
@@ -186,7 +188,7 @@ def test_systems_are_asked_in_turns_and_one_that_fails_is_left_out(tmp_path, mon
     module = sys.modules[compare.__module__]
     monkeypatch.setattr(module, "SYSTEMS", {name: System("", "float32") for name in "abc"})
     monkeypatch.setattr(module, "start", lambda name, folder, log: Quiet(name))
-    rows = compare([4], [64], 3, ["a", "b", "c"], tmp_path, warm_up=1)
+    rows = compare([(4, 64)], 3, ["a", "b", "c"], tmp_path, warm_up=1)
     assert asked[:3] == [("a", 0), ("b", 0), ("c", 0)]
     assert asked[3:6] == [("a", 1), ("b", 1), ("c", 1)]
     assert asked[6:9] == [("c", 2), ("b", 2), ("a", 2)]
@@ -195,6 +197,29 @@ def test_systems_are_asked_in_turns_and_one_that_fails_is_left_out(tmp_path, mon
     assert [r.system for r in rows] == ["a", "c"]
     assert rows[0].median_ms == 12
     assert "batch 4, context 64: b fell" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("flags", "shapes"),
+    [
+        ([], SHAPES),
+        (["--batches", "1,8", "--contexts", "64"], ((1, 64), (8, 64))),
+        (["--batches", "2"], ((2, 256),)),
+    ],
+)
+def test_the_command_measures_and_reports(monkeypatch, capsys, tmp_path, flags, shapes):
+    seen = []
+
+    def measured(shapes, rounds, names, models):
+        seen.append((tuple(shapes), rounds, names))
+        return [row("ours", 1, 64, [{"milliseconds": 16.0, "added_mb": 1.0, "total_mb": 2.0}])]
+
+    monkeypatch.setattr(sys.modules[run.__module__], "compare", measured)
+    monkeypatch.setattr(sys, "argv", ["peers", *flags, "--systems", "ours", "--rounds", "3", "--folder", str(tmp_path)])
+    command_line.main()
+    assert seen == [(shapes, 3, ["ours"])]
+    assert "| ours |" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["context.png", "results.json", "results.md"]
 
 
 class Noisy:

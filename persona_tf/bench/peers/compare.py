@@ -56,26 +56,25 @@ class Row:
 
 
 def compare(
-    batches: Sequence[int],
-    contexts: Sequence[int],
+    shapes: Sequence[tuple[int, int]],
     rounds: int,
     systems: Sequence[str],
     folder: pathlib.Path | None = None,
     warm_up: int = 2,
 ) -> list[Row]:
-    """Each system, batch and context, ``rounds`` times in turns after ``warm_up`` unmeasured replies.
+    """Each system at each shape, ``rounds`` times in turns after ``warm_up`` unmeasured replies.
 
-    Workers are started anew for each batch and context, so that memory does not depend on what was measured before.
-    ``folder`` keeps the peers' files for the next time; by default they are temporary. A system that fails is left
-    out of that batch and context, and the log says why.
+    A shape is a batch and tokens of context. Workers are started anew for each, so that memory does not depend on
+    what was measured before. ``folder`` keeps the peers' files for the next time; by default they are temporary. A
+    system that fails is left out of that shape, and the log says why.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = folder or pathlib.Path(temporary)
         prepared(folder, systems)
         rows = []
-        for batch in batches:
-            for context in contexts:
-                rows += _shape(systems, batch, context, rounds, warm_up, folder)
+        for number, (batch, context) in enumerate(shapes, 1):
+            logging.info("shape %d of %d: batch %d, %d tokens of context", number, len(shapes), batch, context)
+            rows += _shape(systems, batch, context, rounds, warm_up, folder)
         return rows
 
 
