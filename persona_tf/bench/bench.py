@@ -21,6 +21,12 @@ def _reply() -> str:
     return cached_against_predict()
 
 
+def _conversation() -> str:
+    from persona_tf.bench.conversation import first_word
+
+    return first_word()
+
+
 def _decoding() -> str:
     from persona_tf.bench.peers.run import SHAPES, run
 
@@ -31,6 +37,7 @@ BENCHMARKS: Mapping[str, Callable[[], str]] = {
     "training": _training,
     "padding": _padding,
     "reply": _reply,
+    "conversation": _conversation,
     "decoding": _decoding,
 }
 """Each returns what is to be printed; a minute or two on two cores, ``decoding`` half an hour."""

@@ -11,6 +11,10 @@ from persona_tf.episode import Fact
 TEMPERAMENT_SLOT = "temperament"
 ALWAYS = ("trade", "home")
 """Slots that every character has."""
+EVERYWHERE = frozenset({"person", "town", "trade"})
+"""Value types that stand in every dialogue."""
+WITH_RIVALS = 2.0
+"""How much rather a slot is taken whose type is in sight already, where that is not `EVERYWHERE`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +40,8 @@ def choose_slots(voice: Voice, count: int) -> list[Slot]:
         if slot.name not in ALWAYS:
             by_type.setdefault(slot.type, []).append(slot)
     chosen: list[Slot] = []
-    for kind in voice.some(tuple(by_type), len(by_type)):
+    # Types of many slots come more often, so that each slot does as often as the others.
+    for kind in voice.in_turn(tuple(by_type), [len(slots) for slots in by_type.values()]):
         quota = 2 + voice.chance(0.4)
         for slot in voice.some(by_type[kind], quota):
             new = [s for s in _with_needed(voice, slot) if s not in chosen]

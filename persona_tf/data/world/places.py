@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from persona_tf.data.world.lexicon import Phrases, Slot, placeholders, read_toml, strings
-from persona_tf.data.world.personas import Known
+from persona_tf.data.world.personas import EVERYWHERE, WITH_RIVALS, Known
 from persona_tf.data.world.state import bare
 from persona_tf.data.world.voice import Voice
 from persona_tf.episode import Setting, Thing
@@ -209,11 +209,12 @@ def _object(voice: Voice, ware: Ware, name: str, wanted: dict[str, int], key: st
 
 
 def _preferred(voice: Voice, slots: Sequence[Slot], wanted: dict[str, int], count: int) -> list[Slot]:
-    """Some of the slots, those first whose type is in sight already, but not too often; counts them in."""
-    ranked = sorted(voice.some(slots, len(slots)), key=lambda s: not 0 < wanted.get(s.type, 0) < 4)
-    for slot in ranked[:count]:
+    """Some of the slots, rather those whose type is in sight already, but not too often; counts them in."""
+    rivalled = [s.type not in EVERYWHERE and 0 < wanted.get(s.type, 0) < 4 for s in slots]
+    chosen = voice.in_turn(slots, [WITH_RIVALS if r else 1.0 for r in rivalled])[:count]
+    for slot in chosen:
         wanted[slot.type] = wanted.get(slot.type, 0) + 1
-    return ranked[:count]
+    return chosen
 
 
 def _hands(voice: Voice, wares: Sequence[Ware], things: Mapping[str, str]) -> tuple[tuple[Thing, ...], ...]:

@@ -7,7 +7,7 @@ in which their answer is told, at any distance before.
 import dataclasses
 from collections.abc import Collection
 
-from persona_tf.data.world.personas import Known
+from persona_tf.data.world.personas import EVERYWHERE, WITH_RIVALS, Known
 from persona_tf.data.world.voice import Voice
 from persona_tf.episode import Probe
 
@@ -62,10 +62,10 @@ def plan(voice: Voice, bot_opens: bool, count: int, types: Collection[str]) -> l
 
 def _plan_history(voice: Voice, talk: list[Exchange], count: int, types: Collection[str]) -> int:
     """Plans up to `count` history questions, each with the turn that tells the answer; returns how many."""
-    slots = voice.some(voice.lexicon.of("history"), len(voice.lexicon.of("history")))
-    slots.sort(key=lambda slot: slot.type not in types)
+    slots = voice.lexicon.of("history")
+    weights = [WITH_RIVALS if slot.type in set(types) - EVERYWHERE else 1.0 for slot in slots]
     planned = 0
-    for slot in slots:
+    for slot in voice.in_turn(slots, weights):
         if planned == count:
             break
         by_bot = slot.teller == "self"

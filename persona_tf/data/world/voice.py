@@ -53,6 +53,12 @@ class Voice:
         """Up to `count` different ones of the options, in random order."""
         return self.rng.sample(options, min(count, len(options)))
 
+    def in_turn(self, options: Sequence[_T], weights: Sequence[float]) -> list[_T]:
+        """All options in random order: whatever is left, each comes next with a chance like its weight (above 0)."""
+        # The keys of Efraimidis and Spirakis 2006, "Weighted random sampling with a reservoir".
+        keys = [self.rng.random() ** (1 / weight) for weight in weights]
+        return [option for _, option in sorted(zip(keys, options, strict=True), key=lambda pair: -pair[0])]
+
     def question(self, phrases: Phrases) -> str:
         """A phrasing; in ``test_unseen`` always one that only it has."""
         return self.one(phrases.unseen if self.unseen and phrases.unseen else phrases.train)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from persona_tf.data.world import chat, happenings
 from persona_tf.data.world.manners import events, temperaments
 from persona_tf.data.world.noise import humanize
-from persona_tf.data.world.personas import Known
+from persona_tf.data.world.personas import ALWAYS, Known
 from persona_tf.data.world.plan import Exchange
 from persona_tf.data.world.scene import Scene
 from persona_tf.data.world.voice import Voice
@@ -250,14 +250,17 @@ class Writer:
             return self._gifts.pop()
         if not known:
             known = list(self.scene.known[source])
-        voice.rng.shuffle(known)
-        two_first = voice.chance(0.4)
+        return voice.in_turn(known, [self._weight(k) for k in known])[0]
 
-        def fitness(k: Known) -> tuple[bool, bool, bool]:
-            rivals = len(self._rivals(k))
-            return rivals > 0, two_first and bool(k.who), rivals > 1
-
-        return max(known, key=fitness)
+    def _weight(self, known: Known) -> float:
+        """How readily something is asked, so that all slots are about as often: what has rivals rather than not."""
+        slot, needed = known.slot, {k.slot.needs for k in self.scene.known["persona"]}
+        weight = (0.1, 0.5, 1.0)[min(len(self._rivals(known)), 2)]
+        if slot.name in ("own_name", "partner_name", *ALWAYS):
+            return 0.3 * weight
+        if slot.name in needed:
+            return 0.5 * weight
+        return 2 * weight if slot.needs else weight
 
     def _rivals(self, known: Known) -> list[str]:
         """The other values of its type that stand somewhere in the context, each once."""

@@ -1,8 +1,12 @@
+from collections import Counter
+
 import pytest
 
 from persona_tf import config
+from persona_tf.data.world import chat
 from persona_tf.data.world.difficulty import difficulty, lexicon_stats, stats
 from persona_tf.data.world.generator import episodes
+from persona_tf.data.world.lexicon import load
 from persona_tf.data.world_cache import world_config
 from persona_tf.episode import Character, Episode, Fact, Probe, Turn
 
@@ -44,6 +48,14 @@ def test_there_is_enough_of_everything(sample):
     assert all(found[f"history_distance/{d}"] > 0 for d in range(1, 13))
     shares = [found[f"probes/{source}"] for source in Probe.SOURCES]
     assert shares == pytest.approx([0.4, 0.25, 0.25, 0.1], abs=0.05)
+
+
+def test_no_slot_is_seldom_asked():
+    asked = Counter(turn.probe.slot for e in episodes("train", 1200) for turn in e.turns if turn.probe)
+    slots = {*load().slots, *chat.slots()}
+    assert set(asked) == slots
+    assert min(asked.values()) >= 8
+    assert max(asked.values()) <= 180
 
 
 def test_the_test_of_unseen_things_is_as_hard():
