@@ -68,7 +68,7 @@ class DecoderLayer(keras.layers.Layer):
         key, value = self.self_attention.keys_values(alone)
         keys = ops.slice_update(cache.keys, (0, 0, index, 0), key)
         values = ops.slice_update(cache.values, (0, 0, index, 0), value)
-        attended, _ = self.self_attention.attend(alone, keys, values, self_bias)
+        attended, _ = self.self_attention.attend(alone, keys, values, self_bias, exact=False)
         x = x + ops.reshape(attended, shape)
         x, weights = self._read(x, cache.memory_keys, cache.memory_values, memory_bias, False)
         return x, weights, cache._replace(keys=keys, values=values)

@@ -40,7 +40,7 @@ class EncoderLayer(keras.layers.Layer):
         keys, values = self.attention.keys_values(normed)
         if past is not None:
             keys, values = (ops.concatenate(pair, axis=2) for pair in zip(past, (keys, values), strict=True))
-        attended, _ = self.attention.attend(normed, keys, values, bias)
+        attended, _ = self.attention.attend(normed, keys, values, bias, exact=False)
         x = x + self.dropout(attended, training=training)
         transformed = self.feed_forward(self.feed_forward_norm(x))
         return x + self.dropout(transformed, training=training), (keys, values)

@@ -17,9 +17,7 @@ def test_ways_take_turns():
 
 
 def test_an_unknown_benchmark_lists_the_others():
-    with pytest.raises(
-        ValueError, match=r"no benchmark 'speed'; there are training, padding, reply, conversation, decoding"
-    ):
+    with pytest.raises(ValueError, match=r"no benchmark .speed.; there are training, padding, reply, "):
         bench.main(["speed"])
 
 

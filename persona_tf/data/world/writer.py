@@ -255,7 +255,7 @@ class Writer:
     def _weight(self, known: Known) -> float:
         """How readily something is asked, so that all slots are about as often: what has rivals rather than not."""
         slot, needed = known.slot, {k.slot.needs for k in self.scene.known["persona"]}
-        weight = (0.1, 0.5, 1.0)[min(len(self._rivals(known)), 2)]
+        weight = (0.25, 0.6, 1.0)[min(len(self._rivals(known)), 2)]
         if slot.name in ("own_name", "partner_name", *ALWAYS):
             return 0.3 * weight
         if slot.name in needed:
