@@ -5,22 +5,21 @@ import pathlib
 
 import numpy as np
 
+from persona_tf.bench import context
 from persona_tf.bench.models import SMALL, build
 from persona_tf.bench.peers import sizes
-from persona_tf.decoding.config import DecodeConfig
 from persona_tf.export.writer import Writer
 from persona_tf.model.config import ModelConfig
-
-_ITEM_TOKENS = 16
-_DECODE = DecodeConfig(
-    method="sample",
-    top_p=sizes.TOP_P,
-    min_reply_tokens=sizes.NEW_TOKENS - 1,
-    max_reply_tokens=sizes.NEW_TOKENS - 1,
-)
-"""The last of the tokens is the stop."""
+from persona_tf.model.transformer import PersonaTransformer
 
 CONFIG = dataclasses.replace(SMALL, dropout=0.0, copy_head=False, precision="float32")
+
+
+def model_for(config: ModelConfig) -> PersonaTransformer:
+    """A model with random weights and token embeddings as wide as the peers', so that the nuclei are as large."""
+    model = build(config)
+    model.embedding.tokens.assign(model.embedding.tokens * (sizes.EMBEDDING_DEVIATION * config.width**0.5))
+    return model
 
 
 class Ours:
@@ -30,34 +29,12 @@ class Ours:
 
     def __init__(self, precision: str, config: ModelConfig, jit_compile: bool):
         self.precision = precision
-        model = build(dataclasses.replace(config, precision=precision.split()[0]))
-        # As wide as the peers' embeddings, so that the nuclei are as large.
-        model.embedding.tokens.assign(model.embedding.tokens * (sizes.EMBEDDING_DEVIATION * config.width**0.5))
-        self._writer = Writer(model, _DECODE, speaks_only=True, jit_compile=jit_compile)
+        model = model_for(dataclasses.replace(config, precision=precision.split()[0]))
+        self._writer = Writer(model, context.DECODE, speaks_only=True, jit_compile=jit_compile)
 
     def write(self, context_ids: np.ndarray, seed: int) -> np.ndarray:
         """See `peers.Peer`."""
-        rows, tokens = context_ids.shape
-        half = tokens // 2
-        place = np.broadcast_to(np.arange(half, dtype=np.int32), (rows, half))
-        knowledge = self._writer.read_knowledge(
-            {
-                "knowledge_ids": context_ids[:, :half],
-                "knowledge_item": place // _ITEM_TOKENS,
-                "knowledge_kind": place // _ITEM_TOKENS % 11 + 1,
-                "knowledge_position": place % _ITEM_TOKENS,
-            }
-        )
-        history = self._writer.read_history(
-            {
-                "history_ids": context_ids[:, half:],
-                "history_turn": place // _ITEM_TOKENS + 1,
-                "history_position": place % _ITEM_TOKENS,
-            }
-        )
-        turn = np.full((rows, 1), half // _ITEM_TOKENS + 2, np.int32)
-        seeds = (1000 * seed + np.arange(rows, dtype=np.int32))[:, None, None]
-        return self._writer.write(knowledge, history, turn, seeds).ids[:, 0, 0]
+        return context.write(self._writer, context_ids, seed)
 
 
 def make(precision: str, folder: pathlib.Path, threads: int) -> Ours:

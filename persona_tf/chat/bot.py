@@ -10,7 +10,8 @@ import numpy as np
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, HistoryTurn, Item, strings
 from persona_tf.export.bundle import Bundle, load_bundle
-from persona_tf.export.writer import LENGTH_STEP, Read, Writer, Written
+from persona_tf.export.writer import LENGTH_STEP, Read, Writer
+from persona_tf.export.written import Written
 from persona_tf.text import vocabulary as v
 from persona_tf.text.tokenizer import ESCAPE
 

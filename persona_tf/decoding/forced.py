@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from persona_tf.decoding.progress import Progress, Stage
+from persona_tf.decoding.progress import Progress
+from persona_tf.decoding.stage import Stage
 
 _OUT = float("-inf")
 _POSSIBLE = -100.0

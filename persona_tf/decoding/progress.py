@@ -1,26 +1,11 @@
-"""How far a search has come, and through which stages it goes.
+"""How far a search has come.
 
 Shape letters, in all of the room: N targets, K hypotheses of each, V ids, L tokens at most.
 """
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import tensorflow as tf
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """A part of the target: ended by the token ``stop``, which comes after ``max_tokens`` tokens at the latest."""
-
-    stop: int
-    max_tokens: int
-    min_tokens: int = 0
-
-
-def length(stages: tuple[Stage, ...]) -> int:
-    """The most tokens that can be written, stops included."""
-    return sum(stage.max_tokens + 1 for stage in stages)
 
 
 class Progress(NamedTuple):

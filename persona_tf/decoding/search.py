@@ -16,7 +16,8 @@ from persona_tf.decoding.beam import beam_ranks, extend_beams
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.decoding.forced import ForcedWords
 from persona_tf.decoding.noise import exponential
-from persona_tf.decoding.progress import Progress, Stage, length, unfinished
+from persona_tf.decoding.progress import Progress, unfinished
+from persona_tf.decoding.stage import Stage, length
 
 Step = Callable[[tf.Tensor, tf.Tensor, Any], tuple[tf.Tensor, Any]]
 """(ids int32 [N, K], index int32 scalar, state) -> (log-probabilities of the next token float32 [N, K, V], state).

@@ -11,10 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.decoding.progress import Progress, Stage, length
+from persona_tf.decoding.progress import Progress
 from persona_tf.decoding.search import Search
+from persona_tf.decoding.stage import Stage, length
 from persona_tf.episode import KEY_KINDS
 from persona_tf.export.nests import joined, output_specs, parts
+from persona_tf.export.written import Written
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.model.memory import Reading, Turns, join_readings
 from persona_tf.model.transformer import PersonaTransformer
@@ -40,22 +42,6 @@ LENGTH_STEP = 32
 
 Read = list[tf.Tensor]
 """What a `Writer` has read, for it alone to understand."""
-
-
-class Written(NamedTuple):
-    """What was written, best hypothesis first.
-
-    ids int32 [B, Q, K, L], stops included, 0 after the last; log_probs float32 [B, Q, K], of all of them;
-    emote_logits float32 [B, Q, K, E]; attention float32 [B, Q, K, M], summed over the tokens of reply and action, to
-    the places of the memory: item int32 [B, M] (below 0: none), turn int32 [B, M] (0: none).
-    """
-
-    ids: np.ndarray
-    log_probs: np.ndarray
-    emote_logits: np.ndarray
-    attention: np.ndarray
-    item: np.ndarray
-    turn: np.ndarray
 
 
 class _State(NamedTuple):

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.decoding.progress import Stage, length
 from persona_tf.decoding.search import Search
+from persona_tf.decoding.stage import Stage, length
 
 SPECIALS, FIRST, END_REPLY, END_ACTION = 4, 1, 2, 3
 STAGES = (Stage(END_REPLY, 5), Stage(END_ACTION, 3))

@@ -1,0 +1,106 @@
+"""How far a greedy or sampled search has come, in NumPy: what `search.Search` does, a step at a time.
+
+Shape letters: see `decoding.numpy_choice`.
+"""
+
+import numpy as np
+
+from persona_tf.decoding import numpy_choice
+from persona_tf.decoding.config import DecodeConfig
+from persona_tf.decoding.stage import Stage, length
+
+_OUT = np.float32(-np.inf)
+
+
+class NumpySearch:
+    """Writes N hypotheses; see `search.Search` for what is not said here.
+
+    Args:
+      first: the token that each begins with.
+      live: bool [N], False: nothing is to be written there.
+      seeds: int32 [N].
+      banned: ids that are not written.
+
+    Attributes:
+      index: number of the next step; ids int32 [N]: last written, not yet fed; fed bool [N]: all is written and fed;
+      scores float32 [N]; written int32 [N, L].
+    """
+
+    def __init__(
+        self,
+        stages: tuple[Stage, ...],
+        specials: int,
+        config: DecodeConfig,
+        first: int,
+        live: np.ndarray,
+        seeds: np.ndarray,
+        banned: tuple[int, ...] = (),
+        feed_last: bool = True,
+    ):
+        self._stages, self._specials, self._config, self._banned = stages, specials, config, banned
+        self._feed_last, self._seeds = feed_last, seeds
+        self.most = length(stages)
+        self._stops, self._longest, self._shortest = (
+            np.array([getattr(stage, field) for stage in stages] + [0], np.int32)
+            for field in ("stop", "max_tokens", "min_tokens")
+        )
+        self.index = 0
+        self.ids = np.full(len(live), first, np.int32)
+        self.fed = ~live
+        self.scores = np.zeros(len(live), np.float32)
+        self.written = np.zeros((len(live), self.most), np.int32)
+        self._stage = np.where(live, 0, len(stages))
+        self._used = np.zeros(len(live), np.int32)
+
+    def take(self, log_probs: np.ndarray) -> None:
+        """Chooses the next token of each: float32 [N, V], which is written over."""
+        finished = self._stage == len(self._stages)
+        self.fed |= finished
+        live = np.flatnonzero(~finished)
+        chosen = np.zeros_like(self.ids)
+        if len(live):
+            allowed = self._allowed(log_probs if len(live) == len(log_probs) else log_probs[live], live)
+            chosen[live] = own = self._choose(allowed, live)
+            self.scores[live] += allowed[np.arange(len(live)), own]
+        self._extend(chosen, ~finished)
+
+    def _extend(self, chosen: np.ndarray, writing: np.ndarray) -> None:
+        stopped = writing & (chosen == self._stops[self._stage])
+        if self.index < self.most:
+            self.written[:, self.index] = chosen
+        self._stage = self._stage + stopped
+        self._used = np.where(stopped, 0, self._used + 1)
+        self.fed |= np.isinf(self.scores)
+        if not self._feed_last:
+            self.fed |= self._stage == len(self._stages)
+        self.ids, self.index = chosen, self.index + 1
+
+    def _allowed(self, log_probs: np.ndarray, live: np.ndarray) -> np.ndarray:
+        """Of the rows ``live``: log-probabilities of what may be written, -inf elsewhere."""
+        stage, used, rows = self._stage[live], self._used[live], np.arange(len(live))
+        stops = self._stops[stage]
+        worth = np.where(used < self._shortest[stage], _OUT, log_probs[rows, stops])
+        log_probs[:, : self._specials] = _OUT
+        must = used >= self._longest[stage]
+        if must.any():
+            worth = np.where(must & (used < self._shortest[stage]), log_probs[rows, stops], worth)
+            log_probs[must] = _OUT
+        log_probs[rows, stops] = worth
+        return self._under_rules(log_probs, live)
+
+    def _under_rules(self, log_probs: np.ndarray, live: np.ndarray) -> np.ndarray:
+        config, written = self._config, self.written[live]
+        if self._banned:
+            out = np.zeros(log_probs.shape[-1], bool)
+            out[list(self._banned)] = True
+            log_probs = numpy_choice.left_out(log_probs, out)
+        ruled = numpy_choice.penalised(log_probs, written, config.repetition_penalty)
+        ruled = numpy_choice.without_repeats(ruled, written, self.index, config.no_repeat_ngram)
+        if ruled is log_probs:
+            return log_probs
+        return np.where((self._stage[live] == 0)[:, None], ruled, log_probs)
+
+    def _choose(self, allowed: np.ndarray, live: np.ndarray) -> np.ndarray:
+        if self._config.method == "greedy":
+            return allowed.argmax(-1).astype(np.int32)
+        return numpy_choice.draw(allowed, self._config, self._seeds[live], self.index)

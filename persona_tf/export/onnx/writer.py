@@ -1,0 +1,158 @@
+"""A bot on ONNX Runtime that reads and writes. NumPy in, NumPy out; TensorFlow is not needed.
+
+Shape letters: see `export.written`.
+"""
+
+import os
+import pathlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from persona_tf.decoding.config import DecodeConfig
+from persona_tf.decoding.numpy_choice import unsupported
+from persona_tf.decoding.numpy_search import NumpySearch
+from persona_tf.decoding.stage import Stage
+from persona_tf.export.onnx.files import read_manifest, read_tables
+from persona_tf.export.onnx.group import Group
+from persona_tf.export.onnx.reader import Reader, Reading
+from persona_tf.export.onnx.sessions import Sessions
+from persona_tf.export.onnx.tables import Tables
+from persona_tf.export.written import Written
+from persona_tf.text import vocabulary as v
+
+ABSORBED_ROWS = 4
+"""From so many targets on, int8 reads the memory as whole numbers: see `cross_attention`."""
+
+
+class OnnxWriter:
+    """As `export.writer.Writer`, for greedy and sampled replies.
+
+    In float32 it writes the same as that, in int8 nearly the same; there what is written depends a little on what is
+    written beside it, as the scale of what is quantised is that of a whole batch.
+
+    Args:
+      folder: from `files.write_onnx`.
+      decode: how words are chosen.
+      speaks_only: there is no action and no emote after the reply.
+      banned: rows of one id each that are not written.
+      threads: how many are used; None: two, or one where there is one processor.
+
+    Raises:
+      FileNotFoundError, ValueError: see `files.read_manifest`.
+      ValueError: the decode config asks for what this writer does not do; or every word is banned.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        decode: DecodeConfig,
+        speaks_only: bool = False,
+        banned: tuple[tuple[int, ...], ...] = (),
+        threads: int | None = None,
+    ):
+        if asked := unsupported(decode):
+            raise ValueError(f"the ONNX writer does not do {', '.join(asked)}; use export.writer.Writer for that")
+        if longer := [row for row in banned if len(row) != 1]:
+            raise ValueError(f"the ONNX writer bans single ids, got {longer[0]}; use export.writer.Writer for that")
+        manifest = read_manifest(folder)
+        self._config, self.precision = manifest.model, manifest.precision
+        reply = Stage(v.ACTION, decode.max_reply_tokens, decode.min_reply_tokens)
+        self._stages = (reply,) if speaks_only else (reply, Stage(v.EMOTE, decode.max_action_tokens))
+        self._decode, self._feed_last = decode, not speaks_only
+        self._banned = tuple(row[0] for row in banned)
+        if set(self._banned).issuperset(range(len(v.SPECIALS), self._config.vocabulary_size)):
+            raise ValueError("every word is banned: leave some out of banned_words")
+        self.hypotheses = decode.hypotheses
+        self._threads = threads or min(2, os.cpu_count() or 1)
+        self._pool = ThreadPoolExecutor(self._threads, "onnx_writer")
+        self._sessions, self._tables = Sessions(folder), Tables(read_tables(folder), self._config.fusion)
+        self._reader = Reader(self._sessions, self._tables, self._config.history, self._pool)
+
+    def read_knowledge(self, features: dict[str, np.ndarray]) -> Reading:
+        """Reads the knowledge part of FEATURES, B rows. For a whole conversation it is the same.
+
+        Returns at once; errors come when it is used.
+        """
+        return self._reader.knowledge(features)
+
+    def read_history(self, features: dict[str, np.ndarray], past: Reading | None = None) -> Reading:
+        """Reads the history part of FEATURES, B rows; given ``past``, turns that come after those.
+
+        Raises:
+          ValueError: there is a past, and several rows, or the model's histories are ``whole``.
+        """
+        return self._reader.history(features, past)
+
+    def tokens_read(self, history: Reading) -> int:
+        """How many tokens a history of one row has."""
+        return int(np.count_nonzero(history.rows.mask))
+
+    def write(self, knowledge: Reading, history: Reading, turn: np.ndarray, seeds: np.ndarray) -> Written:
+        """Writes to the end; see `Writer.write`."""
+        *_, written = self.stream(knowledge, history, turn, seeds, sum(s.max_tokens + 1 for s in self._stages) + 1)
+        return written
+
+    def stream(
+        self, knowledge: Reading, history: Reading, turn: np.ndarray, seeds: np.ndarray, tokens: int
+    ) -> Iterator[Written]:
+        """As `write`, so many tokens at a time: gives all that is written so far after each time."""
+        knowledge, history = knowledge.done(), history.done()
+        several = np.repeat(turn, self.hypotheses, axis=1)
+        seeds = seeds.reshape(several.shape)
+        parts = _shares(len(turn), self._threads)
+        # In the order of the rows, so that what is written does not depend on which thread is done first.
+        groups = list(self._pool.map(lambda rows: self._group(knowledge, history, several, seeds, rows), parts))
+        most = groups[0].search.most
+        until = 0
+        while until <= most:
+            until += tokens
+            list(self._pool.map(lambda group, last=until: group.advance(last), groups))
+            yield self._written(groups, turn.shape)
+            if all(group.search.fed.all() for group in groups):
+                return
+
+    def _group(self, knowledge: Reading, history: Reading, turn: np.ndarray, seeds: np.ndarray, rows: slice) -> Group:
+        numbers = range(*rows.indices(len(turn)))
+        pairs = [(knowledge.row(row), history.row(row)) for row in numbers]
+        memories = [type(a)(*(np.concatenate(part) for part in zip(a, b, strict=True))) for a, b in pairs]
+        search = NumpySearch(
+            self._stages,
+            len(v.SPECIALS),
+            self._decode,
+            v.REPLY,
+            turn[rows].reshape(-1) > 0,
+            seeds[rows].reshape(-1),
+            self._banned,
+            self._feed_last,
+        )
+        absorbed = self.precision == "int8" and turn.size >= ABSORBED_ROWS
+        return Group(self._sessions, self._tables, self._config, memories, turn[rows], search, absorbed)
+
+    def _written(self, groups: list[Group], shape: tuple[int, ...]) -> Written:
+        most = max(group.item.shape[1] for group in groups)
+
+        def wide(part: np.ndarray, empty: int) -> np.ndarray:
+            more = most - part.shape[-1]
+            return np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, more)], constant_values=empty)
+
+        def joined(parts: list[np.ndarray]) -> np.ndarray:
+            whole = np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
+            return whole.reshape(*shape, self.hypotheses, -1)
+
+        return Written(
+            joined([group.search.written for group in groups]),
+            joined([group.search.scores[:, None] for group in groups])[..., 0],
+            joined([group.emotes for group in groups]),
+            joined([wide(group.attention, 0) for group in groups]),
+            np.concatenate([wide(group.item, -2) for group in groups]),
+            np.concatenate([wide(group.turns, 0) for group in groups]),
+        )
+
+
+def _shares(rows: int, threads: int) -> list[slice]:
+    """So many rows shared out evenly, in their order: 5 over 2 are rows 0..2 and 3..4."""
+    count = max(min(rows, threads), 1)
+    ends = [-(-rows * (number + 1) // count) for number in range(count)]
+    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
