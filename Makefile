@@ -14,6 +14,7 @@ NAME :=
 PARTNER :=
 PLACE :=
 PERSONA :=
+ENGINE :=
 
 BIN := .venv/bin
 # Only a change of setup.cfg, which holds the dependencies, installs again.
@@ -22,7 +23,7 @@ BENCH_STAMP := $(subst .installed,.bench,$(STAMP))
 quoted = '$(subst ','\'',$(1))'
 flag = $(if $(2), --$(1) $(call quoted,$(2)))
 FLAGS = $(call flag,experiment,$(EXP))$(call flag,run,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
-CHAT_FLAGS = $(FLAGS)$(call flag,seed,$(SEED))$(call flag,name,$(NAME))$(call flag,partner,$(PARTNER))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))
+CHAT_FLAGS = $(FLAGS)$(call flag,seed,$(SEED))$(call flag,name,$(NAME))$(call flag,partner,$(PARTNER))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,engine,$(ENGINE))
 PERSONA_TF = $(BIN)/python -m persona_tf
 EXPERIMENTS = $(notdir $(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin))))
 # The experiment whose name is most like EXP, if one is; any Python will do.
@@ -35,7 +36,7 @@ NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_match
 
 help:
 	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment"
-	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA= say who and where)"
+	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA=, ENGINE=)"
 	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
 	@echo "make board                  TensorBoard on runs/"
 	@echo "make bench                  speed of ours and of peers"

@@ -154,7 +154,7 @@ def _train(arguments: Arguments) -> None:
         with _tensorflow_quiet():
             from persona_tf.evaluation import evaluator
             from persona_tf.training import experiment
-        experiment.train(settings, run, data_dir, experiment.Hooks(_save_bundle, _sample_shower()))
+        experiment.train(settings, run, data_dir, experiment.Hooks(_save_bundle, _show_samples))
     print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
     evaluator.evaluate(run, settings.data, settings.evaluate, data_dir)
     of = f"RUN={shlex.quote(arguments.flags.run)}" if arguments.flags.run else f"EXP={name}"
@@ -185,21 +185,14 @@ def _vocab(arguments: Arguments) -> None:
     print(f"{path}: {settings.text.vocabulary_size:,} ids")
 
 
-def _sample_shower() -> Callable[..., None]:
-    """The hook that shows sample replies. It keeps the one bot, whose graph takes seconds to trace."""
-    bots: list[Any] = []
+def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, examples: Any, step: int) -> None:
+    from persona_tf.chat.bot import Bot
+    from persona_tf.evaluation.samples import show_samples
+    from persona_tf.export.bundle import Bundle
 
-    def show(settings: "Settings", writer: Any, model: Any, packer: Any, examples: Any, step: int) -> None:
-        from persona_tf.chat.bot import Bot
-        from persona_tf.evaluation.samples import show_samples
-        from persona_tf.export.bundle import Bundle
-
-        if not bots:
-            name = settings.experiment.name
-            bots.append(Bot(Bundle(name, step, settings.text, settings.example, settings.decode, model, packer)))
-        show_samples(writer, bots[0], examples, step)
-
-    return show
+    bundle = Bundle(settings.experiment.name, step, settings.text, settings.example, settings.decode, model, packer)
+    # A new one each time: it keeps the weights as they are now.
+    show_samples(writer, Bot(bundle), examples, step)
 
 
 def _evaluate(arguments: Arguments) -> None:
@@ -254,7 +247,7 @@ def _chat(arguments: Arguments) -> None:
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
         from persona_tf.serving import terminal
-    terminal.chat(run.bundle, where, seed, decoding)
+    terminal.chat(run.bundle, where, seed, decoding, given.engine)
 
 
 def _world_of(run: "RunDir") -> "WorldConfig":
@@ -330,7 +323,7 @@ VERBS: Mapping[str, Verb] = {
         _decoders,
         ("experiment", "run", "data_dir", "splits"),
     ),
-    "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "seed", *_WHO)),
+    "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "seed", "engine", *_WHO)),
     "bench": Verb("measure speed, ours and of peers", _bench, (), "[NAME ...]"),
 }
 """All verbs."""
@@ -345,6 +338,7 @@ _FLAGS: Mapping[str, tuple[Callable[..., Any], Any, str]] = {
     "splits": (flags.DEFINE_list, [], "splits to evaluate, with commas; default: those of the experiment"),
     "predictions": (flags.DEFINE_string, "", "a .jsonl file to score in the place of a run"),
     "seed": (flags.DEFINE_integer, None, "seed of the conversation; default: another each time"),
+    "engine": (flags.DEFINE_string, "auto", "what computes the words: auto, tensorflow, onnx or onnx_int8"),
     "name": (flags.DEFINE_string, "", "the bot's name; default: drawn from the world, like the next three"),
     "partner": (flags.DEFINE_string, "", "your name"),
     "place": (flags.DEFINE_string, "", "where you meet: 'NAME', 'NAME: description' or none"),

@@ -3,12 +3,13 @@
 import dataclasses
 import statistics
 import time
+from typing import Any
 
 import numpy as np
 
 from persona_tf.bench.models import SMALL, build, random_features
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.export.writer import Read, Writer
+from persona_tf.export.engines import open_writer
 
 _TURN_TOKENS, _KNOWLEDGE = 16, 256
 _EXCHANGES = 15
@@ -16,12 +17,12 @@ _EXCHANGES = 15
 
 
 def first_word(rounds: int = 5) -> str:
-    """Thirty turns of 16 tokens over 256 tokens of persona and place, batch 1, small model, float32.
+    """Thirty turns of 16 tokens over 256 tokens of persona and place, batch 1, small model, ONNX in float32.
 
     Two ways in turns: only the two new turns are read; all are read anew. Medians over the conversations.
     """
     model = build(dataclasses.replace(SMALL, precision="float32"))
-    writer = Writer(model, DecodeConfig(max_reply_tokens=32), speaks_only=True)
+    writer: Any = open_writer("onnx", model, DecodeConfig(max_reply_tokens=32), speaks_only=True)
     knowledge = writer.read_knowledge(random_features(1, _KNOWLEDGE, 2 * _TURN_TOKENS, 1))
     ways: dict[str, list[list[float]]] = {"read on": [], "read anew": []}
     for number in range(1 + rounds):
@@ -33,7 +34,7 @@ def first_word(rounds: int = 5) -> str:
     return f"the first word over {2 * _EXCHANGES} turns, medians of the first, middle and last five exchanges: {told}"
 
 
-def _conversation(writer: Writer, knowledge: Read, anew: bool) -> list[float]:
+def _conversation(writer: Any, knowledge: Any, anew: bool) -> list[float]:
     """Seconds to the first word of each exchange."""
     history, taken = None, []
     everything = random_features(1, _KNOWLEDGE, 2 * _TURN_TOKENS * _EXCHANGES, 1)

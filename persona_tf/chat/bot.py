@@ -4,13 +4,15 @@ import dataclasses
 import pathlib
 import zlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, HistoryTurn, Item, strings
 from persona_tf.export.bundle import Bundle, load_bundle
-from persona_tf.export.writer import LENGTH_STEP, Read, Writer
+from persona_tf.export.engines import open_writer
+from persona_tf.export.writer import LENGTH_STEP
 from persona_tf.export.written import Written
 from persona_tf.text import vocabulary as v
 from persona_tf.text.tokenizer import ESCAPE
@@ -39,28 +41,32 @@ class Bot:
     Args:
       bundle: loaded, see `Bot.load`.
       decode: takes the place of the bundle's own decode config.
+      engine: one of `engines.ENGINES`.
 
     Raises:
-      ValueError: the decode config does not fit the vocabulary (forced words that are too long).
+      ValueError: the decode config does not fit the vocabulary (forced words that are too long), or see
+        `engines.open_writer`.
     """
 
-    def __init__(self, bundle: Bundle, decode: DecodeConfig | None = None):
+    def __init__(self, bundle: Bundle, decode: DecodeConfig | None = None, engine: str = "auto"):
         self.bundle = bundle
         self.decode = decode or bundle.decode
         encode = bundle.packer.tokenizer.encode
         banned = encode(list(_spellings(self.decode.banned_words)))
         forced = encode([word.strip() for word in self.decode.forced_words])
         speaks_only = not (bundle.example.learn_action or bundle.example.learn_emote)
-        self._writer = Writer(bundle.model, self.decode, speaks_only, _rows(banned), _rows(forced))
+        rows = _rows(banned), _rows(forced)
+        # Each engine understands what it has read itself.
+        self._writer: Any = open_writer(engine, bundle.model, self.decode, speaks_only, *rows)
         # What was read last, by the items of the examples: in a conversation they stay the same.
-        self._known: tuple[list[tuple[Item, ...]], Read | None] = ([], None)
+        self._known: tuple[list[tuple[Item, ...]], Any] = ([], None)
         # The same for the history of single examples: in a conversation it grows.
-        self._heard: tuple[tuple[HistoryTurn, ...], Read | None] = ((), None)
+        self._heard: tuple[tuple[HistoryTurn, ...], Any] = ((), None)
 
     @classmethod
-    def load(cls, folder: pathlib.Path, decode: DecodeConfig | None = None) -> "Bot":
-        """A bot from a bundle's folder; raises what `export.bundle.load_bundle` raises."""
-        return cls(load_bundle(folder), decode)
+    def load(cls, folder: pathlib.Path, decode: DecodeConfig | None = None, engine: str = "auto") -> "Bot":
+        """A bot from a bundle's folder; raises what `export.bundle.load_bundle` and `Bot` raise."""
+        return cls(load_bundle(folder), decode, engine)
 
     def answer(self, examples: Sequence[Example], seed: int | None = None) -> list[list[Answer]]:
         """Answers every target of every example: one list an example, one answer a target, the best hypothesis.
@@ -119,7 +125,7 @@ class Bot:
         turn = np.array([[t.turn + 1 for t in e.targets] + [0] * (most - len(e.targets)) for e in examples], np.int32)
         return self._features(examples), turn, self._seeds(examples, most, self.decode.seed if seed is None else seed)
 
-    def _memories(self, examples: Sequence[Example], features: dict[str, np.ndarray]) -> tuple[Read, Read]:
+    def _memories(self, examples: Sequence[Example], features: dict[str, np.ndarray]) -> tuple[Any, Any]:
         items = [example.items for example in examples]
         known, knowledge = self._known
         if knowledge is None or known != items:
@@ -129,7 +135,7 @@ class Bot:
             return knowledge, self._writer.read_history(features)
         return knowledge, self._history(examples[0], features)
 
-    def _history(self, example: Example, features: dict[str, np.ndarray]) -> Read:
+    def _history(self, example: Example, features: dict[str, np.ndarray]) -> Any:
         """Reads only the turns that are new since the last call, where they follow those and all have room."""
         turns, history = self._heard
         new = example.history[len(turns) :]

@@ -25,6 +25,7 @@ _EIGHT: Mapping[str, Any] = {**_NUCLEUS, "hypotheses": 8}
 
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "greedy": {},
+    "greedy, int8": {"engine": "onnx_int8"},
     "no repeated trigram": {"no_repeat_ngram": 3},
     "beam 5": {"method": "beam", "hypotheses": 5},
     "diverse beam 6 in 3": {"method": "beam", "hypotheses": 6, "groups": 3},
@@ -38,7 +39,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "guidance 1, top-p 0.9": {**_NUCLEUS, "guidance": 1.0},
     "best of 8 by mutual information 0.5": {**_EIGHT, "mutual_information": 0.5},
 }
-"""Fields of DecodeConfig over those of the bundle made greedy."""
+"""Fields of DecodeConfig over those of the bundle made greedy; and the engine, by default ``auto``."""
 
 COLUMNS = (
     "reply_f1",
@@ -68,7 +69,7 @@ def compare_decoders(
       bundle: the bot.
       episodes: of one split.
       config: how much is evaluated; its counterfactuals are left out.
-      ways: name -> fields of DecodeConfig.
+      ways: as `WAYS`.
     """
     plain = DecodeConfig(
         max_reply_tokens=bundle.decode.max_reply_tokens, max_action_tokens=bundle.decode.max_action_tokens
@@ -80,7 +81,7 @@ def compare_decoders(
     chosen = at_most(stream, config.max_examples)
     rows = []
     for way, fields in ways.items():
-        bot = Bot(bundle, dataclasses.replace(plain, **fields))
+        bot = Bot(bundle, *setting(plain, fields))
         bot.answer(chosen[:1])
         start = time.perf_counter()
         answers = list(itertools.chain.from_iterable(answer_all(bot, chosen, config.batch_targets, way)))
@@ -88,6 +89,12 @@ def compare_decoders(
         targets = [dataclasses.replace(t, reply=a.reply) for t, a in zip(scored, answers, strict=True)]
         rows.append(Row(way, report(targets, config.bootstrap_samples, config.seed), milliseconds))
     return rows
+
+
+def setting(plain: DecodeConfig, fields: Mapping[str, Any]) -> tuple[DecodeConfig, str]:
+    """Decode config and engine of one of `WAYS`."""
+    own = {name: value for name, value in fields.items() if name != "engine"}
+    return dataclasses.replace(plain, **own), fields.get("engine", "auto")
 
 
 def write_comparison(folder: Path, split: str, rows: Sequence[Row]) -> str:

@@ -21,7 +21,13 @@ from persona_tf.serving.display import Ink
 _LIVELIER = {"method": "sample", "top_p": 0.9}
 
 
-def chat(bundle_dir: pathlib.Path, scene: Episode, seed: int, decoding: Mapping[str, Any] | None = None) -> None:
+def chat(
+    bundle_dir: pathlib.Path,
+    scene: Episode,
+    seed: int,
+    decoding: Mapping[str, Any] | None = None,
+    engine: str = "auto",
+) -> None:
     """Talks on standard input and output until ``/quit``, the end of input or Ctrl-C.
 
     A bundle says how replies are chosen when a bot is measured, which is greedily. For talking, where the same
@@ -33,9 +39,10 @@ def chat(bundle_dir: pathlib.Path, scene: Episode, seed: int, decoding: Mapping[
       scene: place and characters; its one learner is whom the bot plays. Its turns are not looked at.
       seed: of the sampling.
       decoding: fields of DecodeConfig that are to have other values.
+      engine: one of `export.engines.ENGINES`.
 
     Raises:
-      FileNotFoundError, ValueError: see `export.bundle.load_bundle` and `chat.session.Session`.
+      FileNotFoundError, ValueError: see `export.bundle.load_bundle`, `Bot` and `chat.session.Session`.
     """
     # One reply at a time: weights are read once a token, and to halve them anew each time costs more than it saves.
     bundle = load_bundle(bundle_dir, "float32")
@@ -43,7 +50,7 @@ def chat(bundle_dir: pathlib.Path, scene: Episode, seed: int, decoding: Mapping[
     decode = dataclasses.replace(bundle.decode, **{**own, **(decoding or {})})
     [learner] = scene.learners
     me, partner = scene.characters[learner], scene.characters[1 - learner]
-    session = Session(Bot(bundle, decode), scene.setting, me, partner, seed)
+    session = Session(Bot(bundle, decode, engine), scene.setting, me, partner, seed)
     _forgive_encodings()
     Terminal(session, _reader(), print, Ink(sys.stdout.isatty())).run()
 

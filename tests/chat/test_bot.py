@@ -13,14 +13,20 @@ GREEDY = DecodeConfig(max_reply_tokens=6, max_action_tokens=3)
 
 
 @pytest.fixture(scope="module")
-def make_bot(shaken, packer, tokenizer):
-    """DecodeConfig and fields of ExampleConfig -> a bot."""
+def make_bundle(shaken, packer, tokenizer):
+    """DecodeConfig and fields of ExampleConfig -> a bundle."""
     model = shaken(0.5, fusion="soft")
 
     def make(decode=GREEDY, **example):
-        return Bot(Bundle("demo", 1, TextConfig(tokenizer.size), ExampleConfig(**example), decode, model, packer))
+        return Bundle("demo", 1, TextConfig(tokenizer.size), ExampleConfig(**example), decode, model, packer)
 
     return make
+
+
+@pytest.fixture(scope="module", params=["auto", "tensorflow"])
+def make_bot(make_bundle, request):
+    """DecodeConfig and fields of ExampleConfig -> a bot; once with the ONNX engine where that will do."""
+    return lambda decode=GREEDY, **example: Bot(make_bundle(decode, **example), engine=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -268,8 +274,8 @@ def test_banned_words_are_not_written_and_forced_ones_are(make_bot, cast, tokeni
         make_bot(decode=dataclasses.replace(GREEDY, forced_words=("an unbelievably long row of words",)))
 
 
-def test_one_trace_serves_all_shapes(make_bot, cast):
-    bot = make_bot()
+def test_one_trace_serves_all_shapes(make_bundle, cast):
+    bot = Bot(make_bundle(), engine="tensorflow")
     bot.answer(cast[:1])
     functions = [getattr(bot._writer, name) for name in ("_read_knowledge", "_read_history", "_begin", "_advance")]
     before = [function.experimental_get_tracing_count() for function in functions]

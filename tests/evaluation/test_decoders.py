@@ -7,10 +7,11 @@ from persona_tf.chat.bot import Bot
 from persona_tf.data.world.generator import episodes
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.evaluation.config import EvalConfig
-from persona_tf.evaluation.decoders import WAYS, compare_decoders, write_comparison
+from persona_tf.evaluation.decoders import WAYS, compare_decoders, setting, write_comparison
 from persona_tf.evaluation.metrics import f1
 from persona_tf.example import ExampleConfig, examples
 from persona_tf.export.bundle import Bundle
+from persona_tf.export.engines import ENGINES
 from persona_tf.text.config import TextConfig
 
 CONFIG = EvalConfig(splits=("test",), batch_targets=16, bootstrap_samples=0)
@@ -61,6 +62,7 @@ def test_the_table_has_a_line_for_each_way(rows, tmp_path):
 
 
 def test_the_ways_are_decode_configs_and_differ():
-    configs = [DecodeConfig(**fields) for fields in WAYS.values()]
-    assert len(set(configs)) == len(WAYS)
-    assert configs[0] == DecodeConfig(), "the one to compare with comes first"
+    settings = [setting(DecodeConfig(), fields) for fields in WAYS.values()]
+    assert len(set(settings)) == len(WAYS)
+    assert settings[0] == (DecodeConfig(), "auto"), "the one to compare with comes first"
+    assert all(engine in ENGINES for _, engine in settings)

@@ -185,7 +185,7 @@ def decodes(monkeypatch):
     """Puts a fake bot in the place of the bundle's; returns the configs that it was made with."""
     made = []
 
-    def bot(bundle, decode):
+    def bot(bundle, decode, engine):
         made.append(decode or bundle.decode)
         return FakeBot()
 
