@@ -25,7 +25,7 @@ from persona_tf.text.config import TextConfig
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 
-FORMAT = 3
+FORMAT = 4
 _CONFIGS = {"text": TextConfig, "example": ExampleConfig, "model": ModelConfig, "decode": DecodeConfig}
 _ANEW = "train again, or copy the bundle anew"
 

@@ -26,8 +26,8 @@ class Selector(keras.layers.Layer):
 
     A sentence embedding is the sum of its states / sqrt(length); the product is divided by sqrt(D), as in Wizard of
     Wikipedia. Differs from the paper in: the last turn alone asks (its states have seen the turns before it), and
-    turns can be chosen like items; with ``projected``, both embeddings go through a linear map first and the product
-    is divided by D, so that the first guesses are even.
+    turns can be chosen like items; with ``projected``, both embeddings are normalised, so that long sentences have no
+    advantage, go through a linear map, and the product is divided by D, so that the first guesses are even.
 
     Args:
       width: D.
@@ -39,12 +39,14 @@ class Selector(keras.layers.Layer):
         super().__init__(**kwargs)
         self.width, self.projected, self.pooled_width = width, projected, pooled_width or width
         if projected:
+            self.norm = keras.layers.LayerNormalization(center=False, scale=False, dtype=self.dtype_policy)
             self.query = Linear(width, name="query", dtype=self.dtype_policy)
             self.key = Linear(width, name="key", dtype=self.dtype_policy)
 
     def build(self, shape=None):
         """Builds the maps for inputs [..., D]."""
         if self.projected:
+            self.norm.build((None, None, self.pooled_width))
             self.query.build((None, None, self.pooled_width))
             self.key.build((None, None, self.pooled_width))
 
@@ -58,7 +60,9 @@ class Selector(keras.layers.Layer):
         last = ops.logical_and(in_history, turns == ops.max(turns, axis=-1, keepdims=True))
         last = ops.logical_and(last, memory.first[:, None, :])
         asked = ops.matmul(ops.cast(last, memory.pooled.dtype), memory.pooled)
-        query, key = (self.query(asked), self.key(memory.pooled)) if self.projected else (asked, memory.pooled)
+        query, key = asked, memory.pooled
+        if self.projected:
+            query, key = self.query(self.norm(query)), self.key(self.norm(key))
         logits = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
         return ops.cast(logits, "float32") * self.width ** (-1.0 if self.projected else -0.5), asked
 

@@ -121,8 +121,8 @@ def _change(folder, **fields):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"format": 4}, "format 4, this version reads format 3"),
-        ({"format": None}, "format None, this version reads format 3"),
+        ({"format": 3}, "format 3, this version reads format 4"),
+        ({"format": None}, "format None, this version reads format 4"),
         ({"vocabulary": None}, r"lacks \['vocabulary'\]"),
         ({"decode": None, "step": None}, r"lacks \['step', 'decode'\]"),
         ({"decode": {"method": "best"}}, "decode: DecodeConfig.method must be one of"),

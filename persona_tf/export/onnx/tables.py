@@ -12,7 +12,7 @@ MASKED = np.float32(-1e9)
 _LEAST = np.float32(-30.0)
 """Of the log-probability of a source, see `model.decoder.DecoderLayer.memory_bias`."""
 _EPSILON = 1e-3
-"""Of the gist's norm: Keras' default."""
+"""Of the norms of selector and gist: Keras' default."""
 
 
 class Sources(NamedTuple):
@@ -84,9 +84,7 @@ class Tables:
         if self.fusion == "select":
             return Sources(_selected(memory, seen, logits), log_probs, None)
         needed = np.where(memory.first, np.exp(log_probs), np.float32(0)) @ pooled
-        both = np.concatenate([asked, needed], axis=-1)
-        both -= both.mean(-1, keepdims=True)
-        both /= np.sqrt(np.mean(both * both, -1, keepdims=True) + np.float32(_EPSILON))
+        both = _normed(np.concatenate([asked, needed], axis=-1))
         return Sources(seen, log_probs, both @ self._arrays["gist_kernel"] + self._arrays["gist_bias"])
 
     def trusted(self, log_probs: np.ndarray) -> np.ndarray:
@@ -112,8 +110,8 @@ class Tables:
     def _scores(self, asked: np.ndarray, pooled: np.ndarray) -> np.ndarray:
         if self.fusion == "select":
             return asked @ pooled.T * np.float32(self.width**-0.5)
-        query = asked @ self._arrays["query_kernel"] + self._arrays["query_bias"]
-        key = pooled @ self._arrays["key_kernel"] + self._arrays["key_bias"]
+        query = _normed(asked) @ self._arrays["query_kernel"] + self._arrays["query_bias"]
+        key = _normed(pooled) @ self._arrays["key_kernel"] + self._arrays["key_bias"]
         return query @ key.T * np.float32(1 / self.width)
 
     def _positions(self, count: int) -> np.ndarray:
@@ -125,6 +123,11 @@ class Tables:
 
     def _turn(self, number: int) -> np.ndarray:
         return sinusoids(np.array(number), self.width) @ self._arrays["turn_kernel"]
+
+
+def _normed(x: np.ndarray) -> np.ndarray:
+    x = x - x.mean(-1, keepdims=True)
+    return x / np.sqrt(np.mean(x * x, -1, keepdims=True) + np.float32(_EPSILON))
 
 
 def sinusoids(numbers: np.ndarray, width: int) -> np.ndarray:
