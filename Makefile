@@ -112,5 +112,5 @@ $(BENCH_STAMP): $(STAMP)
 	@echo "Installing what the bench compares with: PyTorch for processors, transformers ... (2 minutes, 1.5 GB) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --extra-index-url https://download.pytorch.org/whl/cpu \
 	  --editable '.[bench]' || { \
-	  echo "The installation failed: see above. Without it: $(PERSONA_TF) bench training padding reply" >&2; exit 2; }
+	  echo "The installation failed: see above. Without it: $(PERSONA_TF) bench training padding reply conversation" >&2; exit 2; }
 	@rm -f .venv/.bench-* && touch $@

@@ -215,7 +215,8 @@ def _decoders(arguments: Arguments) -> None:
         from persona_tf.evaluation import decoders
         from persona_tf.export.bundle import load_bundle
     data = settings.data
-    bundle = load_bundle(run.bundle)
+    # The engines write the same in float32 alone.
+    bundle = load_bundle(run.bundle, "float32")
     for split in arguments.flags.splits or settings.evaluate.splits[:1]:
         episodes = read_split(data.source, split, _data_dir(arguments), data.options)
         rows = decoders.compare_decoders(bundle, episodes, settings.evaluate)

@@ -147,13 +147,13 @@ def test_evaluate_takes_the_splits_of_the_run_or_those_named(rooms, run):
 def test_decoding_and_evaluation_can_be_changed_after_training(rooms, run):
     words = [f"--run={run.path}", "--gin.DecodeConfig.top_k=5"]
     assert command.main(["evaluate", *words, "--gin.MAX_EXAMPLES=10"]) == 0
-    assert command.main(["chat", *words, "--seed=4", "--place=tower", "--persona=I bake."]) == 0
+    assert command.main(["chat", *words, "--seed=4", "--place=tower", "--persona=I bake.", "--engine=onnx_int8"]) == 0
     _, _, evaluate, _, _, decode = rooms[0][1]
     assert (decode.top_k, evaluate.max_examples) == (5, 10)
-    bundle, scene, seed, decode = rooms[1][1]
+    bundle, scene, seed, decode, engine = rooms[1][1]
     [fact] = scene.characters[scene.learners[0]].facts
     assert (bundle, scene.setting.name, fact.text) == (run.bundle, "tower", "I bake.")
-    assert (seed, decode) == (4, {"top_k": 5})
+    assert (seed, decode, engine) == (4, {"top_k": 5}, "onnx_int8")
 
 
 def test_what_is_said_of_decoding_counts_also_where_it_held_before(rooms, run):
@@ -168,8 +168,8 @@ def test_chat_draws_who_and_where_and_leaves_the_decoding_to_the_terminal(rooms,
     assert command.main(["chat", f"--run={run.path}", "--seed=4", "--gin.SEED=0"]) == 0
     assert command.main(["chat", f"--run={run.path}", "--seed=4", "--name=Ada", "--partner=Bo"]) == 0
     assert command.main(["chat", f"--run={run.path}"]) == 0
-    (_, drawn, _, decode), (_, named, _, _), (_, _, seed, _) = (args for _, args, _ in rooms)
-    assert decode == {}
+    (_, drawn, _, decode, engine), (_, named, *_), (_, _, seed, *_) = (args for _, args, _ in rooms)
+    assert (decode, engine) == ({}, "auto")
     assert drawn.setting == named.setting
     assert {one.name for one in named.characters} == {"Ada", "Bo"}
     assert [one.facts for one in drawn.characters] == [one.facts for one in named.characters]

@@ -1,4 +1,4 @@
-"""The bot: a bundle that answers examples, many at once, in one compiled graph."""
+"""The bot: a bundle that answers examples, many at once."""
 
 import dataclasses
 import pathlib
@@ -41,7 +41,7 @@ class Bot:
     Args:
       bundle: loaded, see `Bot.load`.
       decode: takes the place of the bundle's own decode config.
-      engine: one of `engines.ENGINES`.
+      engine: one of `engines.ENGINES`; the attribute ``engine`` says which was taken.
 
     Raises:
       ValueError: the decode config does not fit the vocabulary (forced words that are too long), or see
@@ -58,6 +58,7 @@ class Bot:
         rows = _rows(banned), _rows(forced)
         # Each engine understands what it has read itself.
         self._writer: Any = open_writer(engine, bundle.model, self.decode, speaks_only, *rows)
+        self.engine: str = self._writer.engine
         # What was read last, by the items of the examples: in a conversation they stay the same.
         self._known: tuple[list[tuple[Item, ...]], Any] = ([], None)
         # The same for the history of single examples: in a conversation it grows.
@@ -71,8 +72,8 @@ class Bot:
     def answer(self, examples: Sequence[Example], seed: int | None = None) -> list[list[Answer]]:
         """Answers every target of every example: one list an example, one answer a target, the best hypothesis.
 
-        The targets' own words are not looked at. Equal input and seed give equal answers, alone or with others; None
-        takes the seed of the decode config. No examples give no answers.
+        The targets' own words are not looked at. Equal input and seed give equal answers, alone or with others (on
+        ``onnx_int8`` nearly equal ones); None takes the seed of the decode config. No examples give no answers.
         """
         return [[best for best, *_ in row] for row in self.n_best(examples, seed)]
 

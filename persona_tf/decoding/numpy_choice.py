@@ -92,7 +92,8 @@ def draw(logits: np.ndarray, config: DecodeConfig, seeds: np.ndarray, index: int
     """One id a row: float32 [N, V], in which something is allowed, and int32 seeds [N] -> int32 [N]."""
     if config.temperature != 1:
         logits = logits / np.float32(config.temperature)
-    rows = [kept(row, config) for row in logits]
+    # Where nothing is left, as with weights that are no numbers, it is id 0, as in TensorFlow.
+    rows = [ids if len(ids := kept(row, config)) else np.zeros(1, np.int64) for row in logits]
     counts = [len(ids) for ids in rows]
     ids, row = np.concatenate(rows), np.repeat(np.arange(len(rows)), counts)
     values = logits[row, ids] - np.log(exponential(seeds, index, row, ids))

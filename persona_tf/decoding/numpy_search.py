@@ -79,12 +79,10 @@ class NumpySearch:
         """Of the rows ``live``: log-probabilities of what may be written, -inf elsewhere."""
         stage, used, rows = self._stage[live], self._used[live], np.arange(len(live))
         stops = self._stops[stage]
-        worth = np.where(used < self._shortest[stage], _OUT, log_probs[rows, stops])
-        log_probs[:, : self._specials] = _OUT
         must = used >= self._longest[stage]
-        if must.any():
-            worth = np.where(must & (used < self._shortest[stage]), log_probs[rows, stops], worth)
-            log_probs[must] = _OUT
+        worth = np.where((used < self._shortest[stage]) & ~must, _OUT, log_probs[rows, stops])
+        log_probs[:, : self._specials] = _OUT
+        log_probs[must] = _OUT
         log_probs[rows, stops] = worth
         return self._under_rules(log_probs, live)
 

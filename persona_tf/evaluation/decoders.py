@@ -53,9 +53,10 @@ COLUMNS = (
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One way: its metrics, and milliseconds a reply, many answered at once."""
+    """One way: the engine that wrote, its metrics, and milliseconds a reply, many answered at once."""
 
     way: str
+    engine: str
     metrics: Metrics
     milliseconds: float
 
@@ -87,7 +88,7 @@ def compare_decoders(
         answers = list(itertools.chain.from_iterable(answer_all(bot, chosen, config.batch_targets, way)))
         milliseconds = 1000 * (time.perf_counter() - start) / max(len(answers), 1)
         targets = [dataclasses.replace(t, reply=a.reply) for t, a in zip(scored, answers, strict=True)]
-        rows.append(Row(way, report(targets, config.bootstrap_samples, config.seed), milliseconds))
+        rows.append(Row(way, bot.engine, report(targets, config.bootstrap_samples, config.seed), milliseconds))
     return rows
 
 
@@ -100,8 +101,10 @@ def setting(plain: DecodeConfig, fields: Mapping[str, Any]) -> tuple[DecodeConfi
 def write_comparison(folder: Path, split: str, rows: Sequence[Row]) -> str:
     """Writes ``decoders_<split>.json`` and ``.md``, and returns the table."""
     names = [name for name in COLUMNS if any(name in row.metrics for row in rows)]
-    header = ["way", *names, "ms a reply"]
-    body = [[row.way, *(_cell(row.metrics, name) for name in names), f"{row.milliseconds:.1f}"] for row in rows]
+    header = ["way", "engine", *names, "ms a reply"]
+    body = [
+        [row.way, row.engine, *(_cell(row.metrics, name) for name in names), f"{row.milliseconds:.1f}"] for row in rows
+    ]
     text = markdown_table([header, *body])
     with atomic_text_file(folder / f"decoders_{split}.json") as file:
         json.dump([dataclasses.asdict(row) for row in rows], file, indent=2)

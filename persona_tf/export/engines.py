@@ -2,6 +2,7 @@
 
 import pathlib
 import tempfile
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -13,7 +14,8 @@ from persona_tf.export.writer import Writer
 from persona_tf.model.transformer import PersonaTransformer
 
 ENGINES = ("auto", "tensorflow", "onnx", "onnx_int8")
-"""``onnx``, in float32, writes what ``tensorflow`` does, sooner; ``onnx_int8`` nearly that; ``auto``: see `chosen`."""
+"""``onnx`` writes what ``tensorflow`` does with a float32 model, sooner; ``onnx_int8`` nearly that, and what depends a
+little on what is written beside it; ``auto``: see `chosen`."""
 
 
 def open_writer(
@@ -33,9 +35,12 @@ def open_writer(
     """
     if engine not in ENGINES:
         raise ValueError(f"expected one of the engines {', '.join(ENGINES)}, got {engine!r}")
-    engine = chosen(decode, banned) if engine == "auto" else engine
+    beyond = beyond_onnx(decode, banned, forced)
+    engine = chosen(beyond) if engine == "auto" else engine
     if engine == "tensorflow":
         return Writer(model, decode, speaks_only, banned, forced)
+    if beyond:
+        raise ValueError(f"the engine {engine} does not do {', '.join(beyond)}: take auto or tensorflow")
     # The writer keeps all that it needs in memory.
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) / engine
@@ -43,8 +48,18 @@ def open_writer(
         return OnnxWriter(folder, decode, speaks_only, banned)
 
 
-def chosen(decode: DecodeConfig, banned: tuple[tuple[int, ...], ...] = ()) -> str:
-    """``onnx`` where it can do what is asked for and there is no GPU, else ``tensorflow``."""
-    if unsupported(decode) or any(len(row) > 1 for row in banned) or tf.config.list_physical_devices("GPU"):
-        return "tensorflow"
-    return "onnx"
+def chosen(beyond: Sequence[str]) -> str:
+    """``onnx`` where nothing is `beyond_onnx` and there is no GPU, else ``tensorflow``."""
+    return "tensorflow" if beyond or tf.config.list_physical_devices("GPU") else "onnx"
+
+
+def beyond_onnx(
+    decode: DecodeConfig, banned: Sequence[Sequence[int]] = (), forced: Sequence[Sequence[int]] = ()
+) -> list[str]:
+    """What is asked for and not done by the ONNX engines, in a user's words."""
+    asked = unsupported(decode)
+    if forced and "forced_words" not in asked:
+        asked.append("forced_words")
+    if any(len(row) != 1 for row in banned):
+        asked.append("banned_words of several tokens")
+    return asked

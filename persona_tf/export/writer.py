@@ -73,6 +73,8 @@ class Writer:
       ValueError: the forced words do not fit, or some or all words are banned that are needed.
     """
 
+    engine = "tensorflow"
+
     def __init__(
         self,
         model: PersonaTransformer,

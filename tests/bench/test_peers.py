@@ -222,6 +222,16 @@ def test_the_command_measures_and_reports(monkeypatch, capsys, tmp_path, flags, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["context.png", "results.json", "results.md"]
 
 
+def test_systems_that_there_are_not_are_refused_before_anything_is_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys.modules[run.__module__], "compare", None)
+    with pytest.raises(ValueError, match="no system 'llama'"):
+        run([(1, 64)], systems=["llama"], folder=tmp_path)
+    systems = {"gone": System("no_such_module", "float32", ("no_such_library",))}
+    monkeypatch.setattr(peers, "SYSTEMS", systems)
+    with pytest.raises(ValueError, match=r"gone needs no_such_library: pip install '\.\[bench\]'"):
+        run([(1, 64)], systems=["gone"], folder=tmp_path)
+
+
 class Noisy:
     """Others use a whole core while it answers for the first time."""
 

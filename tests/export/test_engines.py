@@ -2,29 +2,43 @@ import pytest
 import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.export.engines import chosen, open_writer
+from persona_tf.export.engines import beyond_onnx, chosen, open_writer
 from persona_tf.export.onnx.writer import OnnxWriter
 from persona_tf.export.writer import Writer
 
 
+@pytest.fixture(autouse=True)
+def devices(monkeypatch):
+    """The GPUs that there are: none at first, also where the tests have one."""
+    found = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: found if kind == "GPU" else [])
+    return found
+
+
 @pytest.mark.parametrize(
-    ("fields", "banned", "engine"),
+    ("fields", "banned", "forced", "beyond"),
     [
-        ({}, (), "onnx"),
-        ({"method": "sample", "top_p": 0.9, "hypotheses": 3}, ((7,),), "onnx"),
-        ({}, ((7, 8),), "tensorflow"),
-        ({"method": "beam", "hypotheses": 4}, (), "tensorflow"),
-        ({"guidance": 1.0}, (), "tensorflow"),
-        ({"forced_words": ("bread",)}, (), "tensorflow"),
+        ({}, (), (), []),
+        ({"method": "sample", "top_p": 0.9, "hypotheses": 3}, ((7,),), (), []),
+        ({}, ((7, 8),), (), ["banned_words of several tokens"]),
+        ({}, ((),), (), ["banned_words of several tokens"]),
+        ({"method": "beam", "hypotheses": 4}, (), (), ["method beam"]),
+        ({"guidance": 1.0}, (), (), ["guidance"]),
+        ({"forced_words": ("bread",)}, (), ((8, 9),), ["forced_words"]),
+        ({}, (), ((8, 9),), ["forced_words"]),
     ],
 )
-def test_auto_takes_onnx_where_that_will_do(fields, banned, engine):
-    assert chosen(DecodeConfig(**fields), banned) == engine
+def test_auto_takes_onnx_where_that_will_do(fields, banned, forced, beyond, shaken):
+    decode = DecodeConfig(**fields)
+    assert beyond_onnx(decode, banned, forced) == beyond
+    writer = open_writer("auto", shaken(0.5), decode, banned=banned, forced=forced)
+    assert writer.engine == ("tensorflow" if beyond else "onnx")
 
 
-def test_where_there_is_a_gpu_auto_takes_tensorflow(monkeypatch):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["one"] if kind == "GPU" else [])
-    assert chosen(DecodeConfig()) == "tensorflow"
+def test_where_there_is_a_gpu_auto_takes_tensorflow(devices):
+    assert chosen([]) == "onnx"
+    devices.append("one")
+    assert chosen([]) == "tensorflow"
 
 
 @pytest.mark.parametrize(
@@ -33,11 +47,11 @@ def test_where_there_is_a_gpu_auto_takes_tensorflow(monkeypatch):
 def test_each_engine_has_its_writer(engine, kind, shaken):
     writer = open_writer(engine, shaken(0.5), DecodeConfig(max_reply_tokens=4))
     assert isinstance(writer, kind)
-    assert getattr(writer, "precision", "") == {"onnx_int8": "int8", "tensorflow": ""}.get(engine, "float32")
+    assert writer.engine == (engine if engine != "auto" else "onnx")
 
 
 def test_what_there_is_not(shaken):
     with pytest.raises(ValueError, match="expected one of the engines auto, tensorflow, onnx, onnx_int8, got 'torch'"):
         open_writer("torch", shaken(0.5), DecodeConfig())
-    with pytest.raises(ValueError, match="does not do guidance"):
+    with pytest.raises(ValueError, match="the engine onnx does not do guidance: take auto or tensorflow"):
         open_writer("onnx", shaken(0.5), DecodeConfig(guidance=1.0))

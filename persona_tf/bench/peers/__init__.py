@@ -52,8 +52,7 @@ class System:
 _HERE = "persona_tf.bench.peers"
 _TORCH = ("torch", "transformers")
 # The files of these two are made by torch before the measurement; the measured process does without.
-_ONNX = (*_TORCH, "onnx", "onnxscript", "onnxruntime")
-_OURS_ONNX = ("onnx", "onnxruntime")
+_ONNX = (*_TORCH, "onnxscript")
 _CTRANSLATE2 = (*_TORCH, "ctranslate2")
 _KERAS_HUB = (*_TORCH, "keras_hub")
 _KERAS = {"KERAS_BACKEND": "tensorflow"}
@@ -61,8 +60,8 @@ _KERAS = {"KERAS_BACKEND": "tensorflow"}
 SYSTEMS: Mapping[str, System] = {
     "ours": System("persona_tf.bench.ours", "float32 XLA"),
     "ours_bfloat16": System("persona_tf.bench.ours", "mixed_bfloat16"),
-    "ours_onnx": System("persona_tf.bench.ours_onnx", "float32", _OURS_ONNX),
-    "ours_int8": System("persona_tf.bench.ours_onnx", "int8", _OURS_ONNX),
+    "ours_onnx": System("persona_tf.bench.ours_onnx", "float32"),
+    "ours_int8": System("persona_tf.bench.ours_onnx", "int8"),
     "transformers": System(f"{_HERE}.transformers_bart", "float32", _TORCH),
     "transformers_bfloat16": System(f"{_HERE}.transformers_bart", "bfloat16", _TORCH),
     "keras_hub": System(f"{_HERE}.keras_hub_bart", "float32", _KERAS_HUB, environment=_KERAS),

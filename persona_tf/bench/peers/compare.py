@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from persona_tf.bench.peers import SYSTEMS, quiet, sizes
+from persona_tf.bench.peers import SYSTEMS, lacking, quiet, sizes
 from persona_tf.bench.peers.workers import Worker, WorkerFailed, environment, start
 
 NOT_THE_SAME_WORK = (
     "The peers run BART (transformers, KerasHub, CTranslate2 and ONNX Runtime the same weights; with top-p near 0 they "
     "write the same tokens), which normalises after each sublayer. Ours normalises before it, reads half the context "
-    "as items and half as turns (`concat`, no copy head), scores the sources and has an emote head; its weights are "
-    "others.",
+    "as items and half as turns (`concat`, no copy head); on TensorFlow it also scores the sources and has an emote "
+    "head; its weights are others.",
     "All draw from the exact nucleus. KerasHub keeps one id more where the mass before it is exactly 0.9.",
     "transformers and CTranslate2 sort the whole vocabulary at each step, KerasHub by top_k of all of it, or of "
     "1,024, which is exact as long as no nucleus is larger (the largest of 128 had 164 ids); for ONNX "
@@ -26,11 +26,13 @@ NOT_THE_SAME_WORK = (
     "Each has its own random numbers: the same seed gives other tokens, but as many.",
     "CTranslate2 takes and gives strings; their translation to and from ids is in its time. Its end token is forbidden "
     "for 32 tokens; with the others no token ends a reply.",
-    "Two threads each; CTranslate2's int8 and ONNX Runtime also with one, which is faster where a step is short.",
-    "int8: CTranslate2 also stores embeddings so; ONNX Runtime quantises products with weights only.",
+    "Two threads each; CTranslate2's int8 and ONNX Runtime also with one, which is faster where a step is short. Ours "
+    "on ONNX Runtime reads with two, and writes each row with one.",
+    "int8: CTranslate2 also stores embeddings so; ONNX Runtime quantises products with weights only; ours also what "
+    "several rows read of the context.",
     "KerasHub's BART has GELU; it was exchanged for ReLU. Its first pass runs over all 33 positions of the decoder.",
-    "KerasHub makes a program for each shape before the measurement (some 20 seconds a shape); the others take any "
-    "shape.",
+    "KerasHub and ours as float32 XLA make a program for each shape before the measurement (some 20 seconds a shape); "
+    "the others take any shape.",
     "ONNX Runtime's graphs are our own layout of BART's weights (fused projections, its own attention operator), "
     "not what an exporter gives for transformers' own code.",
 )
@@ -80,7 +82,8 @@ def compare(
 
 def prepared(folder: pathlib.Path, systems: Iterable[str]) -> None:
     """Makes the files that the peers among ``systems`` load, unless they are there, in a process of its own."""
-    done, stamp = folder / "done", repr({k: v for k, v in vars(sizes).items() if k.isupper()})
+    installed = [name for name in SYSTEMS if SYSTEMS[name].requires and not lacking(name)]
+    done, stamp = folder / "done", repr((installed, {k: v for k, v in vars(sizes).items() if k.isupper()}))
     if not any(SYSTEMS[name].requires for name in systems):
         return
     if done.exists() and done.read_text(encoding="utf-8") == stamp:

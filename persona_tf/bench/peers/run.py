@@ -4,7 +4,7 @@ import logging
 import pathlib
 from collections.abc import Sequence
 
-from persona_tf.bench.peers import peers
+from persona_tf.bench.peers import lacking, peers
 from persona_tf.bench.peers.compare import compare
 from persona_tf.bench.peers.report import markdown, report
 
@@ -41,8 +41,11 @@ def run(
       models: keeps the peers' files for the next time; None: they are temporary.
 
     Raises:
-      ValueError: there is no system of a name.
+      ValueError: there is no system of a name, or it is not installed.
     """
+    for name in systems:
+        if missing := lacking(name):
+            raise ValueError(f"{name} needs {', '.join(missing)}: pip install '.[bench]'")
     names = list(systems) or list(peers())
     logging.info("%d systems, %d shapes, in turns: some ten seconds each, all in all", len(names), len(shapes))
     rows = compare(shapes, rounds, names, models)

@@ -2,7 +2,8 @@
 
 int8: the weights of a product are whole numbers from -127 to 127, a scale for each column; what they are multiplied
 with is quantised to uint8 as it runs, with one scale and zero point for the whole tensor. Hence what is said of a row
-depends a little on the rows beside it. Nothing else is quantised: norms, attention and softmax are float32.
+depends a little on the rows beside it. Norms and softmax are float32; so is attention, but where `cross_attention`
+says otherwise.
 """
 
 import dataclasses

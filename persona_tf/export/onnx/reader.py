@@ -1,6 +1,7 @@
 """Reads knowledge and history: features -> states. Rows are read side by side on all threads."""
 
 import dataclasses
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
@@ -39,11 +40,15 @@ class Reading:
     rows: Memory
     layers: list[np.ndarray]
     work: "list[Future | _Later]"
+    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
     def done(self) -> "Reading":
-        """Waits until all is read; raises what the reading raised."""
-        while self.work:
-            self.work.pop().result()
+        """Waits until all is read; raises what the reading raised, also when it is called again."""
+        with self.lock:
+            while self.work:
+                self.work[-1].result()
+                # Only now: what was broken off is not done.
+                self.work.pop()
         return self
 
     def row(self, number: int) -> Memory:
@@ -61,7 +66,7 @@ class Reader:
     """
 
     def __init__(self, sessions: Sessions, tables: Tables, history: str, pool: ThreadPoolExecutor):
-        self._sessions, self._tables, self._history, self._pool = sessions, tables, history, pool
+        self._sessions, self._tables, self._history = sessions, tables, history
         self._submit: Callable = pool.submit
 
     def knowledge(self, features: dict[str, np.ndarray]) -> Reading:
@@ -163,7 +168,7 @@ class Reader:
         if self._tables.fusion == "soft":
             kept = np.zeros((*ids.shape, self._tables.width), np.float32)
             kept[mask] = words
-        return Memory(states, kept, ids, np.where(mask, -1, -2), turn, mask & (position == 0), mask)
+        return Memory(states, kept, ids, np.where(mask, -1, -2).astype(np.int32), turn, mask & (position == 0), mask)
 
 
 class _Later:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state
 
 
 class Sessions:
@@ -29,6 +30,8 @@ class Sessions:
         with self._lock:
             if name not in self._open:
                 self._open[name] = _session(*self._graphs[name])
+                # The session has its own.
+                del self._graphs[name]
             return self._open[name]
 
 
@@ -57,6 +60,13 @@ def _described(name: str, array: np.ndarray) -> tuple:
     return name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data
 
 
+_REFUSALS = tuple(
+    getattr(onnxruntime_pybind11_state, name)
+    for name in ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
+)
+"""What ONNX Runtime raises for a graph that it does not take; they have no common class of their own."""
+
+
 def _session(path: pathlib.Path, graph: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     # Rows and parts of the work are shared out over Python's threads. Two in a step took longer than one: they meet a
@@ -66,6 +76,6 @@ def _session(path: pathlib.Path, graph: bytes) -> onnxruntime.InferenceSession:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except RuntimeError as error:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    except _REFUSALS as error:
         raise ValueError(f"{path}: not for onnxruntime {onnxruntime.__version__} ({error}); update it") from error

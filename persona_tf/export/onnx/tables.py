@@ -24,7 +24,7 @@ class Sources(NamedTuple):
 
 
 class Tables:
-    """Looks up and computes with the arrays of a folder's ``tables.npz``; see `files.tables_of`.
+    """Looks up and computes with the arrays of a folder's ``tables.npz``; see `weights.tables_of`.
 
     Args:
       arrays: by name.

@@ -37,7 +37,7 @@ class OnnxWriter:
       decode: how words are chosen.
       speaks_only: there is no action and no emote after the reply.
       banned: rows of one id each that are not written.
-      threads: how many are used; None: two, or one where there is one processor.
+      threads: how many are used, at most one a row; None: one for each processor.
 
     Raises:
       FileNotFoundError, ValueError: see `files.read_manifest`.
@@ -58,6 +58,7 @@ class OnnxWriter:
             raise ValueError(f"the ONNX writer bans single ids, got {longer[0]}; use export.writer.Writer for that")
         manifest = read_manifest(folder)
         self._config, self.precision = manifest.model, manifest.precision
+        self.engine = "onnx_int8" if self.precision == "int8" else "onnx"
         reply = Stage(v.ACTION, decode.max_reply_tokens, decode.min_reply_tokens)
         self._stages = (reply,) if speaks_only else (reply, Stage(v.EMOTE, decode.max_action_tokens))
         self._decode, self._feed_last = decode, not speaks_only
@@ -65,7 +66,7 @@ class OnnxWriter:
         if set(self._banned).issuperset(range(len(v.SPECIALS), self._config.vocabulary_size)):
             raise ValueError("every word is banned: leave some out of banned_words")
         self.hypotheses = decode.hypotheses
-        self._threads = threads or min(2, os.cpu_count() or 1)
+        self._threads = threads or _processors()
         self._pool = ThreadPoolExecutor(self._threads, "onnx_writer")
         self._sessions, self._tables = Sessions(folder), Tables(read_tables(folder), self._config.fusion)
         self._reader = Reader(self._sessions, self._tables, self._config.history, self._pool)
@@ -73,7 +74,7 @@ class OnnxWriter:
     def read_knowledge(self, features: dict[str, np.ndarray]) -> Reading:
         """Reads the knowledge part of FEATURES, B rows. For a whole conversation it is the same.
 
-        Returns at once; errors come when it is used.
+        Returns before it is done; errors come when it is used.
         """
         return self._reader.knowledge(features)
 
@@ -127,7 +128,7 @@ class OnnxWriter:
             self._banned,
             self._feed_last,
         )
-        absorbed = self.precision == "int8" and turn.size >= ABSORBED_ROWS
+        absorbed = self.precision == "int8" and int(np.count_nonzero(turn)) >= ABSORBED_ROWS
         return Group(self._sessions, self._tables, self._config, memories, turn[rows], search, absorbed)
 
     def _written(self, groups: list[Group], shape: tuple[int, ...]) -> Written:
@@ -149,6 +150,11 @@ class OnnxWriter:
             np.concatenate([wide(group.item, -2) for group in groups]),
             np.concatenate([wide(group.turns, 0) for group in groups]),
         )
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _shares(rows: int, threads: int) -> list[slice]:

@@ -3,9 +3,6 @@ import json
 import numpy as np
 import pytest
 
-pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
-
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.export.onnx.files import read_manifest, write_onnx
 from persona_tf.export.onnx.graph import Map, quantized

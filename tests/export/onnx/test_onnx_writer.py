@@ -3,18 +3,20 @@
 import dataclasses
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import numpy as np
 import pytest
 
-pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
-
 from persona_tf.decoding.config import DecodeConfig
+from persona_tf.export.onnx import graph, group, reader, tables
 from persona_tf.export.onnx import writer as onnx_writer
 from persona_tf.export.onnx.files import write_onnx
 from persona_tf.export.onnx.writer import OnnxWriter
 from persona_tf.export.writer import Writer
+from persona_tf.model.heads import CopyHead
+from persona_tf.model.layers import MASKED, layer_norm
 from persona_tf.text.vocabulary import SPECIALS
 
 DECODE = DecodeConfig(max_reply_tokens=6, max_action_tokens=3)
@@ -174,6 +176,35 @@ def test_what_it_cannot_do_it_says_at_once(folder):
             OnnxWriter(place, dataclasses.replace(DECODE, **fields))
     with pytest.raises(ValueError, match=r"bans single ids, got \(20, 21\)"):
         OnnxWriter(place, DECODE, banned=((19,), (20, 21)))
+
+
+def test_a_reading_that_was_broken_off_is_not_taken_for_done(folder, features, turns, monkeypatch):
+    writer = OnnxWriter(folder("concat"), DECODE)
+    knowledge, history = writer.read_knowledge(features), writer.read_history(features)
+    seeds = np.zeros((*turns.shape, 1), np.int32)
+    knowledge.done()
+    settle = reader._Later(lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    knowledge.work.append(settle)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            writer.write(knowledge, history, turns, seeds)
+
+
+def test_two_threads_may_use_what_one_has_read(folder, features, turns):
+    writer = OnnxWriter(folder("soft"), DECODE)
+    seeds = np.zeros((*turns.shape, 1), np.int32)
+    alone = writer.write(writer.read_knowledge(features), writer.read_history(features), turns, seeds)
+    for _ in range(5):
+        read = writer.read_knowledge(features), writer.read_history(features)
+        with ThreadPoolExecutor(4) as pool:
+            for written in pool.map(lambda _, read=read: writer.write(*read, turns, seeds), range(4)):
+                np.testing.assert_array_equal(written.ids, alone.ids)
+
+
+def test_constants_are_the_models():
+    assert (group.CONTEXT, float(tables.MASKED)) == (CopyHead.CONTEXT, MASKED)
+    assert layer_norm("norm", "float32").epsilon == graph.EPSILON
+    assert keras.layers.LayerNormalization(center=False, scale=False).epsilon == tables._EPSILON
 
 
 def test_several_conversations_or_whole_ones_are_not_read_on(folder, features):
