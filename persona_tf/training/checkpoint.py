@@ -12,6 +12,9 @@ import numpy as np
 
 from persona_tf.npz_file import assign, read_npz, write_npz
 
+FORMAT = 2
+"""Raised also where a model computes something else with the same weights."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
@@ -37,7 +40,7 @@ def save_checkpoint(path: pathlib.Path, variables: dict, progress: Progress) -> 
       OSError: the disk is full or the folder is gone; an older checkpoint stays as it was.
     """
     arrays = {name: _to_numpy(variable) for name, variable in variables.items()}
-    header = np.frombuffer(json.dumps(dataclasses.asdict(progress)).encode(), np.uint8)
+    header = np.frombuffer(json.dumps({"format": FORMAT, **dataclasses.asdict(progress)}).encode(), np.uint8)
     write_npz(path, {"__progress__": header, **arrays})
 
 
@@ -45,15 +48,22 @@ def load_checkpoint(path: pathlib.Path, variables: dict, vocabulary: str) -> Pro
     """Reads a checkpoint into ``variables`` and returns how far it had come.
 
     Raises:
-      ValueError: the file is damaged, or holds another vocabulary or another model; nothing is assigned then.
+      ValueError: the file is damaged, of another version, or holds another vocabulary or another model; nothing is
+        assigned then.
     """
     arrays = read_npz(path, "delete it to start from the other checkpoint or anew")
     if "__progress__" not in arrays:
         raise ValueError(f"{path}: is no checkpoint of this version; delete it to start anew")
     try:
-        progress = Progress(**json.loads(arrays.pop("__progress__").tobytes()))
+        header = json.loads(arrays.pop("__progress__").tobytes())
+        found = header.pop("format", 1)
+        if found != FORMAT:
+            raise ValueError(f"format {found}, this version has {FORMAT}")
+        progress = Progress(**header)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: is no checkpoint of this version ({error}); delete it to start anew") from error
+        raise ValueError(
+            f"{path}: is no checkpoint of this version ({error}); train in a new folder (RUN=...)"
+        ) from error
     if progress.vocabulary != vocabulary:
         raise ValueError(
             f"{path}: the checkpoint was trained with vocabulary {progress.vocabulary}, this run has {vocabulary}; "

@@ -67,6 +67,20 @@ def test_attention_of_a_row_that_sees_nothing_is_finite():
     assert np.isfinite(layer(x, as_bias(np.zeros((1, 3, 3), bool)))).all()
 
 
+def test_a_mask_needs_no_exact_softmax():
+    """In bfloat16 the weights are rounded once, before or after; also where 512 are nearly even."""
+    layer = Attention(32, 4, dtype="mixed_bfloat16")
+    x = keras.ops.cast(_normal(2, 512, 32), "bfloat16")
+    bias = as_bias(np.tril(np.ones((2, 512, 512), bool)))
+    layer.build((None, None, 32))
+    keys, values = layer.keys_values(x)
+    exact, other = (layer.attend(x, keys, values, bias, exact=exact) for exact in (True, False))
+    weights = [np.array(keras.ops.cast(pair[1], "float32")) for pair in (exact, other)]
+    np.testing.assert_allclose(weights[1], weights[0], rtol=2**-7, atol=1e-6)
+    outputs = [np.array(keras.ops.cast(pair[0], "float32")) for pair in (exact, other)]
+    np.testing.assert_allclose(outputs[1], outputs[0], atol=0.02)
+
+
 def test_linear():
     layer = Linear(3)
     layer.build((None, None, 5))

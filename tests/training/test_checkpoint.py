@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from persona_tf.npz_file import read_npz
+from persona_tf.training import checkpoint
 from persona_tf.training.checkpoint import Progress, load_checkpoint, named_variables, save_checkpoint
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.tensorflow_optimizers import make_optimizer
@@ -137,6 +138,13 @@ def test_a_variable_too_many(variables, saved):
 def test_arrays_that_are_no_checkpoint(variables, tmp_path):
     np.savez(tmp_path / "weights.npz", **_values(variables))
     _refused(variables, tmp_path / "weights.npz", "weights.npz: is no checkpoint")
+
+
+def test_a_checkpoint_of_another_version_is_refused(variables, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT - 1)
+    save_checkpoint(tmp_path / "last.npz", variables, PROGRESS)
+    monkeypatch.undo()
+    _refused(variables, tmp_path / "last.npz", r"is no checkpoint of this version \(format 1, this version has 2\)")
 
 
 @pytest.mark.parametrize("call", ["replace", "fsync"])
