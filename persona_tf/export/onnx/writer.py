@@ -109,7 +109,11 @@ class OnnxWriter:
         until = 0
         while until <= most:
             until += tokens
-            list(self._pool.map(lambda group, last=until: group.advance(last), groups))
+            if len(groups) == 1:
+                # To hand so little over to another thread costs more than it is.
+                groups[0].advance(until)
+            else:
+                list(self._pool.map(lambda group, last=until: group.advance(last), groups))
             yield self._written(groups, turn.shape)
             if all(group.search.fed.all() for group in groups):
                 return
