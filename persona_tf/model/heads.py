@@ -102,9 +102,11 @@ def next_token_log_probs(outputs: Outputs):
     """
     if outputs.copy_gate is None:
         return ops.log_softmax(outputs.vocabulary_logits, axis=-1)
-    gate = ops.sigmoid(outputs.copy_gate)[..., None]
-    probs = (1 - gate) * ops.softmax(outputs.vocabulary_logits, axis=-1)
-    copied = _gather_by_id(gate * outputs.copy_attention, outputs.memory.ids, outputs.vocabulary_logits.shape[-1])
+    logit = outputs.copy_gate[..., None]
+    # sigmoid(-x), not 1 - sigmoid(x), of which little is left where almost all is copied.
+    probs = ops.sigmoid(-logit) * ops.softmax(outputs.vocabulary_logits, axis=-1)
+    pointed = ops.sigmoid(logit) * outputs.copy_attention
+    copied = _gather_by_id(pointed, outputs.memory.ids, outputs.vocabulary_logits.shape[-1])
     return ops.log(probs + copied + 1e-20)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from persona_tf.decoding.config import DecodeConfig
+from persona_tf.decoding.numpy_search import NumpySearch
 from persona_tf.export.onnx import graph, group, reader, tables
 from persona_tf.export.onnx import writer as onnx_writer
 from persona_tf.export.onnx.files import write_onnx
@@ -160,6 +161,21 @@ def test_int8_is_near(name, rows, folder, features, turns, monkeypatch):
     assert np.abs(exact.log_probs - near.log_probs)[same].max() < 1.5
     assert np.abs(exact.log_probs - near.log_probs)[same & (turns > 0)[..., None]].mean() < 0.4
     assert (exact.ids == near.ids)[exact.ids > 0].mean() > 0.7
+
+
+@pytest.mark.parametrize("name", ["concat", "soft", "concat without copying"])
+@pytest.mark.parametrize("rows", [1, 1000], ids=["absorbed", "by heads"])
+def test_int8_finds_the_same_words_about_as_likely(name, rows, folder, features, turns, monkeypatch):
+    """Made to write what float32 wrote, it says of each reply nearly the same."""
+    monkeypatch.setattr(onnx_writer, "ABSORBED_ROWS", rows)
+    exact = run(OnnxWriter(folder(name), DECODE, threads=1), features, turns)
+    ids = exact.ids.reshape(-1, exact.ids.shape[-1])
+    monkeypatch.setattr(NumpySearch, "_choose", lambda self, allowed, live: ids[live, self.index])
+    near = run(OnnxWriter(folder(name, "int8"), DECODE, threads=1), features, turns)
+    np.testing.assert_array_equal(near.ids, exact.ids)
+    apart = (near.log_probs - exact.log_probs)[turns > 0] / (exact.ids != 0).sum(-1)[turns > 0]
+    assert np.abs(apart).mean() < 0.05, "nats a token"
+    assert np.abs(apart).max() < 0.12, "nats a token"
 
 
 def test_what_it_cannot_do_it_says_at_once(folder):
