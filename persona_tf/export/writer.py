@@ -13,10 +13,10 @@ import tensorflow as tf
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.decoding.progress import Progress
 from persona_tf.decoding.search import Search
-from persona_tf.decoding.stage import Stage, length
+from persona_tf.decoding.stage import length
 from persona_tf.episode import KEY_KINDS
 from persona_tf.export.nests import joined, output_specs, parts
-from persona_tf.export.written import Written
+from persona_tf.export.written import Written, check_banned, stages_of
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.model.memory import Reading, Turns, join_readings
 from persona_tf.model.transformer import PersonaTransformer
@@ -85,14 +85,10 @@ class Writer:
         jit_compile: bool = False,
     ):
         self._model, self._decode = model, decode
-        reply = Stage(v.ACTION, decode.max_reply_tokens, decode.min_reply_tokens)
-        stages = (reply,) if speaks_only else (reply, Stage(v.EMOTE, decode.max_action_tokens))
-        alone = {row[0] for row in banned if len(row) == 1}
-        if alone.issuperset(range(len(v.SPECIALS), model.config.vocabulary_size)):
-            raise ValueError("every word is banned: leave some out of banned_words")
+        check_banned(banned, model.config.vocabulary_size)
         # The emote is read where the last stop is fed; so is what the stop was worth without the guide.
         feed_last = not speaks_only or decode.mutual_information > 0
-        self._search = Search(stages, len(v.SPECIALS), decode, banned, forced, feed_last)
+        self._search = Search(stages_of(decode, speaks_only), len(v.SPECIALS), decode, banned, forced, feed_last)
         self.hypotheses = decode.hypotheses
         self._queries = decode.hypotheses * (2 if decode.guided else 1)
         self._compile(jit_compile)
@@ -310,5 +306,5 @@ def _leaning(outputs) -> tf.Tensor:
     """Where each written token comes from: the pointer as far as it copies, else the cross-attention; [B, Q, M]."""
     if outputs.copy_gate is None:
         return outputs.attention
-    gate = tf.sigmoid(outputs.copy_gate)[..., None]
-    return gate * outputs.copy_attention + (1 - gate) * outputs.attention
+    gate = outputs.copy_gate[..., None]
+    return tf.sigmoid(gate) * outputs.copy_attention + tf.sigmoid(-gate) * outputs.attention

@@ -1,11 +1,16 @@
-"""What a writer gives, on whatever runtime.
+"""What a writer writes and gives, on whatever runtime.
 
 Shape letters: B rows, Q targets side by side in a row, K hypotheses of each, L tokens at most, M memory, E emotes.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from persona_tf.decoding.config import DecodeConfig
+from persona_tf.decoding.stage import Stage
+from persona_tf.text import vocabulary as v
 
 
 class Written(NamedTuple):
@@ -22,3 +27,16 @@ class Written(NamedTuple):
     attention: np.ndarray
     item: np.ndarray
     turn: np.ndarray
+
+
+def stages_of(decode: DecodeConfig, speaks_only: bool) -> tuple[Stage, ...]:
+    """The reply, and after it the action."""
+    reply = Stage(v.ACTION, decode.max_reply_tokens, decode.min_reply_tokens)
+    return (reply,) if speaks_only else (reply, Stage(v.EMOTE, decode.max_action_tokens))
+
+
+def check_banned(banned: Sequence[Sequence[int]], vocabulary_size: int) -> None:
+    """Raises a ValueError if no word is left."""
+    alone = {row[0] for row in banned if len(row) == 1}
+    if alone.issuperset(range(len(v.SPECIALS), vocabulary_size)):
+        raise ValueError("every word is banned: leave some out of banned_words")

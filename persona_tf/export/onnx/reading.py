@@ -12,7 +12,7 @@ from persona_tf.export.onnx.weights import attention_maps, feed_forward_maps, no
 from persona_tf.model.transformer import PersonaTransformer
 
 
-def pair_names(layers: int) -> list[str]:
+def _pair_names(layers: int) -> list[str]:
     """key_0, value_0, key_1 ..."""
     return [f"{part}_{layer}" for layer in range(layers) for part in ("key", "value")]
 
@@ -25,7 +25,7 @@ def reading_graph(model: PersonaTransformer, precision: str, reads_on: bool) -> 
     graph = Graph("read_on" if reads_on else "read", precision)
     tokens = graph.input("x", ["G", "L", width])
     bias = graph.input("bias", ["G", 1, "L", "P + L"])
-    names = pair_names(config.encoder_layers) if reads_on else []
+    names = _pair_names(config.encoder_layers) if reads_on else []
     past = {name: graph.input(f"past_{name}", ["G", "P", inner]) for name in names}
     in_rows = graph.node("Concat", graph.node("Shape", tokens, start=0, end=2), graph.sizes(inner), axis=0)
     flat = graph.sizes(-1, inner)

@@ -13,13 +13,13 @@ import numpy as np
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.decoding.numpy_choice import unsupported
 from persona_tf.decoding.numpy_search import NumpySearch
-from persona_tf.decoding.stage import Stage
+from persona_tf.decoding.stage import length
 from persona_tf.export.onnx.files import read_manifest, read_tables
 from persona_tf.export.onnx.group import Group
 from persona_tf.export.onnx.reader import Reader, Reading
 from persona_tf.export.onnx.sessions import Sessions
 from persona_tf.export.onnx.tables import Tables
-from persona_tf.export.written import Written
+from persona_tf.export.written import Written, check_banned, stages_of
 from persona_tf.text import vocabulary as v
 
 ABSORBED_ROWS = 4
@@ -57,14 +57,12 @@ class OnnxWriter:
         if longer := [row for row in banned if len(row) != 1]:
             raise ValueError(f"the ONNX writer bans single ids, got {longer[0]}; use export.writer.Writer for that")
         manifest = read_manifest(folder)
+        check_banned(banned, manifest.model.vocabulary_size)
         self._config, self.precision = manifest.model, manifest.precision
         self.engine = "onnx_int8" if self.precision == "int8" else "onnx"
-        reply = Stage(v.ACTION, decode.max_reply_tokens, decode.min_reply_tokens)
-        self._stages = (reply,) if speaks_only else (reply, Stage(v.EMOTE, decode.max_action_tokens))
+        self._stages = stages_of(decode, speaks_only)
         self._decode, self._feed_last = decode, not speaks_only
         self._banned = tuple(row[0] for row in banned)
-        if set(self._banned).issuperset(range(len(v.SPECIALS), self._config.vocabulary_size)):
-            raise ValueError("every word is banned: leave some out of banned_words")
         self.hypotheses = decode.hypotheses
         self._threads = threads or _processors()
         self._pool = ThreadPoolExecutor(self._threads, "onnx_writer")
@@ -92,7 +90,7 @@ class OnnxWriter:
 
     def write(self, knowledge: Reading, history: Reading, turn: np.ndarray, seeds: np.ndarray) -> Written:
         """Writes to the end; see `Writer.write`."""
-        *_, written = self.stream(knowledge, history, turn, seeds, sum(s.max_tokens + 1 for s in self._stages) + 1)
+        *_, written = self.stream(knowledge, history, turn, seeds, length(self._stages) + 1)
         return written
 
     def stream(
