@@ -133,8 +133,23 @@ class Turn:
 
 
 @dataclasses.dataclass(frozen=True)
+class Aside:
+    """A question that was not asked, and its answer: they could have stood at ``turns[at]`` and after it.
+
+    Nobody heard them: they are not part of the history of anything but themselves.
+    """
+
+    at: int
+    question: Turn
+    answer: Turn
+
+
+@dataclasses.dataclass(frozen=True)
 class Episode:
-    """A dialogue of two characters in one place. ``learners`` are the speakers whose turns are targets."""
+    """A dialogue of two characters in one place.
+
+    ``learners`` are the speakers whose turns are targets; ``asides`` are more to learn from.
+    """
 
     id: str
     source: str
@@ -142,6 +157,7 @@ class Episode:
     characters: tuple[Character, Character]
     turns: tuple[Turn, ...]
     learners: tuple[int, ...] = (0, 1)
+    asides: tuple[Aside, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The episode as JSON-able dicts and lists; empty fields that have a default are left out."""
@@ -163,6 +179,7 @@ class Episode:
             characters=(first, second),
             turns=tuple(_turn(t) for t in data["turns"]),
             learners=tuple(data.get("learners", ())),
+            asides=tuple(Aside(a["at"], _turn(a["question"]), _turn(a["answer"])) for a in data.get("asides", ())),
         )
 
 

@@ -60,13 +60,17 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class HistoryTurn:
-    """A turn as the bot sees it; ``who`` is SELF or PARTNER, ``turn`` its index in the episode."""
+    """A turn as the bot sees it; ``who`` is SELF or PARTNER, ``turn`` its index in the episode.
+
+    ``aside``: 0, or the number of the aside whose question it is: only that one's target sees it.
+    """
 
     who: int
     turn: int
     speech: str
     action: str
     emote: str
+    aside: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +78,8 @@ class Target:
     """What the bot has to answer at ``turn``: it sees the history before that turn, and all items.
 
     ``gold`` indexes `Example.items`, ``gold_turns`` holds the turns it draws on, as indices into the episode.
-    ``action`` "" means none.
+    ``action`` "" means none. ``aside``: 0, or the number of the aside that it answers: it sees that one's question
+    in place of what was said there.
     """
 
     turn: int
@@ -87,6 +92,7 @@ class Target:
     gold_turns: tuple[int, ...] = ()
     grounding: tuple[str, ...] = ()
     probe: Probe | None = None
+    aside: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,10 +118,13 @@ def examples(episode: Episode, config: ExampleConfig) -> Iterator[Example]:
     """
     for learner in episode.learners:
         items = knowledge_items(episode, learner, config)
+        done = -1
         for window in _windows(episode.turns, learner, config):
             history = history_turns(episode.turns[: window[-1]], learner)
             targets = tuple(_target(episode.turns[i], i, items) for i in window)
-            yield Example(f"{episode.id}:{learner}", items, history, targets)
+            asked, answered = _asides(episode, learner, items, range(done + 1, window[-1] + 1))
+            yield Example(f"{episode.id}:{learner}", items, history + asked, targets + answered)
+            done = window[-1]
 
 
 def knowledge_items(episode: Episode, learner: int, config: ExampleConfig) -> tuple[Item, ...]:
@@ -158,7 +167,8 @@ class Strings:
     """A batch of examples as flat lists and row lengths: what the Packer takes.
 
     Rows: ``items_per_example``, ``turns_per_example``, ``targets_per_example`` ([B] each) cut the flat lists.
-    ``history_number`` and ``target_number`` count turns from the start of the conversation.
+    ``history_number`` and ``target_number`` count turns from the start of the conversation; ``history_aside`` and
+    ``target_aside`` number the asides of a row from 1, 0 for what was said.
     Labels: ``target_emote`` indexes EMOTE_LABELS; ``gold`` holds triples (flat target index,
     item or -1, turn or -1).
     """
@@ -169,11 +179,13 @@ class Strings:
     turns_per_example: list[int]
     history_who: list[int]
     history_number: list[int]
+    history_aside: list[int]
     history_speech: list[str]
     history_action: list[str]
     history_emote: list[str]
     targets_per_example: list[int]
     target_number: list[int]
+    target_aside: list[int]
     target_reply: list[str]
     target_action: list[str]
     target_emote: list[int]
@@ -191,6 +203,7 @@ def strings(batch: Iterable[Example]) -> Strings:
         for turn in example.history:
             out.history_who.append(turn.who)
             out.history_number.append(turn.turn)
+            out.history_aside.append(turn.aside)
             out.history_speech.append(turn.speech)
             out.history_action.append(turn.action)
             out.history_emote.append(turn.emote)
@@ -199,6 +212,7 @@ def strings(batch: Iterable[Example]) -> Strings:
             out.gold.extend((len(out.target_number), item, -1) for item in target.gold)
             out.gold.extend((len(out.target_number), -1, turn) for turn in target.gold_turns)
             out.target_number.append(target.turn)
+            out.target_aside.append(target.aside)
             out.target_reply.append(target.reply)
             out.target_action.append(target.action)
             out.target_emote.append(EMOTE_LABELS.index(target.emote))
@@ -225,6 +239,19 @@ def _windows(turns: Sequence[Turn], learner: int, config: ExampleConfig) -> Iter
         window.append(i)
     if window:
         yield window
+
+
+def _asides(
+    episode: Episode, learner: int, items: tuple[Item, ...], places: range
+) -> tuple[tuple[HistoryTurn, ...], tuple[Target, ...]]:
+    """Questions and answers of the asides to a learner that stand at these places."""
+    asked, answered = [], []
+    for number, aside in enumerate(episode.asides, 1):
+        if aside.answer.speaker == learner and aside.at in places:
+            [question] = history_turns([aside.question], learner)
+            asked.append(dataclasses.replace(question, turn=aside.at, aside=number))
+            answered.append(dataclasses.replace(_target(aside.answer, aside.at + 1, items), aside=number))
+    return tuple(asked), tuple(answered)
 
 
 def _says_something(turn: Turn) -> bool:

@@ -9,6 +9,7 @@ from persona_tf.episode import (
     EMOTES,
     KEY_KINDS,
     PHYSICAL_VERBS,
+    Aside,
     Character,
     Episode,
     Fact,
@@ -53,6 +54,7 @@ episodes = st.builds(
     st.tuples(characters, characters),
     tuples(turns),
     st.sampled_from([(), (0,), (1,), (0, 1), (1, 0)]),
+    tuples(st.builds(Aside, st.integers(0, 9), turns, turns)),
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_tf.episode import EMOTES, KEY_KINDS, Character, Episode, Fact, Turn
+from persona_tf.episode import EMOTES, KEY_KINDS, Aside, Character, Episode, Fact, Turn
 from persona_tf.example import (
     EMOTE_LABELS,
     NO_EMOTE,
@@ -139,6 +139,37 @@ def test_windows_hold_at_most_max_targets_and_each_target_once(most):
         assert all(len(w.targets) == most for w in windows[:-1])
         for window in windows:  # all that was before the last target, and nothing after it
             assert [t.turn for t in window.history] == list(range(window.targets[-1].turn))
+
+
+def test_each_aside_goes_to_the_window_in_which_it_stands():
+    talk = tuple(Turn(i % 2, f"Word {i}.") for i in range(8))
+    asides = tuple(Aside(at, Turn(0, f"Why {at}?"), Turn(1, f"So {at}.")) for at in (6, 0, 2, 2))
+    both = (Character("A"), Character("B"))
+    first, last = examples(Episode("long", "demo", None, both, talk, (1,), asides), ExampleConfig(max_targets=2))
+    assert [(t.turn, t.aside, t.speech) for t in first.history if t.aside] == [
+        (0, 2, "Why 0?"),
+        (2, 3, "Why 2?"),
+        (2, 4, "Why 2?"),
+    ]
+    assert [(t.turn, t.aside, t.reply) for t in first.targets] == [
+        (1, 0, "Word 1."),
+        (3, 0, "Word 3."),
+        (1, 2, "So 0."),
+        (3, 3, "So 2."),
+        (3, 4, "So 2."),
+    ]
+    assert [t.aside for t in (*last.history, *last.targets)] == [0] * 7 + [1] + [0, 0, 1]
+    out = strings([first])
+    assert out.history_aside == [0, 0, 0, 2, 3, 4]
+    assert out.target_aside == [0, 0, 2, 3, 4]
+
+
+def test_asides_are_for_those_who_answer_them():
+    talk = (Turn(0, "Hm."), Turn(1, "Ha."))
+    aside = Aside(0, Turn(0, "Why?"), Turn(1, "So."))
+    both = (Character("A"), Character("B"))
+    found = examples(Episode("two", "demo", None, both, talk, (0, 1), (aside,)), ExampleConfig())
+    assert [len(e.targets) for e in found] == [1, 2]
 
 
 def _talk(lengths):

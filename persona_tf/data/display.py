@@ -31,6 +31,10 @@ def script(episode: Episode) -> str:
         mark = ">" if turn.speaker in episode.learners else " "
         lines.append(f"{mark} {number:2} {_name(episode, turn.speaker)}: {_line(turn)}")
         lines += [f"       {note}" for note in _notes(turn)]
+    for aside in episode.asides:
+        lines.append(f"  {aside.at:2} aside: {_line(aside.question)}")
+        lines.append(f">    {_name(episode, aside.answer.speaker)}: {_line(aside.answer)}")
+        lines += [f"       {note}" for note in _notes(aside.answer)]
     return "\n".join(lines)
 
 

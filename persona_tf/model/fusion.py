@@ -12,13 +12,34 @@ import keras
 from keras import ops
 
 from persona_tf.model.layers import MASKED, Linear
-from persona_tf.model.memory import Memory
+from persona_tf.model.memory import ASIDE, Memory
 
 
 def visible(memory: Memory, target_turn):
-    """What each target token may see: its row's items and all earlier turns; [B, T] -> bool [B, T, M]."""
-    earlier = memory.turn[:, None, :] < target_turn[:, :, None]
-    return ops.logical_and(earlier, memory.mask[:, None, :])
+    """What each target token may see: its row's items and all earlier turns; [B, T] -> bool [B, T, M].
+
+    Of what was said, the target of an aside sees all before the turn in whose place its question stands.
+    """
+    turn, target = memory.turn[:, None, :], target_turn[:, :, None]
+    same_line = ops.logical_and(turn // ASIDE == target // ASIDE, turn < target)
+    return ops.logical_and(ops.logical_or(same_line, turn < target % ASIDE - 1), memory.mask[:, None, :])
+
+
+def heard(turn, by, history: str):
+    """Which tokens of the history [B, K] those of other turns [B, Q] have heard: bool [B, Q, K].
+
+    Args:
+      turn, by: numbers of turns; those of asides as in `ASIDE`.
+      history: ``causal``: their own turn and those before; ``apart``: their own; ``whole``: all. What is asked aside
+        only itself has heard.
+    """
+    turn, by = turn[:, None, :], by[:, :, None]
+    if history == "apart":
+        return turn == by
+    same_line = turn // ASIDE == by // ASIDE
+    if history == "whole":
+        return ops.logical_or(same_line, turn < ASIDE)
+    return ops.logical_or(ops.logical_and(same_line, turn <= by), turn < by % ASIDE)
 
 
 class Selector(keras.layers.Layer):

@@ -4,6 +4,9 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+ASIDE = 4096
+"""As in `text.features`: turns and targets of aside ``a`` are numbered from ``a * ASIDE`` on."""
+
 
 class Memory(NamedTuple):
     """All that was read, knowledge first, then history; M = S + H.

@@ -16,7 +16,7 @@ from persona_tf.model.embedding import FlatEmbedding
 from persona_tf.model.encoder import Encoder
 from persona_tf.model.heads import CopyHead, Outputs
 from persona_tf.model.layers import MASKED, Linear
-from persona_tf.model.memory import Cache, Choice, Memory, Reading, Turns, join_memories, join_readings
+from persona_tf.model.memory import ASIDE, Cache, Choice, Memory, Reading, Turns, join_memories, join_readings
 from persona_tf.model.precision import resolve_precision
 
 
@@ -101,16 +101,13 @@ class PersonaTransformer(keras.Model):
     def _read_turns(self, features: dict, past: Turns | None, training):
         """The memory of the new turns, and keys and values of all, for each encoder layer."""
         ids, turn, position = (features[f"history_{kind}"] for kind in ("ids", "turn", "position"))
-        x = self.embedding(ids, position, turn=turn, training=training, is_read=True)
+        x = self.embedding(ids, position, turn=turn % ASIDE, training=training, is_read=True)
         mask = ids != 0
         all_turns, all_mask = turn, mask
         if past is not None:
             old = past.reading.memory
             all_turns, all_mask = ops.concatenate([old.turn, turn], 1), ops.concatenate([old.mask, mask], 1)
-        seen = all_mask[:, None, :]
-        if self.config.history != "whole":
-            relation = ops.less_equal if self.config.history == "causal" else ops.equal
-            seen = ops.logical_and(relation(all_turns[:, None, :], turn[:, :, None]), seen)
+        seen = ops.logical_and(fusion.heard(all_turns, turn, self.config.history), all_mask[:, None, :])
         before = (None,) * self.config.encoder_layers if past is None else past.layers
         states, layers = self.encoder.extend(x, seen, before, training=training)
         same_turn = ops.logical_and(turn[:, None, :] == turn[:, :, None], mask[:, None, :])
@@ -175,7 +172,7 @@ class PersonaTransformer(keras.Model):
         return outputs, cache._replace(layers=layers, written=written)
 
     def _embed_target(self, ids, position, turn, choice: Choice, training):
-        x = self.embedding(ids, position, turn=turn, training=training)
+        x = self.embedding(ids, position, turn=turn % ASIDE, training=training)
         return x if choice.gist is None else x + choice.gist
 
     def _choose_for_tokens(self, memory, features, training, use_gold, hidden) -> Choice:

@@ -14,6 +14,10 @@ REPLY_HEAD, ACTION_HEAD, EMOTE_HEAD = 1, 2, 3
 """Values of ``target_head``: which head the label at that position belongs to; 0 where there is none."""
 
 
+ASIDE = 4096
+"""What the numbers of the turns of aside ``a`` are more by: ``a * ASIDE``. Of turns there are fewer."""
+
+
 class Feature(NamedTuple):
     """One feature: its padded shape in shape letters, and what it holds. All are int32."""
 
@@ -27,13 +31,13 @@ FEATURES = {
     "knowledge_kind": Feature("BS", "kind of that item: 1 + index into the list of kinds"),
     "knowledge_position": Feature("BS", "place of a token in its item, from 0"),
     "history_ids": Feature("BH", "<history>, then each turn: <self> or <partner>, speech, <action> .., <emote> .."),
-    "history_turn": Feature("BH", "number of the turn, from 1; 0 for <history>, which every target sees"),
+    "history_turn": Feature("BH", "number of the turn, from 1; 0 for <history>, which every target sees; + a * ASIDE"),
     "history_position": Feature("BH", "place of a token in its turn, from 0"),
     "target_ids": Feature("BT", "decoder input of each target: <reply>, reply, <action>, action, <emote>"),
     "target_labels": Feature("BT", "what follows: the next id, or at <emote> the class of the emote"),
     "target_head": Feature("BT", "REPLY_HEAD, ACTION_HEAD or EMOTE_HEAD; 0: nothing is learned there"),
     "target_index": Feature("BT", "which target of its row a token belongs to, 0..R-1"),
-    "target_turn": Feature("BT", "number of the target's turn: it sees history with smaller numbers"),
+    "target_turn": Feature("BT", "number of the target's turn: it sees history with smaller numbers; + a * ASIDE"),
     "target_position": Feature("BT", "place of a token in its target, from 0"),
     "gold_target": Feature("BG", "target gold_target[g] draws on an item or a turn; -1: padding"),
     "gold_item": Feature("BG", "the item, an index as in knowledge_item; -1: it is a turn"),

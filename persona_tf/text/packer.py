@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from persona_tf.text import vocabulary as v
 from persona_tf.text.config import ACTION_TOKENS, EMOTE_TOKENS, TextConfig
-from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, REPLY_HEAD
+from persona_tf.text.features import ACTION_HEAD, ASIDE, EMOTE_HEAD, REPLY_HEAD
 from persona_tf.text.tokenizer import Tokenizer
 
 _INTS = (
@@ -18,8 +18,10 @@ _INTS = (
     "turns_per_example",
     "history_who",
     "history_number",
+    "history_aside",
     "targets_per_example",
     "target_number",
+    "target_aside",
     "target_emote",
 )
 _TEXTS = ("knowledge_text", "history_speech", "history_action", "history_emote", "target_reply", "target_action")
@@ -83,8 +85,11 @@ class Packer(tf.Module):
         speech = self.tokenizer.tokenize(strings["history_speech"])[:, : self.config.turn_tokens]
         turns = tf.concat([who, speech, _mark(v.ACTION, action), _mark(v.EMOTE, emote)], axis=1)
         rows = tf.RaggedTensor.from_row_lengths(turns, strings["turns_per_example"])
-        numbers = tf.RaggedTensor.from_row_lengths(strings["history_number"] + 1, strings["turns_per_example"])
-        newest = _newest(rows.row_lengths(axis=2), self.config.history_tokens - 1)
+        numbers = strings["history_number"] + 1 + strings["history_aside"] * ASIDE
+        numbers = tf.RaggedTensor.from_row_lengths(numbers, strings["turns_per_example"])
+        # Asides stand at the end and take no room from what was said.
+        said = tf.cast(numbers < ASIDE, tf.int64)
+        newest = _newest(rows.row_lengths(axis=2) * said, self.config.history_tokens - 1)
         rows, numbers = tf.ragged.boolean_mask(rows, newest), tf.ragged.boolean_mask(numbers, newest)
         start = tf.ones_like(numbers[:, :1].to_tensor(shape=[None, 1]))
         rows = tf.concat([tf.RaggedTensor.from_tensor(start[:, :, None] * v.HISTORY, ragged_rank=2), rows], axis=1)
@@ -122,7 +127,7 @@ class Packer(tf.Module):
             labels=tf.concat(labels, axis=1).flat_values,
             head=tf.concat(head, axis=1).flat_values,
             index=tf.repeat(tf.ragged.range(rows).flat_values, lengths),
-            turn=tf.repeat(strings["target_number"] + 1, lengths),
+            turn=tf.repeat(strings["target_number"] + 1 + strings["target_aside"] * ASIDE, lengths),
             position=tf.ragged.range(lengths).flat_values,
         )
 

@@ -20,7 +20,7 @@ from persona_tf.example import (
     strings,
 )
 from persona_tf.text.config import TextConfig
-from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, FEATURES, REPLY_HEAD, check_features
+from persona_tf.text.features import ACTION_HEAD, ASIDE, EMOTE_HEAD, FEATURES, REPLY_HEAD, check_features
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.text.vocabulary import ACTION, EMOTE, REPLY, SPECIALS, train_vocabulary
@@ -161,14 +161,30 @@ def test_the_oldest_turns_are_dropped_first_and_the_persona_never(small, tokeniz
     assert len(set(row["knowledge_item"])) == len(items)
 
 
+def test_asides_are_numbered_apart_and_take_no_room_from_what_was_said(small, tokenizer):
+    example = _example((), [(i % 2, f"turn {i}") for i in range(40)], [("Yes.", "", "none")])
+    asked = tuple(HistoryTurn(1, 4 + i, f"aside {i}", "", "", aside=i) for i in (1, 2, 3))
+    answers = tuple(Target(5 + i, "No.", aside=i) for i in (1, 2, 3))
+    with_asides = dataclasses.replace(example, history=example.history + asked, targets=example.targets + answers)
+    without, row = _row(small, example), _row(small, with_asides)
+    kept = _parts(row, tokenizer, "history_turn", "history_ids")
+    assert [turn for turn in kept if turn >= ASIDE] == [ASIDE + 6, 2 * ASIDE + 7, 3 * ASIDE + 8]
+    assert list(kept.values())[-3:] == [["<partner>", f"aside {i}"] for i in (1, 2, 3)]
+    said = len(without["history_ids"])
+    assert {name: row[name][:said] for name in row if name.startswith("history")} == {
+        name: without[name] for name in row if name.startswith("history")
+    }
+    assert sorted(set(row["target_turn"])) == [41, ASIDE + 7, 2 * ASIDE + 8, 3 * ASIDE + 9]
+
+
 @pytest.fixture(scope="module")
 def ordinary(tmp_path_factory):
     """A packer with a vocabulary of ordinary text, and a long talk in it."""
-    turns = [turn for episode in world_dialogues("train", 120) for turn in episode.turns]
+    turns = [turn for episode in world_dialogues("train", 300) for turn in episode.turns]
     path = tmp_path_factory.mktemp("ordinary") / "vocabulary.model"
-    model = train_vocabulary([turn.speech for turn in turns], 1500, path)
+    model = train_vocabulary([turn.speech for turn in turns], 2500, path)
     talk = tuple(dataclasses.replace(turn, speaker=i % 2, grounding=()) for i, turn in enumerate(turns[:120]))
-    config = TextConfig(vocabulary_size=1500, turn_tokens=64, history_tokens=160)
+    config = TextConfig(vocabulary_size=2500, turn_tokens=64, history_tokens=160)
     return Packer(Tokenizer(model), config), Episode("long", "demo", None, (Character("A"), Character("B")), talk)
 
 

@@ -35,6 +35,8 @@ class WorldConfig:
     """Facts of the bot besides its trade, home and temperament."""
     probes: tuple[int, int] = (3, 5)
     """Questions with a known answer a dialogue."""
+    asides: int = 0
+    """Questions besides that a dialogue of training has, each with its answer and heard by nobody else."""
     sources: tuple[float, float, float, float] = (0.4, 0.25, 0.25, 0.1)
     """Weights of persona, setting, history and unanswerable questions (`Probe.SOURCES`)."""
     made_up: float = 0.4
@@ -63,6 +65,8 @@ class WorldConfig:
                 raise ValueError(
                     f"WorldConfig.{name}: expected (low, high) with {least} <= low <= high <= {most}, got {(low, high)}"
                 )
+        if not 0 <= self.asides <= 15:
+            raise ValueError(f"WorldConfig.asides: expected 0 to 15, got {self.asides}")
         if self.phrasings < 0:
             raise ValueError(f"WorldConfig.phrasings: expected 0 or more, got {self.phrasings}")
         if len(self.sources) != 4 or min(self.sources) < 0 or sum(self.sources) <= 0:

@@ -40,6 +40,7 @@ def generate(split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAU
         characters=scene.characters,
         turns=tuple(writer.turns),
         learners=(scene.bot,),
+        asides=tuple(writer.aside() for _ in range(config.asides if split == "train" else 0)),
     )
 
 

@@ -11,7 +11,7 @@ from persona_tf.data.world.personas import ALWAYS, Known
 from persona_tf.data.world.plan import Exchange
 from persona_tf.data.world.scene import Scene
 from persona_tf.data.world.voice import Voice
-from persona_tf.episode import Probe, Swap, Turn
+from persona_tf.episode import Aside, Probe, Swap, Turn
 
 MOST_ACTIONS = 20
 """Longest list of available actions that a turn shows."""
@@ -30,6 +30,7 @@ class Writer:
         self._said: set[str] = set()
         self._context = scene.context
         self._gifts: list[Known] = []
+        self._told: list[Known] = []
 
     def open(self) -> None:
         """The bot speaks first."""
@@ -48,6 +49,30 @@ class Writer:
             self._small_talk(before)
         else:
             self._event(exchange, before)
+
+    def aside(self) -> Aside:
+        """A question that could have been asked somewhere in what was written, and its answer."""
+        voice, bot = self.voice, self.scene.bot
+        [source] = voice.rng.choices(Probe.SOURCES, voice.config.sources)
+        told = [*self._told, *self._gifts] if source == "history" else []
+        known = voice.one(told) if told else self._choose_known("persona" if source == "history" else source)
+        # What was told can be asked for after the bot has heard it.
+        heard = int(known.keys[0].removeprefix("turn/")) if known and known.keys[0].startswith("turn/") else -1
+        places = [i for i, turn in enumerate(self.turns) if turn.speaker != bot and i > max(heard, 0)]
+        if not places:
+            known = self._choose_known("setting")
+            places = [len(self.turns) - 2]
+        question, reply = self._asked_and_answered(known) if known else self._asked_and_admitted()[:2]
+        lead = self._typed(voice.question(chat.leads())) if voice.chance(0.25) else ""
+        emote = self._temperament.asked[known.slot.source if known else "unanswerable"]
+        if voice.chance(voice.config.coloured):
+            reply = self._coloured(reply, "both", ())
+        keys = known.keys if known else ()
+        return Aside(
+            voice.one(places),
+            Turn(1 - bot, " ".join(part for part in (lead, question) if part)),
+            Turn(bot, reply, emote=emote, grounding=keys),
+        )
 
     # -- the kinds of exchange --
 
@@ -105,16 +130,14 @@ class Writer:
         self.scene.values.setdefault(tells.slot.type, []).append(tells.value)
         reply = self.voice.telling(tells.slot.fact, tells.value).format(value=tells.value)
         self._bot(reply, self._temperament.asked["self_told"])
+        self._told.append(tells)
 
     def _probe(self, exchange: Exchange, before: list[str]) -> None:
         known = exchange.asks or self._choose_known(exchange.source)
         if known is None:
             self._unanswerable(before)
             return
-        self._asked.add(known.slot.name)
-        words = {"value": known.value, "who": known.who, "thing": known.thing}
-        question = self._typed(self.voice.question(known.slot.question)).format(**words)
-        reply = self.voice.telling(known.slot.answer, known.value).format(**words)
+        question, reply = self._asked_and_answered(known)
         source, keys, done, colour = known.slot.source, known.keys, "", "both"
         emote = self._temperament.asked[source]
         if not before and self.voice.chance(self.voice.config.eventful):
@@ -129,17 +152,26 @@ class Writer:
         probe = Probe(source, known.slot.name, known.value, decoys, self._swap(known))
         self._bot(reply, emote, done, keys, probe, colour)
 
+    def _asked_and_answered(self, known: Known) -> tuple[str, str]:
+        self._asked.add(known.slot.name)
+        words = {"value": known.value, "who": known.who, "thing": known.thing}
+        question = self._typed(self.voice.question(known.slot.question)).format(**words)
+        return question, self.voice.telling(known.slot.answer, known.value).format(**words)
+
     def _unanswerable(self, before: list[str]) -> None:
+        question, reply, probe = self._asked_and_admitted()
+        self._human([*before, question])
+        self._bot(reply, self._temperament.asked["unanswerable"], probe=probe, colour="both")
+
+    def _asked_and_admitted(self) -> tuple[str, str, Probe]:
         voice = self.voice
-        slot, thing = self.scene.unknown(voice, self._asked)
+        slot, thing = self.scene.unknown(voice, self._asked | {known.slot.name for known in self._told})
         self._asked.add(slot.name)
-        self._human([*before, self._typed(voice.question(slot.question)).format(thing=thing)])
+        question = self._typed(voice.question(slot.question)).format(thing=thing)
         listed = voice.lexicon.every(slot.type)
         fresh = [v for v in dict.fromkeys(self.scene.values.get(slot.type, ())) if v not in listed]
         decoys = (*fresh, *listed) if fresh else listed
-        reply = self._admit(decoys)
-        probe = Probe("unanswerable", slot.name, "", decoys)
-        self._bot(reply, self._temperament.asked["unanswerable"], probe=probe, colour="both")
+        return question, self._admit(decoys), Probe("unanswerable", slot.name, "", decoys)
 
     # -- parts of a turn --
 
@@ -158,6 +190,7 @@ class Writer:
         if exchange.tells is not None and exchange.kind != "self_told":
             tells = exchange.tells
             said.append(self._typed(voice.telling(tells.slot.fact, tells.value)).format(value=tells.value))
+            self._told.append(tells)
             scene.values.setdefault(tells.slot.type, []).append(tells.value)
         elif exchange.kind == "probe" and exchange.source == "persona" and voice.chance(voice.config.own_telling):
             facts = [f for f in scene.human_facts if f.text not in self._said]

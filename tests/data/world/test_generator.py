@@ -1,7 +1,9 @@
+import dataclasses
 import doctest
 import hashlib
 import json
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -37,6 +39,10 @@ def _state(episode):
             found |= {bare(thing.name): Place(how, owner) for thing in things}
     affords = {name: affordances(name) for name in found}
     return State([c.name for c in episode.characters], map(bare, episode.setting.present), found, affords)
+
+
+def _words(text):
+    return re.findall(r"\w+", text.lower())
 
 
 def _items(episode):
@@ -89,6 +95,47 @@ def test_shape(split, index):
     assert all(turn.speech for turn in episode.turns)
     assert all(turn.emote in ("", *EMOTES) for turn in episode.turns)
     assert "{" not in _dump(episode).replace('{"', "").replace("{}", "")
+
+
+@settings(deadline=None, max_examples=40)
+@given(index=st.integers(0, 10**6))
+def test_asides_can_be_answered_from_what_was_said_before_them(index):
+    config = WorldConfig(asides=8)
+    episode = generate("train", index, config=config)
+    assert dataclasses.replace(episode, asides=()) == generate("train", index)
+    assert Episode.from_json(json.loads(_dump(episode))) == episode
+    [bot], items = episode.learners, _items(episode)
+    assert len(episode.asides) == 8
+    answered = 0
+    for aside in episode.asides:
+        assert episode.turns[aside.at].speaker == aside.question.speaker == 1 - bot
+        assert aside.answer.speaker == bot
+        assert aside.answer.emote in ("", *EMOTES)
+        turns = [int(key[5:]) for key in aside.answer.grounding if key.startswith("turn/")]
+        assert all(turn < aside.at for turn in turns)
+        if aside.answer.grounding:
+            # A word of the source that the question does not have: the value, or a part of it.
+            source = " ".join(_source(episode, items, key) for key in aside.answer.grounding)
+            known = set(_words(source)) & set(_words(aside.answer.speech)) - set(_words(aside.question.speech))
+            answered += bool(known)
+    assert answered >= sum(bool(aside.answer.grounding) for aside in episode.asides) - 1
+
+
+@pytest.mark.parametrize("split", [s for s in SPLITS if s != "train"])
+def test_only_training_has_asides(split):
+    assert generate(split, 3, config=WorldConfig(asides=8)) == generate(split, 3)
+
+
+def test_what_was_told_is_not_unanswerable():
+    """As in the 388th dialogue of the tests once: breakfast was asked for as unknown, after it had been told."""
+    for episode in episodes("test", 400):
+        told = {}
+        for turn in episode.turns:
+            if turn.probe and turn.probe.source == "history":
+                told[turn.probe.slot] = int(turn.grounding[0].removeprefix("turn/"))
+        for i, turn in enumerate(episode.turns):
+            if turn.probe and turn.probe.source == "unanswerable":
+                assert told.get(turn.probe.slot, len(episode.turns)) > i
 
 
 @settings(deadline=None, max_examples=60)
