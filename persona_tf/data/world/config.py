@@ -41,8 +41,6 @@ class WorldConfig:
     """Weights of persona, setting, history and unanswerable questions (`Probe.SOURCES`)."""
     made_up: float = 0.4
     """Share of persons, towns, beasts and gods whose name is composed at random."""
-    crossed: float = 0.0
-    """Share of the facts of two clauses that have one of them from another fact on the same matter. For training."""
     typos: float = 0.3
     """Share of the human's turns with a typing error (never inside a value)."""
     lower_case: float = 0.2
@@ -58,7 +56,7 @@ class WorldConfig:
         for name in SPLITS:
             if getattr(self, name) < 0:
                 raise ValueError(f"WorldConfig.{name}: expected a size of 0 or more, got {getattr(self, name)}")
-        for name in ("made_up", "crossed", "typos", "lower_case", "coloured", "eventful", "own_telling"):
+        for name in ("made_up", "typos", "lower_case", "coloured", "eventful", "own_telling"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"WorldConfig.{name}: expected a rate in [0, 1], got {getattr(self, name)}")
         for name, least, most in (("turns", 6, 24), ("facts", 4, 8), ("probes", 1, 8), ("objects", 2, 5)):

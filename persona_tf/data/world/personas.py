@@ -84,6 +84,6 @@ def _facts(voice: Voice, slots: Sequence[Slot]) -> list[Fact]:
     facts = []
     for slot in slots:
         value = values[slot.name]
-        text = voice.fact(slot.fact, value).format(value=value, who=values.get(slot.needs, ""))
+        text = voice.telling(slot.fact, value).format(value=value, who=values.get(slot.needs, ""))
         facts.append(Fact(text, slot.name, value))
     return facts

@@ -185,7 +185,7 @@ def _described(voice: Voice, kind: PlaceKind, wanted: dict[str, int]) -> tuple[l
     ]
     for slot in _preferred(voice, slots, wanted, voice.rng.randint(2, 3)):
         value = voice.value(slot.type)
-        sentences.append((voice.fact(slot.fact, value).format(value=value), slot, value))
+        sentences.append((voice.telling(slot.fact, value).format(value=value), slot, value))
     voice.rng.shuffle(sentences)
     known = [
         Known(slot, value, (f"setting_description/{i}",), text)
@@ -203,7 +203,7 @@ def _object(voice: Voice, ware: Ware, name: str, wanted: dict[str, int], key: st
         return Thing(name, own or ware.description[0]), []
     [slot] = _preferred(voice, slots, wanted, 1)
     value = voice.value(slot.type)
-    told = voice.fact(slot.fact, value).format(value=value, thing=bare(name))
+    told = voice.telling(slot.fact, value).format(value=value, thing=bare(name))
     text = " ".join(t for t in ((own, told) if voice.chance(0.5) else (told, own)) if t)
     return Thing(name, text), [Known(slot, value, (key,), f"{name} : {text}", thing=bare(name))]
 

@@ -75,17 +75,6 @@ class Voice:
             phrase = self.phrase(phrases)
         return phrase
 
-    def fact(self, phrases: Phrases, value: str) -> str:
-        """A `telling` of a fact; `WorldConfig.crossed` of them with a clause of another one."""
-        phrase = self.telling(phrases, value)
-        clauses = _two_clauses(phrase) if self.config.crossed else None
-        if clauses is None or not self.chance(self.config.crossed):
-            return phrase
-        first, last = clauses
-        if "{" in first:
-            return f"{first} {self.one(_plain_clauses(phrases.train, 1))}"
-        return f"{self.one(_plain_clauses(phrases.train, 0))} {last}"
-
     def value(self, kind: str, made_up_too: bool = True) -> str:
         """A value of a type, different from all that were drawn, and neither inside of one nor around it.
 
@@ -115,22 +104,3 @@ class Voice:
 def _begins(phrase: str) -> bool:
     """True if a sentence of the phrase begins with the value."""
     return re.search(r"(^|[.!?] )\{value\}", phrase) is not None
-
-
-@functools.cache
-def _two_clauses(phrase: str) -> tuple[str, str] | None:
-    """Both clauses of a phrase that has two, if one of them alone has placeholders.
-
-    >>> _two_clauses("I was a clumsy apprentice, but {value} taught me.")
-    ('I was a clumsy apprentice,', 'but {value} taught me.')
-    >>> _two_clauses("I learned all from {value}.")
-    """
-    parts = re.split(r"(?<=[,:;]) ", phrase)
-    return (parts[0], parts[1]) if len(parts) == 2 and ("{" in parts[0]) != ("{" in parts[1]) else None
-
-
-@functools.cache
-def _plain_clauses(phrases: tuple[str, ...], at: int) -> tuple[str, ...]:
-    """Of the phrases of two clauses, those clauses that stand at this place and have no placeholders."""
-    pairs = filter(None, map(_two_clauses, phrases))
-    return tuple(pair[at] for pair in pairs if "{" not in pair[at])

@@ -189,7 +189,7 @@ class Writer:
             said.append(self._typed(self._line("greeting")).format(**self._names()))
         if exchange.tells is not None and exchange.kind != "self_told":
             tells = exchange.tells
-            said.append(self._typed(voice.fact(tells.slot.fact, tells.value)).format(value=tells.value))
+            said.append(self._typed(voice.telling(tells.slot.fact, tells.value)).format(value=tells.value))
             self._told.append(tells)
             scene.values.setdefault(tells.slot.type, []).append(tells.value)
         elif exchange.kind == "probe" and exchange.source == "persona" and voice.chance(voice.config.own_telling):
