@@ -39,13 +39,13 @@ def read_npz(path: pathlib.Path, todo: str) -> dict[str, np.ndarray]:
       FileNotFoundError: there is none.
       ValueError: it is damaged.
     """
-    content = path.read_bytes()
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as file:
-            # All of an array is read before NumPy sees it: where `np.load` stops, a damaged header decides.
-            return {name.removesuffix(".npy"): _array(file.read(name)) for name in file.namelist()}
-    except _DAMAGE as error:
-        raise ValueError(f"{path}: damaged ({error}); {todo}") from error
+    with path.open("rb") as opened:
+        try:
+            with zipfile.ZipFile(opened) as file:
+                # All of an array is read before NumPy sees it: where `np.load` stops, a damaged header decides.
+                return {name.removesuffix(".npy"): _array(file.read(name)) for name in file.namelist()}
+        except _DAMAGE as error:
+            raise ValueError(f"{path}: damaged ({error}); {todo}") from error
 
 
 def _array(data: bytes) -> np.ndarray:

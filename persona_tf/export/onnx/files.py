@@ -10,6 +10,7 @@ start_absorbed.onnx, step_absorbed.onnx     int8 alone: for many rows
 
 import dataclasses
 import hashlib
+import io
 import json
 import pathlib
 import tempfile
@@ -91,7 +92,8 @@ def read_manifest(folder: pathlib.Path) -> Manifest:
     """
     path = folder / "manifest.json"
     try:
-        about = json.loads(_bytes(path))
+        with _opened(path) as file:
+            about = json.load(file)
     except ValueError as error:
         raise ValueError(f"{path}: is no JSON ({error}); {_ANEW}") from error
     found = about.get("format") if isinstance(about, dict) else None
@@ -105,7 +107,7 @@ def read_manifest(folder: pathlib.Path) -> Manifest:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}; {_ANEW}") from error
     for name, checksum in manifest.checksums.items():
-        if hashlib.sha256(_bytes(folder / name)).hexdigest() != checksum:
+        if _checksum(folder / name) != checksum:
             raise ValueError(f"{folder / name}: damaged, it is not what was written; {_ANEW}")
     return manifest
 
@@ -122,11 +124,12 @@ def check_precision(precision: str) -> None:
 
 
 def _checksum(path: pathlib.Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _bytes(path: pathlib.Path) -> bytes:
+def _opened(path: pathlib.Path) -> io.BufferedReader:
     try:
-        return path.read_bytes()
+        return path.open("rb")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: not there; {_ANEW}") from error

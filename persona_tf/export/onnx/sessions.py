@@ -1,5 +1,6 @@
 """ONNX Runtime's sessions of a folder, each opened when it is first needed."""
 
+import mmap
 import pathlib
 import threading
 from collections.abc import Mapping
@@ -13,11 +14,11 @@ class Sessions:
     """Keeps the graphs of a folder, and opens each once.
 
     Args:
-      folder: is read now, so that it may be exchanged later; raises an OSError where that fails.
+      folder: its files are opened now, so that it may be exchanged later; raises an OSError where that fails.
     """
 
     def __init__(self, folder: pathlib.Path):
-        self._graphs = {path.stem: (path, path.read_bytes()) for path in folder.glob("*.onnx")}
+        self._graphs = {path.stem: (path, _mapped(path)) for path in folder.glob("*.onnx")}
         self._open: dict[str, onnxruntime.InferenceSession] = {}
         self._lock = threading.Lock()
 
@@ -29,10 +30,16 @@ class Sessions:
         """
         with self._lock:
             if name not in self._open:
-                self._open[name] = _session(*self._graphs[name])
-                # The session has its own.
-                del self._graphs[name]
+                path, graph = self._graphs.pop(name)
+                with graph:
+                    self._open[name] = _session(path, bytes(graph))
             return self._open[name]
+
+
+def _mapped(path: pathlib.Path) -> mmap.mmap:
+    """A file's content, which takes no memory until it is read."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 class Binding:
