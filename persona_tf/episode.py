@@ -134,9 +134,9 @@ class Turn:
 
 @dataclasses.dataclass(frozen=True)
 class Aside:
-    """A question that was not asked, and its answer: they could have stood at ``turns[at]`` and after it.
+    """What was not said, and not answered, but could have been at ``turns[at]`` and after it.
 
-    Nobody heard them: they are not part of the history of anything but themselves.
+    Nobody heard it: it is not part of the history of anything but itself.
     """
 
     at: int

@@ -140,6 +140,8 @@ class Packer(tf.Module):
         targets = tf.ragged.range(strings["targets_per_example"])
         target, item, turn = tf.unstack(strings["gold"], axis=1)
         rows = tf.gather(targets.value_rowids(), target)
+        asked = tf.gather(strings["target_number"], target) - 1
+        turn += tf.where(turn == asked, tf.gather(strings["target_aside"], target) * ASIDE, 0)
         batch = tf.size(strings["targets_per_example"], tf.int64)
         return {
             name: tf.cast(tf.RaggedTensor.from_value_rowids(values, rows, batch), tf.int32)

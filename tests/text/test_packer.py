@@ -164,7 +164,7 @@ def test_the_oldest_turns_are_dropped_first_and_the_persona_never(small, tokeniz
 def test_asides_are_numbered_apart_and_take_no_room_from_what_was_said(small, tokenizer):
     example = _example((), [(i % 2, f"turn {i}") for i in range(40)], [("Yes.", "", "none")])
     asked = tuple(HistoryTurn(1, 4 + i, f"aside {i}", "", "", aside=i) for i in (1, 2, 3))
-    answers = tuple(Target(5 + i, "No.", aside=i) for i in (1, 2, 3))
+    answers = tuple(Target(5 + i, "No.", aside=i, gold_turns=(2, 4 + i)) for i in (1, 2, 3))
     with_asides = dataclasses.replace(example, history=example.history + asked, targets=example.targets + answers)
     without, row = _row(small, example), _row(small, with_asides)
     kept = _parts(row, tokenizer, "history_turn", "history_ids")
@@ -174,7 +174,10 @@ def test_asides_are_numbered_apart_and_take_no_room_from_what_was_said(small, to
     assert {name: row[name][:said] for name in row if name.startswith("history")} == {
         name: without[name] for name in row if name.startswith("history")
     }
-    assert sorted(set(row["target_turn"])) == [41, ASIDE + 7, 2 * ASIDE + 8, 3 * ASIDE + 9]
+    # Their targets' numbers are one more than what was said before: 5 + i counts from 0, as 4 + i does.
+    assert sorted(set(row["target_turn"])) == [41, *(a * ASIDE + 6 + a for a in (1, 2, 3))]
+    gold = list(zip(row["gold_target"], row["gold_turn"], strict=True))
+    assert gold == [(a, turn) for a in (1, 2, 3) for turn in (3, a * ASIDE + 5 + a)], "what was said, and its own"
 
 
 @pytest.fixture(scope="module")

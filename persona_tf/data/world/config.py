@@ -36,7 +36,7 @@ class WorldConfig:
     probes: tuple[int, int] = (3, 5)
     """Questions with a known answer a dialogue."""
     asides: int = 0
-    """Questions besides that a dialogue of training has, each with its answer and heard by nobody else."""
+    """Exchanges besides that a dialogue of training has, mostly questions: each could have come next at some place."""
     sources: tuple[float, float, float, float] = (0.4, 0.25, 0.25, 0.1)
     """Weights of persona, setting, history and unanswerable questions (`Probe.SOURCES`)."""
     made_up: float = 0.4

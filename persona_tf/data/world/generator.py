@@ -31,7 +31,10 @@ def generate(split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAU
     writer = Writer(voice, scene)
     if bot_opens:
         writer.open()
-    for exchange in plan(voice, bot_opens, voice.rng.randint(low, high), scene.values):
+    exchanges, asides = plan(voice, bot_opens, voice.rng.randint(low, high), scene.values), []
+    places = sorted(voice.rng.randrange(len(exchanges)) for _ in range(config.asides if split == "train" else 0))
+    for number, exchange in enumerate(exchanges):
+        asides += [writer.aside() for _ in range(places.count(number))]
         writer.exchange(exchange)
     return Episode(
         id=f"world/{split}/{seed}/{index}",
@@ -40,7 +43,7 @@ def generate(split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAU
         characters=scene.characters,
         turns=tuple(writer.turns),
         learners=(scene.bot,),
-        asides=tuple(writer.aside() for _ in range(config.asides if split == "train" else 0)),
+        asides=tuple(asides),
     )
 
 

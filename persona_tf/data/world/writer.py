@@ -1,5 +1,7 @@
 """Writing: turns a plan and a scene into words, actions, emotes, grounding and probes."""
 
+import copy
+import dataclasses
 import functools
 import re
 from collections.abc import Iterable, Sequence
@@ -16,6 +18,9 @@ from persona_tf.episode import Aside, Probe, Swap, Turn
 MOST_ACTIONS = 20
 """Longest list of available actions that a turn shows."""
 
+TALK_ASIDE = 0.25
+"""Share of asides that are events and small talk; the others are questions."""
+
 
 class Writer:
     """Writes one dialogue turn by turn. ``turns`` is what was written so far."""
@@ -31,6 +36,7 @@ class Writer:
         self._context = scene.context
         self._gifts: list[Known] = []
         self._told: list[Known] = []
+        self._asked_aside: set[str] = set()
 
     def open(self) -> None:
         """The bot speaks first."""
@@ -51,28 +57,28 @@ class Writer:
             self._event(exchange, before)
 
     def aside(self) -> Aside:
-        """A question that could have been asked somewhere in what was written, and its answer."""
-        voice, bot = self.voice, self.scene.bot
+        """What could be said next and answered, of which nothing stays."""
+        branch = copy.copy(self)
+        branch.turns, branch._gifts, branch._told = [*self.turns], [*self._gifts], [*self._told]
+        branch._done, branch._said, branch._asked = {*self._done}, {*self._said}, self._asked | self._asked_aside
+        values = {kind: [*known] for kind, known in self.scene.values.items()}
+        branch.scene = dataclasses.replace(self.scene, state=copy.deepcopy(self.scene.state), values=values)
+        branch.exchange(branch._another())
+        self._asked_aside |= branch._asked - self._asked
+        said, answer = branch.turns[-2:]
+        return Aside(len(self.turns), said, dataclasses.replace(answer, available_actions=(), probe=None))
+
+    def _another(self) -> Exchange:
+        """An exchange that nobody planned: mostly a question."""
+        voice = self.voice
+        exchange = Exchange(len(self.turns), "free", greets=len(self.turns) < 2 and voice.chance(0.7))
+        if voice.chance(TALK_ASIDE):
+            return exchange
         [source] = voice.rng.choices(Probe.SOURCES, voice.config.sources)
-        told = [*self._told, *self._gifts] if source == "history" else []
-        known = voice.one(told) if told else self._choose_known("persona" if source == "history" else source)
-        # What was told can be asked for after the bot has heard it.
-        heard = int(known.keys[0].removeprefix("turn/")) if known and known.keys[0].startswith("turn/") else -1
-        places = [i for i, turn in enumerate(self.turns) if turn.speaker != bot and i > max(heard, 0)]
-        if not places:
-            known = self._choose_known("setting")
-            places = [len(self.turns) - 2]
-        question, reply = self._asked_and_answered(known) if known else self._asked_and_admitted()[:2]
-        lead = self._typed(voice.question(chat.leads())) if voice.chance(0.25) else ""
-        emote = self._temperament.asked[known.slot.source if known else "unanswerable"]
-        if voice.chance(voice.config.coloured):
-            reply = self._coloured(reply, "both", ())
-        keys = known.keys if known else ()
-        return Aside(
-            voice.one(places),
-            Turn(1 - bot, " ".join(part for part in (lead, question) if part)),
-            Turn(bot, reply, emote=emote, grounding=keys),
-        )
+        told = [known for known in (*self._told, *self._gifts) if known.slot.name not in self._asked]
+        if source == "history" and told:
+            return dataclasses.replace(exchange, kind="probe", source=source, asks=voice.one(told))
+        return dataclasses.replace(exchange, kind="probe", source="persona" if source == "history" else source)
 
     # -- the kinds of exchange --
 

@@ -56,7 +56,7 @@ def write_onnx(model: Any, folder: pathlib.Path, precision: str = "int8", source
     from persona_tf.export.onnx import reading, writing
     from persona_tf.export.onnx.weights import tables_of
 
-    if folder.exists() and any(folder.iterdir()) and not (folder / "manifest.json").exists():
+    if folder.exists() and not all(_is_ours(path) for path in folder.iterdir()):
         raise FileExistsError(f"{folder}: holds something else than a bot for ONNX Runtime; name another folder")
     graphs: dict[str, Callable[[], Any]] = {
         "read": lambda: reading.reading_graph(model, precision, reads_on=False),
@@ -121,6 +121,10 @@ def check_precision(precision: str) -> None:
     """Raises a ValueError for one that there is not."""
     if precision not in PRECISIONS:
         raise ValueError(f"expected one of the precisions {', '.join(PRECISIONS)}, got {precision!r}")
+
+
+def _is_ours(path: pathlib.Path) -> bool:
+    return path.suffix == ".onnx" or path.name in ("manifest.json", "tables.npz")
 
 
 def _checksum(path: pathlib.Path) -> str:

@@ -37,6 +37,8 @@ def test_an_unknown_precision_is_refused(make_model, tmp_path):
 
 def test_what_belongs_to_others_is_left(make_model, tmp_path):
     (tmp_path / "letter").write_text("dear")
+    # Other programs have a manifest.json, too.
+    (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(FileExistsError, match="holds something else"):
         write_onnx(make_model(), tmp_path, "int8")
 
