@@ -9,7 +9,7 @@ import itertools
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from persona_tf.episode import EMOTES, KEY_KINDS, Character, Episode, Probe, Thing, Turn
+from persona_tf.episode import EMOTES, KEY_KINDS, Aside, Character, Episode, Probe, Thing, Turn
 
 NO_EMOTE = "none"
 EMOTE_LABELS = (NO_EMOTE, *EMOTES)
@@ -105,8 +105,11 @@ class Example:
     targets: tuple[Target, ...]
 
 
-def examples(episode: Episode, config: ExampleConfig) -> Iterator[Example]:
+def examples(episode: Episode, config: ExampleConfig, with_asides: bool = False) -> Iterator[Example]:
     """One example or more for each learner of the episode.
+
+    ``with_asides``: for training. They share the examples of what was said, and come on top of `max_targets` and
+    `history_tokens`; where an example has one target, each has its own.
 
     >>> from persona_tf.episode import Turn, Character, Fact
     >>> bot = Character("Mira", (Fact("I bake bread."),))
@@ -118,12 +121,18 @@ def examples(episode: Episode, config: ExampleConfig) -> Iterator[Example]:
     """
     for learner in episode.learners:
         items = knowledge_items(episode, learner, config)
-        done = -1
+        asides = [aside for aside in episode.asides if with_asides and aside.answer.speaker == learner]
+        name, done = f"{episode.id}:{learner}", -1
         for window in _windows(episode.turns, learner, config):
             history = history_turns(episode.turns[: window[-1]], learner)
             targets = tuple(_target(episode.turns[i], i, items) for i in window)
-            asked, answered = _asides(episode, learner, items, range(done + 1, window[-1] + 1))
-            yield Example(f"{episode.id}:{learner}", items, history + asked, targets + answered)
+            here = [aside for aside in asides if done < aside.at <= window[-1]]
+            if config.max_targets > 1:
+                asked, answered = _beside(here, learner, items)
+                yield Example(name, items, history + asked, targets + answered)
+            else:
+                yield Example(name, items, history, targets)
+                yield from (_as_if_asked(aside, episode, learner, name, items) for aside in here)
             done = window[-1]
 
 
@@ -241,17 +250,22 @@ def _windows(turns: Sequence[Turn], learner: int, config: ExampleConfig) -> Iter
         yield window
 
 
-def _asides(
-    episode: Episode, learner: int, items: tuple[Item, ...], places: range
+def _beside(
+    asides: Sequence[Aside], learner: int, items: tuple[Item, ...]
 ) -> tuple[tuple[HistoryTurn, ...], tuple[Target, ...]]:
-    """Questions and answers of the asides to a learner that stand at these places."""
+    """What is said in asides, and the targets that answer it, numbered from 1."""
     asked, answered = [], []
-    for number, aside in enumerate(episode.asides, 1):
-        if aside.answer.speaker == learner and aside.at in places:
-            [question] = history_turns([aside.question], learner)
-            asked.append(dataclasses.replace(question, turn=aside.at, aside=number))
-            answered.append(dataclasses.replace(_target(aside.answer, aside.at + 1, items), aside=number))
+    for number, aside in enumerate(asides, 1):
+        for turn in history_turns([aside.question], learner):
+            asked.append(dataclasses.replace(turn, turn=aside.at, aside=number))
+        answered.append(dataclasses.replace(_target(aside.answer, aside.at + 1, items), aside=number))
     return tuple(asked), tuple(answered)
+
+
+def _as_if_asked(aside: Aside, episode: Episode, learner: int, name: str, items: tuple[Item, ...]) -> Example:
+    """An aside as the end of a dialogue of its own."""
+    history = history_turns((*episode.turns[: aside.at], aside.question), learner)
+    return Example(name, items, history, (_target(aside.answer, aside.at + 1, items),))
 
 
 def _says_something(turn: Turn) -> bool:

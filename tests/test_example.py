@@ -141,35 +141,39 @@ def test_windows_hold_at_most_max_targets_and_each_target_once(most):
             assert [t.turn for t in window.history] == list(range(window.targets[-1].turn))
 
 
-def test_each_aside_goes_to_the_window_in_which_it_stands():
+@pytest.fixture
+def whispered():
     talk = tuple(Turn(i % 2, f"Word {i}.") for i in range(8))
     asides = tuple(Aside(at, Turn(0, f"Why {at}?"), Turn(1, f"So {at}.")) for at in (6, 0, 2, 2))
-    both = (Character("A"), Character("B"))
-    first, last = examples(Episode("long", "demo", None, both, talk, (1,), asides), ExampleConfig(max_targets=2))
-    assert [(t.turn, t.aside, t.speech) for t in first.history if t.aside] == [
-        (0, 2, "Why 0?"),
-        (2, 3, "Why 2?"),
-        (2, 4, "Why 2?"),
-    ]
-    assert [(t.turn, t.aside, t.reply) for t in first.targets] == [
-        (1, 0, "Word 1."),
-        (3, 0, "Word 3."),
-        (1, 2, "So 0."),
-        (3, 3, "So 2."),
-        (3, 4, "So 2."),
-    ]
+    return Episode("long", "demo", None, (Character("A"), Character("B")), talk, (1,), asides)
+
+
+def test_each_aside_goes_to_the_window_in_which_it_stands(whispered):
+    first, last = examples(whispered, ExampleConfig(max_targets=2), with_asides=True)
+    asked = [(t.turn, t.aside, t.speech) for t in first.history if t.aside]
+    assert asked == [(0, 1, "Why 0?"), (2, 2, "Why 2?"), (2, 3, "Why 2?")]
+    answered = [(t.turn, t.aside, t.reply) for t in first.targets]
+    assert answered == [(1, 0, "Word 1."), (3, 0, "Word 3."), (1, 1, "So 0."), (3, 2, "So 2."), (3, 3, "So 2.")]
     assert [t.aside for t in (*last.history, *last.targets)] == [0] * 7 + [1] + [0, 0, 1]
     out = strings([first])
-    assert out.history_aside == [0, 0, 0, 2, 3, 4]
-    assert out.target_aside == [0, 0, 2, 3, 4]
+    assert out.history_aside == [0, 0, 0, 1, 2, 3]
+    assert out.target_aside == [0, 0, 1, 2, 3]
 
 
-def test_asides_are_for_those_who_answer_them():
-    talk = (Turn(0, "Hm."), Turn(1, "Ha."))
-    aside = Aside(0, Turn(0, "Why?"), Turn(1, "So."))
-    both = (Character("A"), Character("B"))
-    found = examples(Episode("two", "demo", None, both, talk, (0, 1), (aside,)), ExampleConfig())
-    assert [len(e.targets) for e in found] == [1, 2]
+def test_where_an_example_has_one_target_each_aside_has_its_own(whispered):
+    found = list(examples(whispered, ExampleConfig(max_targets=1), with_asides=True))
+    said = [([t.speech for t in e.history], e.targets[0].reply) for e in found]
+    assert len(found) == 4 + 4
+    assert said[1] == (["Why 0?"], "So 0.")
+    assert said[3] == (["Word 0.", "Word 1.", "Why 2?"], "So 2.")
+    assert not any(t.aside for e in found for t in (*e.history, *e.targets))
+
+
+def test_asides_are_for_training_and_for_those_who_answer_them(whispered):
+    assert not any(t.aside for e in examples(whispered, ExampleConfig()) for t in e.targets)
+    both = dataclasses.replace(whispered, learners=(0, 1))
+    found = examples(both, ExampleConfig(), with_asides=True)
+    assert [sum(t.aside > 0 for t in e.targets) for e in found] == [0, 4]
 
 
 def _talk(lengths):

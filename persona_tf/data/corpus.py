@@ -68,7 +68,7 @@ def pack_corpus(examples: Iterable[Example], packer: Packer) -> PackedCorpus:
         packed = packer.pack(strings(batch))
         check_features(packed)
         for name, ragged in packed.items():
-            values[name].append(ragged.flat_values.numpy().astype(np.int16 if name == "gold_item" else np.uint16))
+            values[name].append(ragged.flat_values.numpy().astype(_kept_as(name)))
         for axis, name in (
             ("S", "knowledge_ids"),
             ("H", "history_ids"),
@@ -80,6 +80,11 @@ def pack_corpus(examples: Iterable[Example], packer: Packer) -> PackedCorpus:
         raise ValueError("there is nothing to pack: the split holds no examples")
     splits = {axis: np.concatenate([[0], np.cumsum(np.concatenate(parts))]) for axis, parts in lengths.items()}
     return PackedCorpus({name: np.concatenate(parts) for name, parts in values.items()}, splits)
+
+
+def _kept_as(name: str) -> type[np.integer]:
+    """What all numbers of a feature fit into; those of turns are large in asides."""
+    return np.int32 if name.endswith("_turn") else np.int16 if name == "gold_item" else np.uint16
 
 
 @dataclasses.dataclass(frozen=True)

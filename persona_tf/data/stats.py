@@ -13,8 +13,9 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*")
 def stats(episodes: Iterable[Episode]) -> dict[str, Any]:
     """Counts, means and shares, JSON-able; the order is that of the table.
 
-    ``targets`` are turns of learners. Words are runs of letters and digits, without regard to case. Shares
-    are of targets. ``knowledge_items_per_learner`` counts what a learner knows: facts, names, place, objects.
+    ``targets`` are turns of learners; ``asides`` come on top and count for nothing else. Words are runs of letters
+    and digits, without regard to case. Shares are of targets. ``knowledge_items_per_learner`` counts what a learner
+    knows: facts, names, place, objects.
     """
     count = collections.Counter[str]()
     probes = collections.Counter[str]()
@@ -24,6 +25,7 @@ def stats(episodes: Iterable[Episode]) -> dict[str, Any]:
         count["facts"] += sum(len(episode.characters[i].facts) for i in episode.learners)
         count["personas"] += len(episode.learners)
         count["items"] += sum(_items(episode, i) for i in episode.learners)
+        count["asides"] += len(episode.asides)
         for turn in episode.turns:
             said = _WORD.findall(turn.speech.lower())
             words.update(said)
@@ -45,6 +47,7 @@ def stats(episodes: Iterable[Episode]) -> dict[str, Any]:
         "turns": count["turns"],
         "targets": count["targets"],
         "targets_with_speech": count["spoken_targets"],
+        "asides": count["asides"],
         "turns_per_dialogue": _ratio(count["turns"], count["dialogues"]),
         "words_per_turn": _ratio(count["words"], count["spoken"]),
         "vocabulary_words": len(words),

@@ -37,8 +37,15 @@ def episode_problems(episode: Episode) -> Iterator[tuple[str, str]]:
     if not any(turn.speaker in episode.learners for turn in episode.turns):
         yield "no turn of a learner", episode.id
     known = [{item.key for item in knowledge_items(episode, speaker, ExampleConfig())} for speaker in range(2)]
-    for number, turn in enumerate(episode.turns):
-        where = f"{episode.id} turn {number}"
+    said = [(number, f"{episode.id} turn {number}", turn) for number, turn in enumerate(episode.turns)]
+    for count, aside in enumerate(episode.asides):
+        where = f"{episode.id} aside {count}"
+        if not 0 <= aside.at < len(episode.turns):
+            yield "an aside at a place that there is not", where
+        if {aside.question.speaker, aside.answer.speaker} != {0, 1}:
+            yield "an aside that is no talk of the two", where
+        said += [(aside.at, f"{where} question", aside.question), (aside.at + 1, f"{where} answer", aside.answer)]
+    for number, where, turn in said:
         for kind in _turn_problems(turn):
             yield kind, where
         if turn.speaker in (0, 1):

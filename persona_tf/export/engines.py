@@ -41,7 +41,7 @@ def open_writer(
         return Writer(model, decode, speaks_only, banned, forced)
     if beyond:
         raise ValueError(f"the engine {engine} does not do {', '.join(beyond)}: take auto or tensorflow")
-    # The writer keeps all that it needs in memory.
+    # The writer keeps all that it needs: files that it has opened stay, though their folder goes.
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) / engine
         write_onnx(model, folder, "int8" if engine == "onnx_int8" else "float32")

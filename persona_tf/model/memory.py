@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-ASIDE = 4096
+ASIDE = 1 << 20
 """As in `text.features`: turns and targets of aside ``a`` are numbered from ``a * ASIDE`` on."""
 
 

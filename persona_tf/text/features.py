@@ -14,8 +14,8 @@ REPLY_HEAD, ACTION_HEAD, EMOTE_HEAD = 1, 2, 3
 """Values of ``target_head``: which head the label at that position belongs to; 0 where there is none."""
 
 
-ASIDE = 4096
-"""What the numbers of the turns of aside ``a`` are more by: ``a * ASIDE``. Of turns there are fewer."""
+ASIDE = 1 << 20
+"""The turns of aside ``a`` are numbered from ``a * ASIDE`` on. No conversation has so many."""
 
 
 class Feature(NamedTuple):

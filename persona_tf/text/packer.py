@@ -88,7 +88,8 @@ class Packer(tf.Module):
         numbers = strings["history_number"] + 1 + strings["history_aside"] * ASIDE
         numbers = tf.RaggedTensor.from_row_lengths(numbers, strings["turns_per_example"])
         # Asides stand at the end and take no room from what was said.
-        said = tf.cast(numbers < ASIDE, tf.int64)
+        said = tf.cast(strings["history_aside"] == 0, tf.int64)
+        said = tf.RaggedTensor.from_row_lengths(said, strings["turns_per_example"])
         newest = _newest(rows.row_lengths(axis=2) * said, self.config.history_tokens - 1)
         rows, numbers = tf.ragged.boolean_mask(rows, newest), tf.ragged.boolean_mask(numbers, newest)
         start = tf.ones_like(numbers[:, :1].to_tensor(shape=[None, 1]))

@@ -127,7 +127,7 @@ def _optimizer(settings: "Settings", model: PersonaTransformer) -> keras.optimiz
 
 
 def _examples(episodes: Iterable[Episode], config: ExampleConfig) -> Iterator[Example]:
-    return itertools.chain.from_iterable(examples(episode, config) for episode in episodes)
+    return itertools.chain.from_iterable(examples(episode, config, with_asides=True) for episode in episodes)
 
 
 def _training_episodes(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Episode]:

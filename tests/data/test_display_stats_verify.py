@@ -8,7 +8,7 @@ import pytest
 from persona_tf.data.display import display, script
 from persona_tf.data.stats import stats, stats_table
 from persona_tf.data.verify import episode_problems, verify
-from persona_tf.episode import Character, Episode, Fact, Probe, Setting, Swap, Thing, Turn
+from persona_tf.episode import Aside, Character, Episode, Fact, Probe, Setting, Swap, Thing, Turn
 
 PROBE = Probe("persona", "pet", "Rex", ("Tom", "Max"), Swap("persona/0", "My dog is Tom.", "Tom"))
 EPISODE = Episode(
@@ -30,6 +30,8 @@ EPISODE = Episode(
     ),
     (1,),
 )
+
+ASIDE = Aside(0, Turn(0, "Whose hat?"), Turn(1, "Mine.", emote="grin", grounding=("wearing/0", "turn/0")))
 
 SCRIPT = """\
 === e/0
@@ -54,6 +56,15 @@ def test_an_episode_as_a_script():
     assert script(EPISODE) == SCRIPT
 
 
+def test_asides_come_after_it():
+    lines = script(dataclasses.replace(EPISODE, asides=(ASIDE,))).removeprefix(SCRIPT).splitlines()
+    assert lines[1:] == [
+        "   0 aside: Whose hat?",
+        ">    Mira: Mine. (grin)",
+        "       draws on: wearing/0, turn/0",
+    ]
+
+
 def test_display_stops_after_n():
     out = io.StringIO()
     assert display(iter([EPISODE] * 5), 2, out) == 2
@@ -69,6 +80,7 @@ def test_stats_word_for_word():
         "turns": 2,
         "targets": 1,
         "targets_with_speech": 1,
+        "asides": 0,
         "turns_per_dialogue": 2.0,
         "words_per_turn": 3.5,
         "vocabulary_words": 7,
@@ -103,6 +115,11 @@ def test_stats_of_nothing_and_their_table():
 
 def test_a_good_episode_has_no_problem():
     assert list(episode_problems(EPISODE)) == []
+    assert list(episode_problems(dataclasses.replace(EPISODE, asides=(ASIDE,)))) == []
+
+
+def aside(at=0, question=ASIDE.question, **answer):
+    return dataclasses.replace(EPISODE, asides=(Aside(at, question, dataclasses.replace(ASIDE.answer, **answer)),))
 
 
 def changed(**fields):
@@ -113,6 +130,11 @@ def changed(**fields):
     ("episode", "kind"),
     [
         (dataclasses.replace(EPISODE, learners=()), "no turn of a learner"),
+        (aside(at=2), "an aside at a place that there is not"),
+        (aside(speaker=0), "an aside that is no talk of the two"),
+        (aside(emote="twerk"), "an emote that is none of the 22"),
+        (aside(grounding=("turn/1",)), "a key that leads nowhere"),
+        (aside(question=Turn(0)), "a turn in which nothing is said, done or shown"),
         (changed(speaker=2), "a speaker that is neither 0 nor 1"),
         (changed(grounding=("persona/1",)), "a key that leads nowhere"),
         (changed(grounding=("turn/1",)), "a key that leads nowhere"),

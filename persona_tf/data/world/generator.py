@@ -9,7 +9,7 @@ from persona_tf.data.world.plan import plan
 from persona_tf.data.world.scene import cast
 from persona_tf.data.world.voice import Voice
 from persona_tf.data.world.writer import Writer
-from persona_tf.episode import Episode
+from persona_tf.episode import Aside, Episode
 
 _DEFAULT = WorldConfig()
 
@@ -31,10 +31,12 @@ def generate(split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAU
     writer = Writer(voice, scene)
     if bot_opens:
         writer.open()
-    exchanges, asides = plan(voice, bot_opens, voice.rng.randint(low, high), scene.values), []
-    places = sorted(voice.rng.randrange(len(exchanges)) for _ in range(config.asides if split == "train" else 0))
+    exchanges = plan(voice, bot_opens, voice.rng.randint(low, high), scene.values)
+    asides: list[Aside] = []
+    apart = voice.apart("asides").rng
+    places = [apart.randrange(len(exchanges)) for _ in range(config.asides if split == "train" else 0)]
     for number, exchange in enumerate(exchanges):
-        asides += [writer.aside() for _ in range(places.count(number))]
+        asides += [writer.aside(len(asides) + i) for i in range(places.count(number))]
         writer.exchange(exchange)
     return Episode(
         id=f"world/{split}/{seed}/{index}",

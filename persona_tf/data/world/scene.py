@@ -3,7 +3,7 @@
 import dataclasses
 
 from persona_tf.data.world import chat
-from persona_tf.data.world.lexicon import Slot
+from persona_tf.data.world.lexicon import Lexicon, Slot
 from persona_tf.data.world.manners import TEMPERAMENTS
 from persona_tf.data.world.personas import (
     TEMPERAMENT_SLOT,
@@ -43,20 +43,25 @@ class Scene:
         """What the human may tell about itself."""
         return self.characters[1 - self.bot].facts
 
-    def unknown(self, voice: Voice, asked: set[str]) -> tuple[Slot, str]:
-        """A slot that nobody filled, and the thing that the question is about ("" for most)."""
-        known = {k.slot.name for source in self.known.values() for k in source}
-        said = {f.slot for f in self.human_facts}
-        things = [(k.thing, k.slot.kinds) for k in self.known["setting"] if k.thing]
-        while True:
+    def unknown(self, voice: Voice, asked: set[str]) -> tuple[Slot, str] | None:
+        """A slot that nobody filled, and the thing that the question is about ("" for most); None: there is none."""
+        free = {name: things for name, things in self._unfilled(voice.lexicon).items() if name not in asked}
+        while free:
             slot = voice.one(tuple(voice.lexicon.slots.values()))
-            if slot.name in known or slot.name in asked or slot.name in said:
-                continue
-            if slot.where != "object":
-                return slot, ""
-            fitting = [thing for thing, kinds in things if set(kinds) == set(slot.kinds)]
-            if fitting:
-                return slot, voice.one(fitting)
+            if slot.name in free:
+                return slot, voice.one(free[slot.name]) if slot.where == "object" else ""
+        return None
+
+    def _unfilled(self, lexicon: Lexicon) -> dict[str, list[str]]:
+        """Slots that can be asked for in vain; of those of objects, the things that could have had them."""
+        filled = {k.slot.name for source in self.known.values() for k in source} | {f.slot for f in self.human_facts}
+        things = [(k.thing, set(k.slot.kinds)) for k in self.known["setting"] if k.thing]
+        fitting = {
+            name: [thing for thing, kinds in things if kinds == set(slot.kinds)]
+            for name, slot in lexicon.slots.items()
+            if name not in filled
+        }
+        return {name: found for name, found in fitting.items() if found or lexicon.slots[name].where != "object"}
 
 
 def cast(voice: Voice, bot: int) -> Scene:

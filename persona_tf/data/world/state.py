@@ -40,6 +40,10 @@ class State:
         self.places = dict(places)
         self.affords = affords
 
+    def copy(self) -> "State":
+        """A state that changes on its own."""
+        return State(self.names, self.others, self.places, self.affords)
+
     def available(self, actor: int) -> list[str]:
         """Every action that `actor` (0 or 1) can take now, in a fixed order."""
         partner = self.names[1 - actor]

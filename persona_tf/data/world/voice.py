@@ -24,6 +24,7 @@ class Voice:
     """
 
     def __init__(self, key: str, split: str, config: WorldConfig, lexicon: Lexicon) -> None:
+        self.key, self.split = key, split
         self.rng = random.Random(key)
         self.unseen = check_split(split) == "test_unseen"
         self.novel = split == "test_novel"
@@ -31,6 +32,12 @@ class Voice:
         self.lexicon = lexicon
         self._given: set[str] = set()
         self._used: dict[str, list[str]] = {}
+
+    def apart(self, name: str) -> "Voice":
+        """A voice with a random source of its own; it knows what is used up here, and uses up nothing here."""
+        voice = Voice(f"{self.key}/{name}", self.split, self.config, self.lexicon)
+        voice._given, voice._used = {*self._given}, {kind: [*used] for kind, used in self._used.items()}
+        return voice
 
     def chance(self, rate: float) -> bool:
         """True with probability `rate`."""

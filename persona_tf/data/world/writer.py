@@ -56,29 +56,33 @@ class Writer:
         else:
             self._event(exchange, before)
 
-    def aside(self) -> Aside:
-        """What could be said next and answered, of which nothing stays."""
+    def aside(self, number: int) -> Aside:
+        """What could be said next and answered, of which nothing stays; ``number`` seeds it."""
         branch = copy.copy(self)
+        branch.voice = self.voice.apart(f"aside {number}")
+        branch.scene = dataclasses.replace(self.scene, state=self.scene.state.copy())
         branch.turns, branch._gifts, branch._told = [*self.turns], [*self._gifts], [*self._told]
         branch._done, branch._said, branch._asked = {*self._done}, {*self._said}, self._asked | self._asked_aside
-        values = {kind: [*known] for kind, known in self.scene.values.items()}
-        branch.scene = dataclasses.replace(self.scene, state=copy.deepcopy(self.scene.state), values=values)
         branch.exchange(branch._another())
-        self._asked_aside |= branch._asked - self._asked
         said, answer = branch.turns[-2:]
+        self._asked_aside |= branch._asked - self._asked
         return Aside(len(self.turns), said, dataclasses.replace(answer, available_actions=(), probe=None))
 
     def _another(self) -> Exchange:
         """An exchange that nobody planned: mostly a question."""
-        voice = self.voice
-        exchange = Exchange(len(self.turns), "free", greets=len(self.turns) < 2 and voice.chance(0.7))
+        voice, first = self.voice, not self.turns
+        exchange = Exchange(len(self.turns), "free", greets=first and voice.chance(0.7))
         if voice.chance(TALK_ASIDE):
             return exchange
         [source] = voice.rng.choices(Probe.SOURCES, voice.config.sources)
         told = [known for known in (*self._told, *self._gifts) if known.slot.name not in self._asked]
         if source == "history" and told:
             return dataclasses.replace(exchange, kind="probe", source=source, asks=voice.one(told))
-        return dataclasses.replace(exchange, kind="probe", source="persona" if source == "history" else source)
+        # As in `plan`: nobody begins with what cannot be known.
+        askable = source == "setting" or (
+            source == "unanswerable" and exchange.turn > 1 and self.scene.unknown(voice, self._not_unknown())
+        )
+        return dataclasses.replace(exchange, kind="probe", source=source if askable else "persona")
 
     # -- the kinds of exchange --
 
@@ -171,13 +175,21 @@ class Writer:
 
     def _asked_and_admitted(self) -> tuple[str, str, Probe]:
         voice = self.voice
-        slot, thing = self.scene.unknown(voice, self._asked | {known.slot.name for known in self._told})
+        unknown = self.scene.unknown(voice, self._not_unknown())
+        if unknown is None:
+            raise LookupError(
+                "WorldConfig: no slot is left that nobody knows; name more slots, or ask fewer such questions"
+            )
+        slot, thing = unknown
         self._asked.add(slot.name)
         question = self._typed(voice.question(slot.question)).format(thing=thing)
         listed = voice.lexicon.every(slot.type)
         fresh = [v for v in dict.fromkeys(self.scene.values.get(slot.type, ())) if v not in listed]
         decoys = (*fresh, *listed) if fresh else listed
         return question, self._admit(decoys), Probe("unanswerable", slot.name, "", decoys)
+
+    def _not_unknown(self) -> set[str]:
+        return self._asked | {known.slot.name for known in self._told}
 
     # -- parts of a turn --
 

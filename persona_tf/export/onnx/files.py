@@ -24,6 +24,8 @@ from persona_tf.model.config import ModelConfig
 from persona_tf.npz_file import read_npz, write_npz
 
 FORMAT = 1
+_GRAPHS = ("read", "read_on", "start", "step", "start_absorbed", "step_absorbed")
+_FILES = {"manifest.json", "tables.npz", *(f"{name}.onnx" for name in _GRAPHS)}
 PRECISIONS = ("float32", "int8")
 _ANEW = "write the folder anew"
 
@@ -56,7 +58,7 @@ def write_onnx(model: Any, folder: pathlib.Path, precision: str = "int8", source
     from persona_tf.export.onnx import reading, writing
     from persona_tf.export.onnx.weights import tables_of
 
-    if folder.exists() and not all(_is_ours(path) for path in folder.iterdir()):
+    if folder.exists() and not _is_ours(folder):
         raise FileExistsError(f"{folder}: holds something else than a bot for ONNX Runtime; name another folder")
     graphs: dict[str, Callable[[], Any]] = {
         "read": lambda: reading.reading_graph(model, precision, reads_on=False),
@@ -123,8 +125,10 @@ def check_precision(precision: str) -> None:
         raise ValueError(f"expected one of the precisions {', '.join(PRECISIONS)}, got {precision!r}")
 
 
-def _is_ours(path: pathlib.Path) -> bool:
-    return path.suffix == ".onnx" or path.name in ("manifest.json", "tables.npz")
+def _is_ours(folder: pathlib.Path) -> bool:
+    """Whether nothing is lost when the folder is exchanged: it is empty, or holds a bot, whole or damaged."""
+    names = {path.name for path in folder.iterdir()}
+    return not names or ("manifest.json" in names and names <= _FILES)
 
 
 def _checksum(path: pathlib.Path) -> str:

@@ -14,7 +14,8 @@ class Sessions:
     """Keeps the graphs of a folder, and opens each once.
 
     Args:
-      folder: its files are opened now, so that it may be exchanged later; raises an OSError where that fails.
+      folder: its files are opened now, so that it may be exchanged later; raises an OSError where that fails, and a
+        ValueError where one is empty.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -30,9 +31,11 @@ class Sessions:
         """
         with self._lock:
             if name not in self._open:
-                path, graph = self._graphs.pop(name)
-                with graph:
-                    self._open[name] = _session(path, bytes(graph))
+                path, graph = self._graphs[name]
+                self._open[name] = _session(path, bytes(graph))
+                # The session has its own.
+                graph.close()
+                del self._graphs[name]
             return self._open[name]
 
 

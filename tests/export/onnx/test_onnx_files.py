@@ -7,6 +7,7 @@ from persona_tf.decoding.config import DecodeConfig
 from persona_tf.export.onnx.files import read_manifest, write_onnx
 from persona_tf.export.onnx.graph import Map, quantized
 from persona_tf.export.onnx.reader import blocks
+from persona_tf.export.onnx.sessions import Sessions
 from persona_tf.export.onnx.writer import OnnxWriter
 
 
@@ -41,6 +42,19 @@ def test_what_belongs_to_others_is_left(make_model, tmp_path):
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(FileExistsError, match="holds something else"):
         write_onnx(make_model(), tmp_path, "int8")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "step.onnx").write_text("somebody's")
+    with pytest.raises(FileExistsError, match="holds something else"):
+        write_onnx(make_model(), other, "int8")
+
+
+def test_a_graph_that_is_refused_is_refused_again(folder):
+    (folder / "step.onnx").write_bytes(b"no graph")
+    sessions = Sessions(folder)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"step\.onnx: not for onnxruntime"):
+            sessions.get("step")
 
 
 def test_a_wrong_folder_is_refused(folder):
