@@ -1,8 +1,10 @@
 """ONNX Runtime's sessions of a folder, each opened when it is first needed."""
 
-import mmap
+import contextlib
+import io
 import pathlib
 import threading
+import weakref
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,12 +16,13 @@ class Sessions:
     """Keeps the graphs of a folder, and opens each once.
 
     Args:
-      folder: its files are opened now, so that it may be exchanged later; raises an OSError where that fails, and a
-        ValueError where one is empty.
+      folder: its files are opened now, so that it may be exchanged later; raises an OSError where that fails.
     """
 
     def __init__(self, folder: pathlib.Path):
-        self._graphs = {path.stem: (path, _mapped(path)) for path in folder.glob("*.onnx")}
+        self._files = contextlib.ExitStack()
+        self._graphs = {path.stem: (path, self._files.enter_context(path.open("rb"))) for path in folder.glob("*.onnx")}
+        weakref.finalize(self, self._files.close)
         self._open: dict[str, onnxruntime.InferenceSession] = {}
         self._lock = threading.Lock()
 
@@ -31,18 +34,10 @@ class Sessions:
         """
         with self._lock:
             if name not in self._open:
-                path, graph = self._graphs[name]
-                self._open[name] = _session(path, bytes(graph))
+                self._open[name] = _session(*self._graphs[name])
                 # The session has its own.
-                graph.close()
-                del self._graphs[name]
+                self._graphs.pop(name)[1].close()
             return self._open[name]
-
-
-def _mapped(path: pathlib.Path) -> mmap.mmap:
-    """A file's content, which takes no memory until it is read."""
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 class Binding:
@@ -77,7 +72,7 @@ _REFUSALS = tuple(
 """What ONNX Runtime raises for a graph that it does not take; they have no common class of their own."""
 
 
-def _session(path: pathlib.Path, graph: bytes) -> onnxruntime.InferenceSession:
+def _session(path: pathlib.Path, file: io.BufferedReader) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     # Rows and parts of the work are shared out over Python's threads. Two in a step took longer than one: they meet a
     # hundred times in it, and spin in between, beside whoever chooses the word.
@@ -85,6 +80,9 @@ def _session(path: pathlib.Path, graph: bytes) -> onnxruntime.InferenceSession:
     # The graphs are laid out as they are to be run. What else is fused became slower: add and norm in one, for one.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
+    file.seek(0)
+    # Given a name it reads the file itself, and needs less memory by all of the weights.
+    graph = f"/dev/fd/{file.fileno()}" if pathlib.Path("/dev/fd").is_dir() else file.read()
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except _REFUSALS as error:
