@@ -27,3 +27,8 @@ class DataConfig:
                 raise ValueError(f"DataConfig.{name}: expected 0 or more, got {getattr(self, name)}")
         if self.held_out == 1:
             raise ValueError("DataConfig.held_out: 1 would hold out every dialogue; expected 0, or 2 and more")
+
+    @property
+    def options_of_training(self) -> dict:
+        """``options`` with ``train_options`` over them."""
+        return {**self.options, **self.train_options}

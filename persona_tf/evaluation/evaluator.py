@@ -47,7 +47,9 @@ def evaluate(
     chosen = tuple(splits or config.splits)
 
     def read(split: str) -> Iterator[Episode]:
-        return iter(read_split(data.source, split, data_dir, data.options))
+        # What training has read lies ready.
+        options = data.options_of_training if split == data.train_split and split not in chosen else data.options
+        return iter(read_split(data.source, split, data_dir, options))
 
     for split in chosen:
         next(read(split), None)  # a split that cannot be read fails here, before anything is written

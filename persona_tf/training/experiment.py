@@ -132,7 +132,7 @@ def _examples(episodes: Iterable[Episode], config: ExampleConfig) -> Iterator[Ex
 
 def _training_episodes(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Episode]:
     data = settings.data
-    episodes = read_split(data.source, data.train_split, data_dir, {**data.options, **data.train_options})
+    episodes = read_split(data.source, data.train_split, data_dir, data.options_of_training)
     return (e for i, e in enumerate(episodes) if not _is_held_out(i, data))
 
 
