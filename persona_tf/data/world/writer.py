@@ -21,6 +21,9 @@ MOST_ACTIONS = 20
 TALK_ASIDE = 0.25
 """Share of asides that are events and small talk; the others are questions."""
 
+LATER = 2.5
+"""How much more often asides ask for what was told, once something was."""
+
 
 class Writer:
     """Writes one dialogue turn by turn. ``turns`` is what was written so far."""
@@ -74,8 +77,12 @@ class Writer:
         exchange = Exchange(len(self.turns), "free", greets=first and voice.chance(0.7))
         if voice.chance(TALK_ASIDE):
             return exchange
-        [source] = voice.rng.choices(Probe.SOURCES, voice.config.sources)
-        told = [known for known in (*self._told, *self._gifts) if known.slot.name not in self._asked]
+        told = [*self._told, *self._gifts]
+        # At first nothing was told; later it is asked for more often, so that all in all it is as often as planned.
+        weights = [
+            w * (LATER if s == "history" else 1) for s, w in zip(Probe.SOURCES, voice.config.sources, strict=True)
+        ]
+        [source] = voice.rng.choices(Probe.SOURCES, weights)
         if source == "history" and told:
             return dataclasses.replace(exchange, kind="probe", source=source, asks=voice.one(told))
         # As in `plan`: nobody begins with what cannot be known.
