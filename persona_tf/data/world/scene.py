@@ -47,6 +47,7 @@ class Scene:
         """A slot that nobody filled, and the thing that the question is about ("" for most); None: there is none."""
         free = {name: things for name, things in self._unfilled(voice.lexicon).items() if name not in asked}
         while free:
+            # Of all and not of the free ones: what is asked then changes little where what is free does.
             slot = voice.one(tuple(voice.lexicon.slots.values()))
             if slot.name in free:
                 return slot, voice.one(free[slot.name]) if slot.where == "object" else ""

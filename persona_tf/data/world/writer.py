@@ -79,10 +79,9 @@ class Writer:
             return exchange
         told = [*self._told, *self._gifts]
         # At first nothing was told; later it is asked for more often, so that all in all it is as often as planned.
-        weights = [
-            w * (LATER if s == "history" else 1) for s, w in zip(Probe.SOURCES, voice.config.sources, strict=True)
-        ]
-        [source] = voice.rng.choices(Probe.SOURCES, weights)
+        weights = dict(zip(Probe.SOURCES, voice.config.sources, strict=True))
+        weights["history"] *= LATER
+        [source] = voice.rng.choices(Probe.SOURCES, tuple(weights.values()))
         if source == "history" and told:
             return dataclasses.replace(exchange, kind="probe", source=source, asks=voice.one(told))
         # As in `plan`: nobody begins with what cannot be known.
@@ -154,7 +153,10 @@ class Writer:
         if known is None:
             self._unanswerable(before)
             return
-        question, reply = self._asked_and_answered(known)
+        self._asked.add(known.slot.name)
+        words = {"value": known.value, "who": known.who, "thing": known.thing}
+        question = self._typed(self.voice.question(known.slot.question)).format(**words)
+        reply = self.voice.telling(known.slot.answer, known.value).format(**words)
         source, keys, done, colour = known.slot.source, known.keys, "", "both"
         emote = self._temperament.asked[source]
         if not before and self.voice.chance(self.voice.config.eventful):
@@ -169,18 +171,7 @@ class Writer:
         probe = Probe(source, known.slot.name, known.value, decoys, self._swap(known))
         self._bot(reply, emote, done, keys, probe, colour)
 
-    def _asked_and_answered(self, known: Known) -> tuple[str, str]:
-        self._asked.add(known.slot.name)
-        words = {"value": known.value, "who": known.who, "thing": known.thing}
-        question = self._typed(self.voice.question(known.slot.question)).format(**words)
-        return question, self.voice.telling(known.slot.answer, known.value).format(**words)
-
     def _unanswerable(self, before: list[str]) -> None:
-        question, reply, probe = self._asked_and_admitted()
-        self._human([*before, question])
-        self._bot(reply, self._temperament.asked["unanswerable"], probe=probe, colour="both")
-
-    def _asked_and_admitted(self) -> tuple[str, str, Probe]:
         voice = self.voice
         unknown = self.scene.unknown(voice, self._not_unknown())
         if unknown is None:
@@ -193,9 +184,13 @@ class Writer:
         listed = voice.lexicon.every(slot.type)
         fresh = [v for v in dict.fromkeys(self.scene.values.get(slot.type, ())) if v not in listed]
         decoys = (*fresh, *listed) if fresh else listed
-        return question, self._admit(decoys), Probe("unanswerable", slot.name, "", decoys)
+        reply = self._admit(decoys)
+        self._human([*before, question])
+        probe = Probe("unanswerable", slot.name, "", decoys)
+        self._bot(reply, self._temperament.asked["unanswerable"], probe=probe, colour="both")
 
     def _not_unknown(self) -> set[str]:
+        """Slots that are no questions for what nobody knows: asked before, or told."""
         return self._asked | {known.slot.name for known in self._told}
 
     # -- parts of a turn --

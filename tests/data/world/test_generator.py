@@ -125,6 +125,15 @@ def test_of_asides_nothing_stays(index):
             state.apply(turn.speaker, turn.action)
 
 
+@pytest.mark.parametrize("name", ["quickstart", "world_base"])
+def test_asides_ask_for_what_was_told_about_as_often_as_planned(name):
+    settings = world_config(config.load(name).data.options_of_training)
+    asides = [aside for episode in episodes("train", 100, config=settings) for aside in episode.asides]
+    told = sum(any(key == f"turn/{n}" for key in a.answer.grounding[:1] for n in range(a.at)) for a in asides)
+    # A quarter are no questions.
+    assert 0.75 < told / (0.75 * len(asides)) / settings.sources[2] < 1.5
+
+
 def test_asides_do_not_wait_for_what_is_unknown():
     """Where all slots are asked for, aloud or aside, something else is asked."""
     core = world_config(config.load("quickstart").data.options)
