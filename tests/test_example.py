@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from persona_tf.episode import EMOTES, KEY_KINDS, Aside, Character, Episode, Fact, Turn
 from persona_tf.example import (
+    CHARACTERS_A_TOKEN,
     EMOTE_LABELS,
     NO_EMOTE,
     PARTNER,
@@ -188,20 +189,20 @@ def _windows(lengths, history_tokens, most=8):
 
 
 def test_a_history_that_is_too_long_makes_windows_shorter():
-    # 14 turns of 30 characters, about 10 tokens each: the history of the last target is 130.
-    assert _windows([30] * 14, 0) == _windows([30] * 14, 130) == [[1, 3, 5, 7, 9, 11, 13]]
+    # 14 turns of 25 characters, about 10 tokens each: the history of the last target is 130.
+    assert _windows([25] * 14, 0) == _windows([25] * 14, 130) == [[1, 3, 5, 7, 9, 11, 13]]
     # Kept are 80: up to turn 7 all fits; beyond, targets of one example are at most 40 tokens apart.
-    assert _windows([30] * 14, 80) == [[1, 3, 5, 7], [9, 11, 13]]
+    assert _windows([25] * 14, 80) == [[1, 3, 5, 7], [9, 11, 13]]
     # Kept are 40, so 20 apart.
-    assert _windows([30] * 14, 40) == [[1, 3], [5, 7], [9, 11], [13]]
-    assert _windows([30] * 14, 1) == [[1], [3], [5], [7], [9], [11], [13]]
+    assert _windows([25] * 14, 40) == [[1, 3], [5, 7], [9, 11], [13]]
+    assert _windows([25] * 14, 1) == [[1], [3], [5], [7], [9], [11], [13]]
 
 
 @given(st.lists(st.integers(0, 60), max_size=30), st.integers(1, 200), st.integers(1, 8))
 def test_every_target_keeps_what_was_said_just_before_it(lengths, tokens, most):
     windows = _windows(lengths, tokens, most)
     assert [i for window in windows for i in window] == [i for i in range(1, len(lengths), 2) if lengths[i]]
-    room = 3 * tokens
+    room = CHARACTERS_A_TOKEN * tokens
     for window in windows:
         assert len(window) <= most
         whole, apart = sum(lengths[: window[-1]]), sum(lengths[window[0] : window[-1]])

@@ -151,7 +151,7 @@ def _first_kept(history: Sequence[HistoryTurn], room: int) -> int:
 
 def _tokens(turn: HistoryTurn, room: int) -> int:
     """About how many, markers included. Of a very long turn the bot reads the beginning only."""
-    return min((len(turn.speech) + len(turn.action) + len(turn.emote)) // CHARACTERS_A_TOKEN + 3, room // 3)
+    return min(int((len(turn.speech) + len(turn.action) + len(turn.emote)) / CHARACTERS_A_TOKEN) + 3, room // 3)
 
 
 def _noise(seed: int, turn: int, attempt: int) -> int:

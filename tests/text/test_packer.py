@@ -183,11 +183,11 @@ def test_asides_are_numbered_apart_and_take_no_room_from_what_was_said(small, to
 @pytest.fixture(scope="module")
 def ordinary(tmp_path_factory):
     """A packer with a vocabulary of ordinary text, and a long talk in it."""
-    turns = [turn for episode in world_dialogues("train", 300) for turn in episode.turns]
+    turns = [turn for episode in world_dialogues("train", 120) for turn in episode.turns]
     path = tmp_path_factory.mktemp("ordinary") / "vocabulary.model"
-    model = train_vocabulary([turn.speech for turn in turns], 2500, path)
+    model = train_vocabulary([turn.speech for turn in turns], 1500, path)
     talk = tuple(dataclasses.replace(turn, speaker=i % 2, grounding=()) for i, turn in enumerate(turns[:120]))
-    config = TextConfig(vocabulary_size=2500, turn_tokens=64, history_tokens=160)
+    config = TextConfig(vocabulary_size=1500, turn_tokens=64, history_tokens=160)
     return Packer(Tokenizer(model), config), Episode("long", "demo", None, (Character("A"), Character("B")), talk)
 
 
