@@ -179,8 +179,8 @@ class Strings:
     Rows: ``items_per_example``, ``turns_per_example``, ``targets_per_example`` ([B] each) cut the flat lists.
     ``history_number`` and ``target_number`` count turns from the start of the conversation; ``history_aside`` and
     ``target_aside`` number the asides of a row from 1, 0 for what was said.
-    Labels: ``target_emote`` indexes EMOTE_LABELS; ``gold`` holds triples (flat target index,
-    item or -1, turn or -1).
+    Labels: ``target_emote`` indexes EMOTE_LABELS; ``target_value`` is the probe's, or ""; ``gold`` holds triples (flat
+    target index, item or -1, turn or -1).
     """
 
     items_per_example: list[int]
@@ -198,6 +198,7 @@ class Strings:
     target_aside: list[int]
     target_reply: list[str]
     target_action: list[str]
+    target_value: list[str]
     target_emote: list[int]
     gold: list[tuple[int, int, int]]
 
@@ -225,6 +226,7 @@ def strings(batch: Iterable[Example]) -> Strings:
             out.target_aside.append(target.aside)
             out.target_reply.append(target.reply)
             out.target_action.append(target.action)
+            out.target_value.append(target.probe.value if target.probe else "")
             out.target_emote.append(EMOTE_LABELS.index(target.emote))
     return out
 

@@ -12,7 +12,7 @@ import pathlib
 import pytest
 from hypothesis import settings
 
-from persona_tf.episode import KEY_KINDS, Character, Episode, Fact, Setting, Thing, Turn
+from persona_tf.episode import KEY_KINDS, Character, Episode, Fact, Probe, Setting, Thing, Turn
 from persona_tf.example import EMOTE_LABELS, ExampleConfig, examples
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -53,7 +53,13 @@ def episodes():
         Turn(0, "Good day, baker!", action="hug Mira", emote="smile"),
         Turn(1, "Fresh bread, friend? I bake it.", emote="grin", grounding=("persona/0",)),
         Turn(0, "Whose cat is that?"),
-        Turn(1, "She is mine. Fig is her name.", action="give bread to Tam", grounding=("persona/1", "object/0")),
+        Turn(
+            1,
+            "She is mine. Fig is her name.",
+            action="give bread to Tam",
+            grounding=("persona/1", "object/0"),
+            probe=Probe("persona", "pet_name", "Fig", ("Rook",)),
+        ),
         Turn(0, "", emote="nod"),
         Turn(1, "Mind the goose!", emote="scream", grounding=("turn/2", "present/0", "persona/2", "turn/4")),
     )

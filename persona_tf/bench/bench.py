@@ -27,6 +27,12 @@ def _conversation() -> str:
     return first_word()
 
 
+def _reproducible() -> str:
+    from persona_tf.bench.reproducible import same_replies
+
+    return same_replies()
+
+
 def _decoding() -> str:
     from persona_tf.bench.peers.run import SHAPES, run
 
@@ -38,6 +44,7 @@ BENCHMARKS: Mapping[str, Callable[[], str]] = {
     "padding": _padding,
     "reply": _reply,
     "conversation": _conversation,
+    "reproducible": _reproducible,
     "decoding": _decoding,
 }
 """Each returns what is to be printed; a minute or two on two cores, ``decoding`` half an hour."""

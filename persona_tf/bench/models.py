@@ -44,6 +44,7 @@ def random_features(rows: int, knowledge: int, history: int, target: int) -> dic
         "target_ids": ids(target),
         "target_labels": labels,
         "target_head": spread(head),
+        "target_value": spread(np.zeros(target)),
         "target_index": spread(np.zeros(target)),
         "target_turn": spread(np.full(target, turns)),
         "target_position": spread(np.arange(target)),

@@ -16,7 +16,8 @@ class ModelConfig:
     ``history``: what the encoder of the history sees of a turn: ``causal`` itself and the turns before it, ``apart``
     itself alone, ``whole`` all turns. The first two leave what was read as it is when a conversation goes on; the last
     has to read all anew, and training shows it one target at a time.
-    ``knowledge_dropout``: how often, in training, `select` is shown no item at all (Dinan et al. 2019).
+    ``knowledge_dropout``: how often, in training, `select` is shown no item at all (Dinan et al. 2019), and `soft` is
+    told nothing of how likely each source is, so that the decoder learns to look for itself.
     ``copy_head``: whether tokens can be copied from what was read (See et al. 2017).
     ``precision``: ``auto`` takes bfloat16 for matrix products where the processor has instructions for it.
     ``vocabulary_size``, ``kinds`` and ``emotes`` are filled in from the vocabulary and the labels.

@@ -12,12 +12,14 @@ class Nats(NamedTuple):
     """Negative log-likelihoods, float32 [B, T]; each is meaningful only where its label stands.
 
     token: of the next reply or action token; emote: of the emote's class; knowledge: of the items and turns that
-    are drawn on, the mean of their -log p, 0 where there is none.
+    are drawn on, the mean of their -log p, 0 where there is none; pointer: of copying the label from an item or turn
+    that is drawn on, 0 where none of them holds it.
     """
 
     token: Any
     emote: Any
     knowledge: Any
+    pointer: Any
 
 
 def nats(outputs: Outputs, features: dict) -> Nats:
@@ -28,13 +30,15 @@ def nats(outputs: Outputs, features: dict) -> Nats:
     """
     labels = features["target_labels"]
     token = _cross_entropy(labels, outputs.vocabulary_logits)
+    pointer = ops.zeros_like(token)
     if outputs.copy_gate is not None:
         spelled = outputs.memory.ids[:, None, :] == labels[:, :, None]
-        copied = ops.sum(ops.where(spelled, outputs.copy_attention, 0.0), axis=-1)
-        copy = ops.log_sigmoid(outputs.copy_gate) + ops.log(copied + 1e-20)
+        copy = _copy_log_probs(outputs, spelled)
         token = -ops.logaddexp(ops.log_sigmoid(-outputs.copy_gate) - token, copy)
+        needed = ops.logical_and(spelled, _gold(outputs, features, whole=True))
+        pointer = ops.where(ops.any(needed, axis=-1), -_copy_log_probs(outputs, needed), 0.0)
     emote = _cross_entropy(ops.minimum(labels, outputs.emote_logits.shape[-1] - 1), outputs.emote_logits)
-    return Nats(token, emote, _knowledge_nats(outputs, features))
+    return Nats(token, emote, _knowledge_nats(outputs, features), pointer)
 
 
 def uniform_nats(outputs: Outputs):
@@ -55,15 +59,21 @@ def knowledge_is_right(outputs: Outputs, features: dict):
     return ops.take_along_axis(_gold(outputs, features), best[..., None], axis=-1)[..., 0]
 
 
+def _copy_log_probs(outputs: Outputs, places):
+    """Log-probability of copying, and from one of these places: bool [B, T, M] -> float32 [B, T]."""
+    pointed = ops.sum(ops.where(places, outputs.copy_attention, 0.0), axis=-1)
+    return ops.log_sigmoid(outputs.copy_gate) + ops.log(pointed + 1e-20)
+
+
 def _knowledge_nats(outputs: Outputs, features: dict):
     gold = ops.cast(_gold(outputs, features), "float32")
     mean = ops.sum(gold * outputs.source_log_probs, axis=-1) / ops.maximum(ops.sum(gold, axis=-1), 1.0)
     return ops.where(has_gold(outputs, features), -mean, 0.0)
 
 
-def _gold(outputs: Outputs, features: dict):
+def _gold(outputs: Outputs, features: dict, whole: bool = False):
     seen = fusion.visible(outputs.memory, features["target_turn"])
-    return ops.logical_and(fusion.gold_mask(outputs.memory, features), seen)
+    return ops.logical_and(fusion.gold_mask(outputs.memory, features, whole), seen)
 
 
 def _cross_entropy(labels, logits):

@@ -49,12 +49,13 @@ class LayerCache(NamedTuple):
 class Choice(NamedTuple):
     """What a target reads, for each of its tokens.
 
-    shown bool [B, T, M]; log_probs float32 [B, T, M], of each source; gist [B, T, D], added to the decoder's input
-    under ``soft``, else None.
+    shown bool [B, T, M]; log_probs float32 [B, T, M], of each source; told: the same, but where knowledge dropout keeps
+    them from the decoder; gist [B, T, D], added to the decoder's input under ``soft``, else None.
     """
 
     shown: Any
     log_probs: Any
+    told: Any
     gist: Any
 
 

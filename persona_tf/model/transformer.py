@@ -127,7 +127,7 @@ class PersonaTransformer(keras.Model):
 
         Args:
           features: see `text.features.FEATURES`.
-          training: dropout, and knowledge dropout under ``select``.
+          training: dropout, and knowledge dropout under ``select`` and ``soft``.
           use_gold: under ``select``, show the gold item (where there is one) in place of the predicted one.
           hidden: bool [B, M], what of the memory a row's targets must do without; None: nothing.
         """
@@ -138,7 +138,7 @@ class PersonaTransformer(keras.Model):
         own = ops.logical_and(index[:, :, None] == index[:, None, :], (ids != 0)[:, None, :])
         places = ops.arange(ops.shape(ids)[1])
         own = ops.logical_and(own, places[None, None, :] <= places[None, :, None])
-        x, attention = self.decoder(x, own, memory.states, choice.shown, choice.log_probs, training=training)
+        x, attention = self.decoder(x, own, memory.states, choice.shown, choice.told, training=training)
         written = _before(ids, features["target_position"] == 0, CopyHead.CONTEXT, with_own=True)
         return self._outputs(x, attention, memory, self._places(memory), written, choice)
 
@@ -164,8 +164,7 @@ class PersonaTransformer(keras.Model):
         """Takes token ``index`` (a scalar) of each target, int32 [B, Q], and says what comes next: Q in place of T."""
         position = ops.zeros_like(cache.turn) + index
         x = self._embed_target(ids, position, cache.turn, cache.choice, False)
-        shown, log_probs, _ = cache.choice
-        x, attention, layers = self.decoder.step(x, index, shown, log_probs, cache.layers)
+        x, attention, layers = self.decoder.step(x, index, cache.choice.shown, cache.choice.told, cache.layers)
         written = ops.concatenate([ops.reshape(ids, (-1, 1)), cache.written[:, :-1]], axis=-1)
         side_by_side = ops.reshape(written, (*ops.shape(ids), CopyHead.CONTEXT))
         outputs = self._outputs(x, attention, cache.memory, cache.places, side_by_side, cache.choice)
@@ -186,13 +185,14 @@ class PersonaTransformer(keras.Model):
         turns = ops.max(ops.where(whose, turn[:, :, None], 0), axis=1)
         gold = {**features, "target_index": targets[None]} if use_gold else None
         hidden = None if hidden is None else hidden[:, None]
-        _, log_probs, gist = choice = self._choose_sources(memory, turns, gold, training, hidden)
+        choice = self._choose_sources(memory, turns, gold, training, hidden)
 
         def spread(part):
             return ops.matmul(ops.cast(whose, part.dtype), part)
 
         shown = ops.cast(spread(ops.cast(choice.shown, self.compute_dtype)), "bool")
-        return Choice(shown, spread(log_probs), None if gist is None else spread(gist))
+        gist = None if choice.gist is None else spread(choice.gist)
+        return Choice(shown, spread(choice.log_probs), spread(choice.told), gist)
 
     def _choose_sources(self, memory, turn, gold_features, training, hidden=None) -> Choice:
         seen = fusion.visible(memory, turn)
@@ -202,21 +202,28 @@ class PersonaTransformer(keras.Model):
         logits = ops.where(seen, logits, MASKED)
         log_probs = fusion.source_log_probs(memory, seen, logits)
         if self.config.fusion == "soft":
-            needed = fusion.expected_source(memory, log_probs)
+            told = log_probs
+            if training and self.config.knowledge_dropout:
+                is_told = self._draw((*ops.shape(turn), 1)) >= self.config.knowledge_dropout
+                told = fusion.source_log_probs(memory, seen, ops.where(is_told, logits, 0.0))
+            needed = fusion.expected_source(memory, told)
             gist = self.gist(self.gist_norm(ops.concatenate([asked, needed], axis=-1)))
-            return Choice(seen, log_probs, gist)
+            return Choice(seen, log_probs, told, gist)
         if self.config.fusion == "concat":
-            return Choice(seen, log_probs, None)
+            return Choice(seen, log_probs, log_probs, None)
         if gold_features is not None:
             gold = ops.logical_and(fusion.gold_mask(memory, gold_features), (memory.item >= 0)[:, None, :])
             has_gold = ops.any(gold, axis=-1, keepdims=True)
             logits = ops.where(ops.logical_and(has_gold, ops.logical_not(gold)), MASKED, logits)
         shown = fusion.selected_only(memory, seen, logits)
         if training and self.config.knowledge_dropout:
-            draw = keras.random.uniform((ops.shape(seen)[0], 1, 1), seed=self.knowledge_seed)
-            hidden = ops.logical_and(draw < self.config.knowledge_dropout, (memory.item >= 0)[:, None, :])
+            is_hidden = self._draw((ops.shape(seen)[0], 1, 1)) < self.config.knowledge_dropout
+            hidden = ops.logical_and(is_hidden, (memory.item >= 0)[:, None, :])
             shown = ops.logical_and(shown, ops.logical_not(hidden))
-        return Choice(shown, log_probs, None)
+        return Choice(shown, log_probs, log_probs, None)
+
+    def _draw(self, shape):
+        return keras.random.uniform(shape, seed=self.knowledge_seed)
 
     def _places(self, memory: Memory):
         if not self.config.copy_head:
@@ -236,7 +243,7 @@ class PersonaTransformer(keras.Model):
         pointer, gate = None, None
         if places is not None:
             written = self._embed_several(written)
-            pointer, gate = self.copy_head(x, written, places, choice.shown, choice.log_probs)
+            pointer, gate = self.copy_head(x, written, places, choice.shown, choice.told)
         return Outputs(self.embedding.logits(x), emotes, attention, pointer, gate, choice.log_probs, memory)
 
     def get_config(self):

@@ -36,6 +36,7 @@ FEATURES = {
     "target_ids": Feature("BT", "decoder input of each target: <reply>, reply, <action>, action, <emote>"),
     "target_labels": Feature("BT", "what follows: the next id, or at <emote> the class of the emote"),
     "target_head": Feature("BT", "REPLY_HEAD, ACTION_HEAD or EMOTE_HEAD; 0: nothing is learned there"),
+    "target_value": Feature("BT", "1 where the label is of the value that answers a question whose answer is known"),
     "target_index": Feature("BT", "which target of its row a token belongs to, 0..R-1"),
     "target_turn": Feature("BT", "number of the target's turn: it sees history with smaller numbers; + a * ASIDE"),
     "target_position": Feature("BT", "place of a token in its target, from 0"),

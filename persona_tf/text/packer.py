@@ -24,7 +24,15 @@ _INTS = (
     "target_aside",
     "target_emote",
 )
-_TEXTS = ("knowledge_text", "history_speech", "history_action", "history_emote", "target_reply", "target_action")
+_TEXTS = (
+    "knowledge_text",
+    "history_speech",
+    "history_action",
+    "history_emote",
+    "target_reply",
+    "target_action",
+    "target_value",
+)
 _SIGNATURE = {
     **{name: tf.TensorSpec([None], tf.int32) for name in _INTS},
     **{name: tf.TensorSpec([None], tf.string) for name in _TEXTS},
@@ -111,6 +119,7 @@ class Packer(tf.Module):
         ids, labels = [one * v.REPLY, reply], [reply, one * v.ACTION]
         # What was cut does not end where it was cut, so its end is not learned.
         head = [tf.ones_like(reply) * REPLY_HEAD, reply_is_whole * REPLY_HEAD]
+        value = [_spelled(reply, self.tokenizer.tokenize(strings["target_value"])), one * 0]
         if self.learn_action or self.learn_emote:
             action, action_is_whole = self._cut(strings["target_action"], ACTION_TOKENS)
             action_head = ACTION_HEAD if self.learn_action else 0
@@ -118,6 +127,7 @@ class Packer(tf.Module):
             labels += [action, one * v.EMOTE, strings["target_emote"][:, None]]
             head += [tf.ones_like(action) * action_head, action_is_whole * action_head]
             head += [one * EMOTE_HEAD * int(self.learn_emote)]
+            value += [tf.zeros_like(action), one * 0, one * 0]
         targets = tf.concat(ids, axis=1)
         lengths = targets.row_lengths()
         rows = strings["targets_per_example"]
@@ -127,6 +137,7 @@ class Packer(tf.Module):
             ids=targets.flat_values,
             labels=tf.concat(labels, axis=1).flat_values,
             head=tf.concat(head, axis=1).flat_values,
+            value=tf.concat(value, axis=1).flat_values,
             index=tf.repeat(tf.ragged.range(rows).flat_values, lengths),
             turn=tf.repeat(strings["target_number"] + 1 + strings["target_aside"] * ASIDE, lengths),
             position=tf.ragged.range(lengths).flat_values,
@@ -152,6 +163,19 @@ class Packer(tf.Module):
                 ("gold_turn", turn + 1),
             )
         }
+
+
+def _spelled(texts: tf.RaggedTensor, parts: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Which tokens of each text [N, (L)] spell its part [N, (P)]: int32 [N, (L)], 1 or 0; none where it is empty."""
+    part = tf.pad(parts.to_tensor(), [[0, 0], [0, 1]])
+    width = tf.shape(part)[1]
+    within = tf.sequence_mask(parts.row_lengths(), width)
+    text = tf.pad(texts.to_tensor(), [[0, 0], [0, width - 1]])
+    same = (tf.signal.frame(text, width, 1) == part[:, None]) | ~within[:, None]
+    begins = tf.reduce_all(same, axis=2) & within[:, :1]
+    lately = tf.signal.frame(tf.pad(begins, [[0, 0], [width - 1, 0]]), width, 1)
+    spells = tf.reduce_any(lately[:, :, ::-1] & within[:, None], axis=2)
+    return tf.RaggedTensor.from_tensor(tf.cast(spells, tf.int32), lengths=texts.row_lengths())
 
 
 def _features(prefix: str, row_lengths: tf.Tensor, **flat: tf.Tensor) -> dict[str, tf.RaggedTensor]:

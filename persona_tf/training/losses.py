@@ -1,5 +1,7 @@
 """Each head's summed nats and number of labels, and the one loss that is made of them."""
 
+import math
+
 from keras import ops
 
 from persona_tf.model import likelihood
@@ -7,7 +9,9 @@ from persona_tf.model.heads import Outputs
 from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, REPLY_HEAD
 from persona_tf.training.config import TrainConfig
 
-HEADS = ("reply", "action", "emote", "knowledge")
+HEADS = ("reply", "action", "emote", "knowledge", "pointer")
+_HALF = math.log(2)
+"""Nats."""
 _WORDS = {"reply": REPLY_HEAD, "action": ACTION_HEAD}
 """The heads that choose among words, and how ``target_head`` calls them."""
 
@@ -15,7 +19,8 @@ _WORDS = {"reply": REPLY_HEAD, "action": ACTION_HEAD}
 def head_sums(outputs: Outputs, features: dict) -> dict[str, tuple]:
     """For each head: (summed nats, number of labels, number of labels that were the best guess), float32 scalars.
 
-    The best guess of a word is that of the vocabulary's logits, copying left out.
+    The best guess of a word is that of the vocabulary's logits, copying left out. ``pointer`` is about the
+    words of known values, and right where more than half of all probability goes to copying them from where they stand.
     """
     nats = likelihood.nats(outputs, features)
     labels, head = features["target_labels"], features["target_head"]
@@ -29,6 +34,9 @@ def head_sums(outputs: Outputs, features: dict) -> dict[str, tuple]:
             likelihood.has_gold(outputs, features),
             nats.knowledge,
             likelihood.knowledge_is_right(outputs, features),
+        ),
+        "pointer": _sums(
+            ops.logical_and(features["target_value"] == 1, nats.pointer > 0), nats.pointer, nats.pointer < _HALF
         ),
     }
 

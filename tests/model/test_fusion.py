@@ -137,6 +137,25 @@ def test_knowledge_dropout_is_as_frequent_as_was_asked_for(make_model, pack_rows
     assert hidden == pytest.approx(0.3, abs=0.09)
 
 
+@pytest.mark.parametrize("rate", [0.999, 0.3])
+def test_knowledge_dropout_tells_soft_nothing_of_the_sources(make_model, features, to_numpy, rate):
+    """What the decoder hears is then the same of every source that it sees; what the loss hears is not changed."""
+    model = make_model(fusion="soft", knowledge_dropout=rate)
+    memory = model.encode(features)
+    choice = to_numpy(model._choose_for_tokens(memory, features, True, False, None))
+    real = features["target_ids"] != 0
+    firsts = choice.shown & np.asarray(memory.first)[:, None]
+    even = -np.log(np.maximum(firsts.sum(axis=-1, keepdims=True), 1))
+    untold = np.isclose(choice.told, even, atol=1e-4) | ~choice.shown
+    targets = features["target_index"] + 100 * np.arange(len(real))[:, None]
+    share = np.mean([untold[real & (targets == number)].all() for number in np.unique(targets[real])])
+    assert share == pytest.approx(rate, abs=0.3), "of 11 targets"
+    assert not np.allclose(np.where(choice.shown, choice.log_probs, 0), np.where(choice.shown, even, 0), atol=1e-3)
+    still = to_numpy(model._choose_for_tokens(memory, features, False, False, None))
+    np.testing.assert_array_equal(still.told, still.log_probs)
+    np.testing.assert_array_equal(still.log_probs, choice.log_probs)
+
+
 def test_gold_is_marked_at_the_first_token_of_items_and_turns(shaken, features, cast, to_numpy):
     memory = shaken().encode(features)
     gold = to_numpy(fusion.gold_mask(memory, features))

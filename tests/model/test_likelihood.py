@@ -93,6 +93,31 @@ def test_knowledge_nats_are_the_mean_over_what_is_drawn_on(shaken, features, cas
         assert right[row, column] == (firsts[log_probs[firsts].argmax()] in gold)
 
 
+def test_pointer_nats_are_of_copying_from_what_is_drawn_on(shaken, features, cast, to_numpy):
+    outputs = shaken()(features)
+    nats = np.asarray(likelihood.nats(outputs, features).pointer)
+    outputs, memory = to_numpy(outputs), to_numpy(outputs.memory)
+    held = 0
+    for row, example in enumerate(cast):
+        for number, target in enumerate(example.targets):
+            drawn = np.isin(memory.item[row], target.gold) | (
+                (memory.item[row] == -1) & np.isin(memory.turn[row] - 1, target.gold_turns)
+            )
+            words = (features["target_index"][row] == number) & np.isin(features["target_head"][row], (1, 2))
+            for column in np.flatnonzero(words):
+                places = drawn & (memory.ids[row] == features["target_labels"][row, column])
+                if not places.any():
+                    assert nats[row, column] == 0
+                    continue
+                held += 1
+                gate = 1 / (1 + np.exp(-np.float64(outputs.copy_gate[row, column])))
+                wanted = -np.log(gate * (outputs.copy_attention[row, column][places].sum(dtype=np.float64) + 1e-20))
+                assert nats[row, column] == pytest.approx(wanted, rel=1e-4)
+    assert held > 10
+    without = shaken(copy_head=False)(features)
+    assert not np.asarray(likelihood.nats(without, features).pointer).any()
+
+
 def test_uniform_nats(shaken, features):
     outputs = shaken()(features)
     logits = np.asarray(outputs.vocabulary_logits, np.float64)

@@ -384,4 +384,4 @@ def test_the_features_in_use_are_those_that_are_declared(shaken, features):
     noting = Noting(features)
     model = shaken(fusion="select")
     likelihood.nats(model.call(noting, use_gold=True), noting)
-    assert used | {"target_head"} == FEATURES.keys()
+    assert used | {"target_head", "target_value"} == FEATURES.keys(), "these two say where labels count"

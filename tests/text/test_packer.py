@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from persona_tf.data.world.generator import episodes as world_dialogues
-from persona_tf.episode import EMOTES, KEY_KINDS, Character, Episode, Fact, Turn
+from persona_tf.episode import EMOTES, KEY_KINDS, Character, Episode, Fact, Probe, Turn
 from persona_tf.example import (
     EMOTE_LABELS,
     PARTNER,
@@ -129,6 +129,34 @@ def test_golden_targets(golden, tokenizer):
 def test_golden_gold(golden):
     pairs = zip(golden["gold_target"], golden["gold_item"], golden["gold_turn"], strict=True)
     assert sorted(pairs) == [(0, -1, 4), (0, 1, 0), (1, 0, 0), (1, 1, 0)]
+
+
+def _marked(packer, reply, value):
+    """The words of a reply whose labels are marked as those of the value."""
+    target = Target(0, reply, "give bread", "wave", probe=Probe("persona", "slot", value))
+    row = _row(packer, Example("e", (), (), (target,)))
+    labels = zip(row["target_labels"], row["target_value"], strict=True)
+    return _spell(packer.tokenizer, [label for label, marked in labels if marked])
+
+
+def test_the_words_of_a_known_value_are_marked(packer):
+    assert _marked(packer, "Ask the goose for bread, Tam.", "bread") == ["bread"]
+    assert _marked(packer, "The old goose, an old goose.", "old goose") == ["old goose old goose"]
+    assert _marked(packer, "Old goose, bread.", "goose and bread") == [], "a beginning is not the value"
+    assert _marked(packer, "give bread", "") == []
+    assert _marked(packer, "", "bread") == [], "actions are not marked"
+    assert _marked(packer, "Yes.", "more words than the reply has") == []
+
+
+def test_the_values_of_the_world_are_found_in_its_replies(ordinary):
+    packer, _ = ordinary
+    packer = Packer(packer.tokenizer, TextConfig(vocabulary_size=1500))
+    turns = [turn for episode in world_dialogues("test_unseen", 40) for turn in episode.turns]
+    answers = [(turn.speech, turn.probe.value) for turn in turns if turn.probe and turn.probe.value in turn.speech]
+    answers = [(reply, value) for reply, value in answers if value]
+    found = sum(" ".join(_marked(packer, reply, value)).startswith(value) for reply, value in answers)
+    assert len(answers) > 100
+    assert found > 0.97 * len(answers)
 
 
 def test_features_are_those_that_are_declared(packer, features, cast):

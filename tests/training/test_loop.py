@@ -239,7 +239,9 @@ def test_summaries(undisturbed):
     read.Reload()
     tags = set(read.Tags()["scalars"])
     for head in HEADS:
-        assert {f"{part}/{head}_{kind}" for part in ("train", "valid") for kind in ("loss", "accuracy")} <= tags
+        # The one example with a known value may fall to steps that are not counted, and no label is no point.
+        parts = ("valid",) if head == "pointer" else ("train", "valid")
+        assert {f"{part}/{head}_{kind}" for part in parts for kind in ("loss", "accuracy")} <= tags
     others = {"learning_rate", "gradient_norm", "tokens_per_s", "loss"}
     assert {f"train/{name}" for name in others} <= tags
     losses, progress = undisturbed[0], undisturbed[2]

@@ -35,6 +35,8 @@ def test_labels_are_counted_and_padding_is_not(sums, cast, tokenizer, features):
     assert sums["action"][1] == actions.sum() + len(targets)
     assert sums["emote"][1] == len(targets)
     assert sums["knowledge"][1] == sum(bool(target.grounding) for target in targets)
+    value = tokenizer.tokenize([target.probe.value for target in targets if target.probe])
+    assert sums["pointer"][1] == value.row_lengths().numpy().sum() > 0
     assert sums["reply"][1] < features["target_ids"].size / 2, "there is padding that might have been counted"
 
 
@@ -44,6 +46,9 @@ def test_sums_against_a_reference(outputs, sums, features):
         where = features["target_head"] == number
         assert sums[head][0] == pytest.approx(np.asarray(values, np.float64)[where].sum(), rel=1e-5)
     assert sums["knowledge"][0] == pytest.approx(np.asarray(nats.knowledge, np.float64).sum(), rel=1e-5)
+    pointer = np.asarray(nats.pointer, np.float64)[features["target_value"] == 1]
+    assert sums["pointer"][0] == pytest.approx(pointer.sum(), rel=1e-5)
+    assert sums["pointer"][2] == (pointer < np.log(2)).sum()
 
 
 def test_right_guesses_are_counted(outputs, sums, features):
@@ -89,7 +94,13 @@ def test_head_metrics():
     }
 
 
-WEIGHTS = {"reply_weight": 1.0, "action_weight": 0.5, "emote_weight": 0.25, "knowledge_weight": 2.0}
+WEIGHTS = {
+    "reply_weight": 1.0,
+    "action_weight": 0.5,
+    "emote_weight": 0.25,
+    "knowledge_weight": 2.0,
+    "pointer_weight": 0.7,
+}
 
 
 def test_total_loss_is_the_weighted_sum_of_nats_per_label(outputs, sums, features):
@@ -123,9 +134,10 @@ def test_a_batch_without_labels_of_a_head_has_a_finite_loss(make_model, corpus):
     batch = corpus.rows(np.array([4]))
     batch["target_head"] = np.where(batch["target_head"] == 1, 1, 0).astype(np.int32)
     batch["gold_target"] = np.full_like(batch["gold_target"], -1)
+    batch["target_value"] = np.zeros_like(batch["target_value"])
     outputs = make_model()(batch)
     sums = head_sums(outputs, batch)
-    assert [float(sums[head][1]) for head in ("action", "emote", "knowledge")] == [0, 0, 0]
+    assert [float(sums[head][1]) for head in ("action", "emote", "knowledge", "pointer")] == [0] * 4
     loss = float(total_loss(sums, {}, TrainConfig(**WEIGHTS)))
     assert loss == pytest.approx(float(sums["reply"][0]) / float(sums["reply"][1]), rel=1e-6)
 

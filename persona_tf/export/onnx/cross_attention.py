@@ -22,7 +22,7 @@ from persona_tf.model.config import ModelConfig
 from persona_tf.model.layers import Attention
 
 
-class Reader(Protocol):
+class CrossReader(Protocol):
     """Adds the reading of the memory to a step's graph."""
 
     def read(self, number: int, attention: Attention, normed: str) -> str:
@@ -52,7 +52,7 @@ class ByHeads:
         return key, self._graph.input(f"memory_value_{number}", ["B", self._heads, "M", self._channels])
 
     def read(self, number: int, attention: Attention, normed: str) -> str:
-        """See `Reader`."""
+        """See `CrossReader`."""
         graph, (key, value) = self._graph, self._pairs[number]
         query_map, _, _, out = attention_maps(attention)
         [query] = graph.linear(normed, query_map)
@@ -64,7 +64,7 @@ class ByHeads:
         return made
 
     def mean(self) -> str:
-        """See `Reader`."""
+        """See `CrossReader`."""
         return self._graph.node("ReduceMean", self._weights, self._graph.sizes(1), keepdims=0)
 
 
@@ -85,7 +85,7 @@ class Absorbed:
         self._weights = ""
 
     def read(self, number: int, attention: Attention, normed: str) -> str:
-        """See `Reader`."""
+        """See `CrossReader`."""
         graph = self._graph
         inner, outer = absorbed_maps(attention)
         [query] = graph.linear(normed, inner)
@@ -102,7 +102,7 @@ class Absorbed:
         return made
 
     def mean(self) -> str:
-        """See `Reader`."""
+        """See `CrossReader`."""
         graph = self._graph
         length = graph.node("Shape", self._memory, start=1, end=2)
         sizes = graph.node("Concat", self._rows, graph.sizes(-1, self._heads), length, axis=0)

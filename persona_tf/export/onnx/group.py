@@ -6,7 +6,7 @@ import numpy as np
 
 from persona_tf.decoding.numpy_search import NumpySearch
 from persona_tf.export.onnx.channels import padded_channels
-from persona_tf.export.onnx.reader import Memory
+from persona_tf.export.onnx.reader import TokensRead
 from persona_tf.export.onnx.sessions import Binding, Sessions
 from persona_tf.export.onnx.tables import MASKED, Sources, Tables
 from persona_tf.model.config import ModelConfig
@@ -37,7 +37,7 @@ class Group:
         sessions: Sessions,
         tables: Tables,
         config: ModelConfig,
-        memories: Sequence[Memory],
+        memories: Sequence[TokensRead],
         turn: np.ndarray,
         search: NumpySearch,
         absorbed: bool,
@@ -93,7 +93,7 @@ class Group:
         counted = (ids >= len(v.SPECIALS)) | (ids == v.REPLY)
         self.attention += counted.reshape(*self.attention.shape[:2], 1) * self._arrays["attention"]
 
-    def _start(self, sessions: Sessions, states: np.ndarray, memories: Sequence[Memory]) -> dict[str, np.ndarray]:
+    def _start(self, sessions: Sessions, states: np.ndarray, memories: Sequence[TokensRead]) -> dict[str, np.ndarray]:
         """Arrays of what the step reads of the memory, filled."""
         session, arrays = sessions.get(f"start{self._ending}"), {}
         inputs = {"states": states}
@@ -110,7 +110,7 @@ class Group:
             Binding(session, some).run()
         return arrays
 
-    def _previous(self, memories: Sequence[Memory], most: int) -> np.ndarray:
+    def _previous(self, memories: Sequence[TokensRead], most: int) -> np.ndarray:
         """Embeddings of the words before each place of the memory, [B, M, 3 * D]; see `transformer._before`."""
         made = np.zeros((len(memories), most, CONTEXT), np.int32)
         for row, memory in enumerate(memories):

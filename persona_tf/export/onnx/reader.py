@@ -17,7 +17,7 @@ _RUN_TOKENS = 256
 """About how many tokens are read at once: what a layer makes of them then stays in the processor's cache."""
 
 
-class Memory(NamedTuple):
+class TokensRead(NamedTuple):
     """What was read of a row, its real tokens alone; see `model.memory.Memory`.
 
     states and words float32 [M, D] (words: the tokens as they came in; empty where they are not needed); ids, item,
@@ -34,15 +34,15 @@ class Memory(NamedTuple):
 
 
 @dataclasses.dataclass
-class Reading:
-    """What was read, or is being read: rows of equal length, see `Memory`; ``layers``: keys and values of one row."""
+class RowsRead:
+    """What was read, or is being read: rows of equal length; ``layers``: keys and values of one row."""
 
-    rows: Memory
+    rows: TokensRead
     layers: list[np.ndarray]
     work: "list[Future | _Later]"
     lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
-    def done(self) -> "Reading":
+    def done(self) -> "RowsRead":
         """Waits until all is read; raises what the reading raised, also when it is called again."""
         with self.lock:
             while self.work:
@@ -51,10 +51,10 @@ class Reading:
                 self.work.pop()
         return self
 
-    def row(self, number: int) -> Memory:
+    def row(self, number: int) -> TokensRead:
         """A row's real tokens."""
         real = np.flatnonzero(self.rows.mask[number])
-        return Memory(*(part[number][real] for part in self.rows))
+        return TokensRead(*(part[number][real] for part in self.rows))
 
 
 class Reader:
@@ -69,7 +69,7 @@ class Reader:
         self._sessions, self._tables, self._history = sessions, tables, history
         self._submit: Callable = pool.submit
 
-    def knowledge(self, features: dict[str, np.ndarray]) -> Reading:
+    def knowledge(self, features: dict[str, np.ndarray]) -> RowsRead:
         """Reads the items, each alone: several short ones share a block of the graph, in which each sees itself."""
         ids, item, position, kind = (features[f"knowledge_{part}"] for part in ("ids", "item", "position", "kind"))
         mask = ids != 0
@@ -94,9 +94,9 @@ class Reader:
                 part.result()
             states[mask] = made.reshape(-1, self._tables.width)[places]
 
-        return Reading(rows, [], [_Later(settle)])
+        return RowsRead(rows, [], [_Later(settle)])
 
-    def history(self, features: dict[str, np.ndarray], past: Reading | None) -> Reading:
+    def history(self, features: dict[str, np.ndarray], past: RowsRead | None) -> RowsRead:
         """Reads turns, given ``past`` those of one row that come after those of it.
 
         Raises:
@@ -120,9 +120,9 @@ class Reader:
 
         each = max(_RUN_TOKENS // longest, 1)
         work = [self._submit(read, slice(a, a + each)) for a in range(0, len(ids), each)]
-        return Reading(rows, layers, work)
+        return RowsRead(rows, layers, work)
 
-    def _read_on(self, features: dict[str, np.ndarray], past: Reading) -> Reading:
+    def _read_on(self, features: dict[str, np.ndarray], past: RowsRead) -> RowsRead:
         if len(features["history_ids"]) != 1:
             raise ValueError(f"one conversation can be read on, got {len(features['history_ids'])} rows")
         if self._history == "whole":
@@ -138,9 +138,9 @@ class Reader:
         states, *pairs = self._run(x, seen, kept, keeps=True)
         short = {f"history_{part}": value for part, value in (("ids", ids), ("turn", turn), ("position", position))}
         new = self._rows(short, "history", states, x[mask], mask)
-        rows = Memory(*(np.concatenate([a[None], b], axis=1) for a, b in zip(old, new, strict=True)))
+        rows = TokensRead(*(np.concatenate([a[None], b], axis=1) for a, b in zip(old, new, strict=True)))
         layers = [np.concatenate(pair, axis=1) for pair in zip(kept, pairs, strict=True)]
-        return Reading(rows, layers, [])
+        return RowsRead(rows, layers, [])
 
     def _seen(self, turn: np.ndarray, every: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """What is added to the attention of tokens of these turns to all: float32 [G, 1, L, P + L]."""
@@ -161,14 +161,16 @@ class Reader:
             feeds |= {f"past_{name}": array for name, array in zip(names[1:], past, strict=True)}
         return session.run(names if keeps else names[:1], feeds)
 
-    def _rows(self, features, part: str, states: np.ndarray, words: np.ndarray, mask: np.ndarray) -> Memory:
+    def _rows(self, features, part: str, states: np.ndarray, words: np.ndarray, mask: np.ndarray) -> TokensRead:
         ids, position = features[f"{part}_ids"], features[f"{part}_position"]
         turn = features["history_turn"] if part == "history" else np.zeros_like(ids)
         kept = np.zeros((*ids.shape, 0), np.float32)
         if self._tables.fusion == "soft":
             kept = np.zeros((*ids.shape, self._tables.width), np.float32)
             kept[mask] = words
-        return Memory(states, kept, ids, np.where(mask, -1, -2).astype(np.int32), turn, mask & (position == 0), mask)
+        return TokensRead(
+            states, kept, ids, np.where(mask, -1, -2).astype(np.int32), turn, mask & (position == 0), mask
+        )
 
 
 class _Later:

@@ -70,7 +70,7 @@ class Tables:
         return state @ self._arrays["emote_kernel"] + self._arrays["emote_bias"]
 
     def sources(self, memory, turn: np.ndarray) -> Sources:
-        """What targets of the turns ``turn``, int [Q], read of a row's `reader.Memory`, [M, ...] in all its parts."""
+        """What targets of the turns ``turn``, int [Q], read of a row's `reader.TokensRead`, all its parts [M, ...]."""
         seen = (memory.turn[None] < turn[:, None]) & memory.mask[None]
         if self.fusion == "concat":
             return Sources(seen, None, None)

@@ -16,7 +16,7 @@ from persona_tf.decoding.numpy_search import NumpySearch
 from persona_tf.decoding.stage import length
 from persona_tf.export.onnx.files import read_manifest, read_tables
 from persona_tf.export.onnx.group import Group
-from persona_tf.export.onnx.reader import Reader, Reading
+from persona_tf.export.onnx.reader import Reader, RowsRead
 from persona_tf.export.onnx.sessions import Sessions
 from persona_tf.export.onnx.tables import Tables
 from persona_tf.export.written import Written, check_banned, stages_of
@@ -69,14 +69,14 @@ class OnnxWriter:
         self._sessions, self._tables = Sessions(folder), Tables(read_tables(folder), self._config.fusion)
         self._reader = Reader(self._sessions, self._tables, self._config.history, self._pool)
 
-    def read_knowledge(self, features: dict[str, np.ndarray]) -> Reading:
+    def read_knowledge(self, features: dict[str, np.ndarray]) -> RowsRead:
         """Reads the knowledge part of FEATURES, B rows. For a whole conversation it is the same.
 
         Returns before it is done; errors come when it is used.
         """
         return self._reader.knowledge(features)
 
-    def read_history(self, features: dict[str, np.ndarray], past: Reading | None = None) -> Reading:
+    def read_history(self, features: dict[str, np.ndarray], past: RowsRead | None = None) -> RowsRead:
         """Reads the history part of FEATURES, B rows; given ``past``, turns that come after those.
 
         Raises:
@@ -84,17 +84,17 @@ class OnnxWriter:
         """
         return self._reader.history(features, past)
 
-    def tokens_read(self, history: Reading) -> int:
+    def tokens_read(self, history: RowsRead) -> int:
         """How many tokens a history of one row has."""
         return int(np.count_nonzero(history.rows.mask))
 
-    def write(self, knowledge: Reading, history: Reading, turn: np.ndarray, seeds: np.ndarray) -> Written:
+    def write(self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray) -> Written:
         """Writes to the end; see `Writer.write`."""
         *_, written = self.stream(knowledge, history, turn, seeds, length(self._stages) + 1)
         return written
 
     def stream(
-        self, knowledge: Reading, history: Reading, turn: np.ndarray, seeds: np.ndarray, tokens: int
+        self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray, tokens: int
     ) -> Iterator[Written]:
         """As `write`, so many tokens at a time: gives all that is written so far after each time."""
         knowledge, history = knowledge.done(), history.done()
@@ -116,7 +116,7 @@ class OnnxWriter:
             if all(group.search.fed.all() for group in groups):
                 return
 
-    def _group(self, knowledge: Reading, history: Reading, turn: np.ndarray, seeds: np.ndarray, rows: slice) -> Group:
+    def _group(self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray, rows: slice) -> Group:
         numbers = range(*rows.indices(len(turn)))
         pairs = [(knowledge.row(row), history.row(row)) for row in numbers]
         memories = [type(a)(*(np.concatenate(part) for part in zip(a, b, strict=True))) for a, b in pairs]

@@ -19,7 +19,7 @@ import onnx
 from onnx import TensorProto
 
 from persona_tf.export.onnx.channels import padded_channels
-from persona_tf.export.onnx.cross_attention import Absorbed, ByHeads, Reader
+from persona_tf.export.onnx.cross_attention import Absorbed, ByHeads, CrossReader
 from persona_tf.export.onnx.graph import Graph, Map, beside
 from persona_tf.export.onnx.weights import array, attention_maps, feed_forward_maps, linear_map, norm_of
 from persona_tf.model.heads import CopyHead
@@ -86,7 +86,7 @@ def step_graph(model: PersonaTransformer, precision: str, absorbed: bool = False
     graph = Graph("step", precision)
     x = graph.input("x", ["B * Q", config.width])
     counts = [graph.input("before", ["B * Q"], TensorProto.INT32), graph.input("length", [], TensorProto.INT32)]
-    reader: Reader = Absorbed(graph, config) if absorbed else ByHeads(graph, config)
+    reader: CrossReader = Absorbed(graph, config) if absorbed else ByHeads(graph, config)
     added = None
     for number, layer in enumerate(model.decoder.stack):
         x, normed = graph.add_norm(x, added, norm_of(layer.self_norm))
