@@ -191,8 +191,9 @@ def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, ex
     from persona_tf.export.bundle import Bundle
 
     bundle = Bundle(settings.experiment.name, step, settings.text, settings.example, settings.decode, model, packer)
-    # A new one each time: it keeps the weights as they are now.
-    show_samples(writer, Bot(bundle), examples, step)
+    # A new one each time: it keeps the weights as they are now. Greedy, which is ready at once: what TensorFlow alone
+    # does, as guidance, would be traced anew each time.
+    show_samples(writer, Bot(bundle, settings.decode.as_greedy()), examples, step)
 
 
 def _evaluate(arguments: Arguments) -> None:

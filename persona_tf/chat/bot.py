@@ -1,6 +1,7 @@
 """The bot: a bundle that answers examples, many at once."""
 
 import dataclasses
+import os
 import pathlib
 import zlib
 from collections.abc import Callable, Sequence
@@ -46,6 +47,7 @@ class Bot:
     Raises:
       ValueError: the decode config does not fit the vocabulary (forced words that are too long), or see
         `engines.open_writer`.
+      RuntimeError (when it is to answer): the process is a fork of the one that made the bot.
     """
 
     def __init__(self, bundle: Bundle, decode: DecodeConfig | None = None, engine: str = "auto"):
@@ -59,6 +61,7 @@ class Bot:
         # Each engine understands what it has read itself.
         self._writer: Any = open_writer(engine, bundle.model, self.decode, speaks_only, *rows)
         self.engine: str = self._writer.engine
+        self._process = os.getpid()
         # What was read last, by the items of the examples: in a conversation they stay the same.
         self._known: tuple[list[tuple[Item, ...]], Any] = ([], None)
         # The same for the history of single examples: in a conversation it grows.
@@ -122,6 +125,12 @@ class Bot:
 
     def _read(self, examples: Sequence[Example], seed: int | None):
         """Features, number of the turn of each target [B, Q] (0: none) and seeds [B, Q, K]."""
+        if os.getpid() != self._process:
+            # The threads that it computes with were left behind: it would wait for them for ever.
+            raise RuntimeError(
+                f"this bot was made by process {self._process} and asked in a fork of it, {os.getpid()}: load the bot "
+                "in each process, after the fork"
+            )
         most = max(len(example.targets) for example in examples)
         turn = np.array([[t.turn + 1 for t in e.targets] + [0] * (most - len(e.targets)) for e in examples], np.int32)
         return self._features(examples), turn, self._seeds(examples, most, self.decode.seed if seed is None else seed)

@@ -113,6 +113,10 @@ class DecodeConfig:
         fields = dataclasses.asdict(self)
         return {name: value for name, value in fields.items() if name == "method" or value != _DEFAULTS[name]}
 
+    def as_greedy(self) -> "DecodeConfig":
+        """Greedy, of the same lengths, and nothing else: what every engine does."""
+        return DecodeConfig(max_reply_tokens=self.max_reply_tokens, max_action_tokens=self.max_action_tokens)
+
     @property
     def guided(self) -> bool:
         """Whether every word is also looked up without the guide."""

@@ -72,9 +72,7 @@ def compare_decoders(
       config: how much is evaluated; its counterfactuals are left out.
       ways: as `WAYS`.
     """
-    plain = DecodeConfig(
-        max_reply_tokens=bundle.decode.max_reply_tokens, max_action_tokens=bundle.decode.max_action_tokens
-    )
+    plain = bundle.decode.as_greedy()
     config = dataclasses.replace(config, swapped=False, shuffled_persona=False)
     episodes = list(episodes)
     scored, _ = score_episodes(Bot(bundle, plain), Scorer(bundle), episodes, config, "likelihoods, ")

@@ -1,4 +1,6 @@
 import dataclasses
+import os
+import re
 
 import pytest
 
@@ -110,6 +112,27 @@ def test_nothing_to_know_and_nothing_said(bot, cast):
 def test_nothing_to_answer(bot, cast):
     assert bot.answer([]) == []
     assert bot.answer([dataclasses.replace(cast[0], targets=())]) == [[]]
+
+
+def test_a_fork_says_what_to_do_instead_of_hanging(bot, cast):
+    bot.answer(cast[:1])
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            bot.answer(cast[:1])
+        except BaseException as error:  # the child must end here, whatever comes
+            os.write(write, f"{type(error).__name__}: {error}".encode())
+        os._exit(0)
+    os.close(write)
+    assert re.match(rf"RuntimeError: this bot was made by process {os.getpid()} .*, {child}: load the", _all_of(read))
+    os.waitpid(child, 0)
+    assert bot.answer(cast[:1])
+
+
+def _all_of(descriptor):
+    with open(descriptor, encoding="utf-8") as file:
+        return file.read()
 
 
 def test_sampling_is_decided_by_the_seed(make_bot, cast):

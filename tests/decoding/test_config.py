@@ -50,3 +50,8 @@ def test_guided_by_guidance_or_by_mutual_information():
     assert not DecodeConfig().guided
     assert DecodeConfig(guidance=0.5).guided
     assert DecodeConfig("sample", hypotheses=4, mutual_information=0.5).guided
+
+
+def test_as_greedy_keeps_the_lengths_only():
+    config = DecodeConfig(method="beam", hypotheses=4, guidance=0.5, forced_words=("bread",), max_reply_tokens=9)
+    assert config.as_greedy() == DecodeConfig(max_reply_tokens=9)
