@@ -7,7 +7,6 @@ at run time, the verb hands it over.
 import contextlib
 import dataclasses
 import difflib
-import errno
 import io
 import logging
 import os
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from persona_tf.data import commands
+from persona_tf.system_errors import explained
 from persona_tf.text.native_stderr import everything_shown, without_lines
 
 if TYPE_CHECKING:
@@ -94,25 +94,15 @@ def _run(name: str, arguments: Arguments) -> int:
         with everything_shown() if arguments.flags.debug else contextlib.nullcontext():
             VERBS[name].run(arguments)
     except KeyboardInterrupt:
-        again = "; the same command goes on where it stopped" if name == "train" else ""
+        again = "; the same command goes on where it stopped" if name in ("train", "sweep") else ""
         return _fail(f"{name}: stopped{again}", 130)
     except BrokenPipeError:
         raise
     except (ValueError, OSError, FloatingPointError) as error:
         if arguments.flags.debug:
             raise
-        return _fail(f"{name}: {_explained(error, VERBS[name].flags)}", 1)
+        return _fail(f"{name}: {explained(error, VERBS[name].flags)}", 1)
     return 0
-
-
-def _explained(error: Exception, takes: Sequence[str]) -> str:
-    """The error's message; where the system refused something, with the path and what can be done."""
-    todo = _REMEDIES.get(error.errno) if isinstance(error, OSError) and error.errno else None
-    if not isinstance(error, OSError) or todo is None:
-        return str(error)
-    where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-    places = " or ".join(place for flag, place in _PLACES.items() if flag in takes)
-    return f"{where}{error.strerror}. {todo}{f', or choose another place with {places}' if places else ''}"
 
 
 def _fail(message: str, code: int) -> int:
@@ -198,7 +188,9 @@ def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, ex
 
 def _evaluate(arguments: Arguments) -> None:
     if arguments.flags.predictions:
-        return _evaluate_file(pathlib.Path(arguments.flags.predictions))
+        from persona_tf.evaluation.commands import evaluate_file
+
+        return evaluate_file(pathlib.Path(arguments.flags.predictions))
     run = _trained(arguments)
     settings, decoding = _overridden(run, arguments.bindings)
     with _tensorflow_quiet():
@@ -212,29 +204,10 @@ def _decoders(arguments: Arguments) -> None:
     run = _trained(arguments)
     settings, _ = _overridden(run, arguments.bindings)
     with _tensorflow_quiet():
-        from persona_tf.data.sources import read_split
-        from persona_tf.evaluation import decoders
-        from persona_tf.export.bundle import load_bundle
-    data = settings.data
-    # The engines write the same in float32 alone.
-    bundle = load_bundle(run.bundle, "float32")
-    for split in arguments.flags.splits or settings.evaluate.splits[:1]:
-        episodes = read_split(data.source, split, _data_dir(arguments), data.options)
-        rows = decoders.compare_decoders(bundle, episodes, settings.evaluate)
-        print(decoders.write_comparison(run.evaluation(split, "json").parent, split, rows))
-    print(f"The tables are in {run.path / 'evaluation'}.")
+        from persona_tf.evaluation import decoders as _  # noqa: F401
+    from persona_tf.evaluation.commands import decoders
 
-
-def _evaluate_file(path: pathlib.Path) -> None:
-    """Scores a file of predictions, whoever made it."""
-    from persona_tf.evaluation.prediction_file import read_predictions
-    from persona_tf.evaluation.report import report
-    from persona_tf.evaluation.table import Result, markdown
-
-    targets = read_predictions(path)
-    if not targets:
-        raise ValueError(f"{path} holds no predictions; see persona_tf/evaluation/prediction_file.py for its lines")
-    print(markdown(Result(str(path), path.stem, 0, len(targets), {}, report(targets))))
+    decoders(run, settings, arguments.flags.splits, _data_dir(arguments))
 
 
 def _chat(arguments: Arguments) -> None:
@@ -264,6 +237,36 @@ def _world_of(run: "RunDir") -> "WorldConfig":
     return world_config(data.options) if data.source == "world" else WorldConfig()
 
 
+def _self_chat(arguments: Arguments) -> None:
+    given = arguments.flags
+    runs = [_trained(arguments), *([_trained_in(given.other)] if given.other else [])]
+    overridden = [_overridden(run, arguments.bindings) for run in runs]
+    with _tensorflow_quiet():
+        from persona_tf.evaluation import self_chat as _  # noqa: F401
+    from persona_tf.evaluation.commands import Talk, self_chat
+
+    decode = [settings.decode if decoding else None for settings, decoding in overridden]
+    asked = (_data_dir(arguments), given.splits, given.turns, given.chats, given.seed or 0, given.engine)
+    self_chat(Talk(runs, decode, *asked), overridden[0][0])
+
+
+def _compare(arguments: Arguments) -> None:
+    from persona_tf.evaluation.commands import compare
+
+    compare(arguments.words, arguments.flags.splits, arguments.flags.out)
+
+
+def _sweep(arguments: Arguments) -> None:
+    from persona_tf import config
+    from persona_tf.evaluation.commands import Sweep, sweep
+    from persona_tf.training.checkpoint import is_trained
+
+    given = arguments.flags
+    root = pathlib.Path(given.runs) if given.runs else config.root() / "runs"
+    options = [f"--data_dir={given.data_dir}"] if given.data_dir else []
+    sweep(Sweep(given.experiments, given.seeds, arguments.bindings, root, options), config.load, is_trained)
+
+
 def _data(arguments: Arguments) -> None:
     known = "|".join(commands.ACTIONS)
     if len(arguments.words) != 2 or arguments.words[0] not in commands.ACTIONS:
@@ -286,19 +289,6 @@ _NEXT = {
     "make board": "curves in TensorBoard",
     "make test": "the tests",
 }
-
-_REMEDIES: Mapping[int, str] = {
-    errno.ENOSPC: "Make room on that disk, then type the same again",
-    errno.EDQUOT: "Make room below your quota, then type the same again",
-    errno.EACCES: "Change its permissions (ls -ld shows them)",
-    errno.EPERM: "Change its permissions (ls -ld shows them)",
-    errno.EROFS: "That disk can only be read: make it writable",
-    errno.ENOTDIR: "A part of that path is a file where a folder should be: move it away",
-}
-"""What to do where the system refuses."""
-
-_PLACES = {"run": "RUN= (--run)", "data_dir": "DATA_DIR= (--data_dir)", "out": "--out"}
-"""The flags that say where things go, as `make` and the verbs take them."""
 
 _WHO = ("name", "partner", "place", "persona")
 
@@ -326,20 +316,33 @@ VERBS: Mapping[str, Verb] = {
         ("experiment", "run", "data_dir", "splits"),
     ),
     "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "seed", "engine", *_WHO)),
+    "self_chat": Verb(
+        "let two bots talk to each other, and measure how it goes",
+        _self_chat,
+        ("experiment", "run", "other", "data_dir", "splits", "turns", "chats", "seed", "engine"),
+    ),
+    "compare": Verb("set runs on the same data side by side, with tests", _compare, ("splits", "out"), "RUN RUN ..."),
+    "sweep": Verb("train experiments with several seeds", _sweep, ("experiments", "seeds", "runs", "data_dir")),
     "bench": Verb("measure speed, ours and of peers", _bench, (), "[NAME ...]"),
 }
 """All verbs."""
 
-_TAKES_BINDINGS = ("vocab", "train", "evaluate", "decoders", "chat")
+_TAKES_BINDINGS = ("vocab", "train", "evaluate", "decoders", "chat", "self_chat", "sweep")
 
 _FLAGS: Mapping[str, tuple[Callable[..., Any], Any, str]] = {
     "experiment": (flags.DEFINE_string, "", "a folder of experiments/"),
     "run": (flags.DEFINE_string, "", "folder of the run; default runs/EXPERIMENT/SEED"),
     "data_dir": (flags.DEFINE_string, "", "folder of the data; default $PERSONA_TF_DATA_DIR, else data/"),
+    "other": (flags.DEFINE_string, "", "folder of the run whose bot is the partner; default: the same"),
+    "turns": (flags.DEFINE_integer, 20, "turns of a chat, both bots together"),
+    "chats": (flags.DEFINE_integer, 10, "how many chats"),
+    "experiments": (flags.DEFINE_list, [], "folders of experiments/, with commas"),
+    "seeds": (flags.DEFINE_list, ["0", "1", "2"], "seeds of each experiment, with commas"),
+    "runs": (flags.DEFINE_string, "", "folder of the runs; default runs/"),
     "out": (flags.DEFINE_string, "", "the file to write"),
     "splits": (flags.DEFINE_list, [], "splits to evaluate, with commas; default: those of the experiment"),
     "predictions": (flags.DEFINE_string, "", "a .jsonl file to score in the place of a run"),
-    "seed": (flags.DEFINE_integer, None, "seed of the conversation; default: another each time"),
+    "seed": (flags.DEFINE_integer, None, "seed of the conversation; default: another each time (self_chat: 0)"),
     "engine": (flags.DEFINE_string, "auto", "what computes the words: auto, tensorflow, onnx or onnx_int8"),
     "name": (flags.DEFINE_string, "", "the bot's name; default: drawn from the world, like the next three"),
     "partner": (flags.DEFINE_string, "", "your name"),
@@ -425,6 +428,15 @@ def _trained(arguments: Arguments) -> "RunDir":
         takes = f" (about {_duration(settings.experiment.minutes)} on two cores)"
     if not run.bundle.is_dir():
         raise FileNotFoundError(f"no trained bot in {run.path}. This makes one{takes}: {make}")
+    return run
+
+
+def _trained_in(folder: str) -> "RunDir":
+    """The run in a folder; as `_trained`."""
+    from persona_tf.run_dir import RunDir
+
+    if not (run := RunDir(pathlib.Path(folder))).bundle.is_dir():
+        raise FileNotFoundError(f"no trained bot in {folder}. This makes one: make train EXP=... RUN={folder}")
     return run
 
 

@@ -69,6 +69,15 @@ class RunDir:
         write_atomically(run.command, f"{commands}{command}\n".encode())
         return run
 
+    def check_holds(self, experiment: str, config_text: str) -> None:
+        """Checks that the folder holds a run of this experiment and config, or no run at all.
+
+        Raises:
+          ValueError: it holds another; the message names the difference.
+        """
+        if self.config.is_file():
+            self._check_same(f"{_HEADER}{experiment}\n{config_text}")
+
     @contextlib.contextmanager
     def as_it_was_unless_begun(self) -> Iterator[None]:
         """Leaves the folder as it was if the body fails before training begins: a new one is gone again.
@@ -132,8 +141,17 @@ class RunDir:
         return self.path / "bundle"
 
     def evaluation(self, split: str, kind: str) -> pathlib.Path:
-        """The report on a split; ``kind`` is ``json``, ``csv`` or ``md``."""
+        """The report on a split; ``kind`` is ``json``, ``csv``, ``md`` or, of its probes, ``png``."""
         return self.path / "evaluation" / f"{split}.{kind}"
+
+    def leant_on(self, split: str) -> pathlib.Path:
+        """A picture of what the answers to some probes of a split leant on."""
+        return self.path / "evaluation" / f"leant_on_{split}.png"
+
+    @property
+    def self_chat(self) -> pathlib.Path:
+        """Folder of self-chats; the files are named for their seed."""
+        return self.path / "self_chat"
 
     def predictions(self, split: str) -> pathlib.Path:
         """What the bot answered to each target of a split."""

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "atomic_file": set(),
     "npz_file": set(),
     "run_dir": set(),
+    "system_errors": set(),
     "example": {"episode"},
     "text": set(),
     "model": set(),
@@ -37,7 +38,7 @@ TENSORFLOW = re.compile(
     r"text/.*|data/(pipeline|corpus)\.py|training/tensorflow_\w+\.py|bench/\w+\.py|decoding/\w+\.py|export/.*"
 )
 TENSORFLOW_PACKAGES = {"tensorflow", "tensorflow_text"}
-PURE = {"episode", "example", "atomic_file", "npz_file", "run_dir", "config", "__main__", "serving"}
+PURE = {"episode", "example", "atomic_file", "npz_file", "run_dir", "system_errors", "config", "__main__", "serving"}
 """Rooms that must be imported without Keras, too."""
 
 

@@ -15,6 +15,8 @@ from persona_tf.episode import Episode, Probe
 from persona_tf.evaluation.baselines import Context, TrainingCounts, baselines
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
+from persona_tf.evaluation.leant_on import choose_probes, leant_on
+from persona_tf.evaluation.pictures import probe_bars, save_picture
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped, write_predictions
 from persona_tf.evaluation.report import report
 from persona_tf.evaluation.scoring import Scorer, TargetScore, best_emote
@@ -69,6 +71,9 @@ def evaluate(
         bundle = bot.bundle
         result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside)
         write_result(run.evaluation(split, "json").parent, result)
+        if any(target.source for target in targets):
+            save_picture(run.evaluation(split, "png"), lambda: probe_bars(result))  # noqa: B023
+            save_picture(run.leant_on(split), lambda: leant_on(choose_probes(targets, contexts)))  # noqa: B023
         results.append(result)
     return results
 

@@ -50,8 +50,8 @@ def attention_picture(example: Example, answers: Sequence[Answer]) -> Any:
     figure = Figure(figsize=(max(6.0, 0.32 * len(keys)), 1.8 + 0.4 * len(answers)), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, aspect="auto", cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(keys)), keys, rotation=90, fontsize=7)
-    axes.set_yticks(range(len(answers)), [_short(t) for t in example.targets], fontsize=7)
+    axes.set_xticks(range(len(keys)), keys, rotation=90, fontsize=7, parse_math=False)
+    axes.set_yticks(range(len(answers)), [_short(t) for t in example.targets], fontsize=7, parse_math=False)
     axes.set_title("share of attention by item and turn (framed: what is needed)", fontsize=8)
     for row, target in enumerate(example.targets):
         for key in target.grounding:

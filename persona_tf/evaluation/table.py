@@ -30,7 +30,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The result as JSON-able dicts; numbers that are not finite become null."""
-        return {field.name: _finite(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {field.name: finite(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
 
 def write_result(folder: str | os.PathLike[str], result: Result, show: Callable[[str], object] | None = print) -> str:
@@ -85,6 +85,15 @@ def shown(name: str, value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def finite(value: Any) -> Any:
+    """A value of dicts, lists and numbers as JSON knows it: numbers that are not finite become None."""
+    if isinstance(value, Mapping):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _markdown_row(result: Result, name: str) -> list[str]:
     metric = result.metrics[name]
     bounds = ""
@@ -107,11 +116,3 @@ def _csv_rows(result: Result) -> list[list[object]]:
         beside = [metrics.get(name, {}).get("value", "") for metrics in result.baselines.values()]
         rows.append([name, *(metric.get(key, "") for key in ("value", "low", "high", "count")), *beside])
     return rows
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -12,6 +12,9 @@ import numpy as np
 
 from persona_tf.npz_file import assign, read_npz, write_npz
 
+LAST, BEST = "last.npz", "best.npz"
+"""The checkpoint that training goes on from, and that of the lowest validation loss."""
+
 FORMAT = 2
 """Raised also where a model computes something else with the same weights."""
 
@@ -31,6 +34,10 @@ class Progress:
     best_loss: float = float("inf")
     stale: int = 0
     vocabulary: str = ""
+
+    def is_over(self, steps: int, patience: int) -> bool:
+        """Whether no step is left to take: the last one is taken, or patience has run out."""
+        return self.step >= steps or bool(patience and self.stale >= patience)
 
 
 def save_checkpoint(path: pathlib.Path, variables: dict, progress: Progress) -> None:
@@ -52,18 +59,7 @@ def load_checkpoint(path: pathlib.Path, variables: dict, vocabulary: str) -> Pro
         assigned then.
     """
     arrays = read_npz(path, "delete it to start from the other checkpoint or anew")
-    if "__progress__" not in arrays:
-        raise ValueError(f"{path}: is no checkpoint of this version; delete it to start anew")
-    try:
-        header = json.loads(arrays.pop("__progress__").tobytes())
-        found = header.pop("format", 1)
-        if found != FORMAT:
-            raise ValueError(f"format {found}, this version has {FORMAT}")
-        progress = Progress(**header)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path}: is no checkpoint of this version ({error}); train in a new folder (RUN=...)"
-        ) from error
+    progress = _progress(path, arrays)
     if progress.vocabulary != vocabulary:
         raise ValueError(
             f"{path}: the checkpoint was trained with vocabulary {progress.vocabulary}, this run has {vocabulary}; "
@@ -71,6 +67,44 @@ def load_checkpoint(path: pathlib.Path, variables: dict, vocabulary: str) -> Pro
         )
     assign(path, arrays, variables, "was the vocabulary or the model's configuration changed?")
     return progress
+
+
+def read_progress(path: pathlib.Path) -> Progress:
+    """How far a checkpoint had come.
+
+    Raises:
+      FileNotFoundError: there is none.
+      ValueError: it is damaged or of another version.
+    """
+    return _progress(path, read_npz(path, "delete it to start from the other checkpoint or anew"))
+
+
+def is_trained(folder: pathlib.Path, steps: int, patience: int) -> bool:
+    """Whether the training that left its checkpoints in a folder came to its end, the last validation included.
+
+    Raises:
+      ValueError: the last checkpoint is damaged or of another version.
+    """
+    if not (folder / LAST).is_file():
+        return False
+    progress = read_progress(folder / LAST)
+    return progress.is_over(steps, patience) and progress.validated == progress.step
+
+
+def _progress(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> Progress:
+    """Takes the progress out of a checkpoint's arrays."""
+    if "__progress__" not in arrays:
+        raise ValueError(f"{path}: is no checkpoint of this version; delete it to start anew")
+    try:
+        header = json.loads(arrays.pop("__progress__").tobytes())
+        found = header.pop("format", 1)
+        if found != FORMAT:
+            raise ValueError(f"format {found}, this version has {FORMAT}")
+        return Progress(**header)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: is no checkpoint of this version ({error}); train in a new folder (RUN=...)"
+        ) from error
 
 
 def named_variables(model, optimizer=None) -> dict:

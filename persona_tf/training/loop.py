@@ -17,12 +17,10 @@ import numpy as np
 from persona_tf.data.corpus import PackedCorpus, Position, batches, evaluation_batches
 from persona_tf.data.progress import progress_bar
 from persona_tf.training import checkpoint
-from persona_tf.training.checkpoint import Progress
+from persona_tf.training.checkpoint import BEST, LAST, Progress
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.losses import HEADS
 from persona_tf.training.summaries import SummaryWriter
-
-LAST, BEST = "last.npz", "best.npz"
 
 
 @dataclasses.dataclass
@@ -79,7 +77,7 @@ class Loop:
                     self._save(LAST, progress)
                 elif progress.step % config.checkpoint_every_steps == 0 and meter.check():
                     self._save(LAST, progress)
-                if progress.step >= config.steps or self._is_stale(progress):
+                if progress.is_over(config.steps, config.patience):
                     return progress
                 position, features = next(stream)
                 result = self.step.train(features)
@@ -100,9 +98,6 @@ class Loop:
         """Whether a validation is, also one that a kill has cut short."""
         due = progress.step % self.config.validate_every_steps == 0 or progress.step == self.config.steps
         return due and progress.validated < progress.step
-
-    def _is_stale(self, progress: Progress) -> bool:
-        return bool(self.config.patience) and progress.stale >= self.config.patience
 
     def _validate(self, progress: Progress, writer: SummaryWriter, meter: "_Meter") -> Progress:
         sums = self._score_valid()

@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import numpy as np
@@ -6,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_tf.evaluation.comparison import compare
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
 from persona_tf.evaluation.report import NAMES, episode_sums, report
 
@@ -166,21 +164,3 @@ def test_sums_of_parts_are_the_sum_of_all(cut):
     assert sums[0].names == sums[1].names == whole.names
     assert np.concatenate([s.numerators for s in sums]) == pytest.approx(whole.numerators)
     assert np.concatenate([s.denominators for s in sums]) == pytest.approx(whole.denominators)
-
-
-def test_comparison_is_paired():
-    first = random_targets(0)
-    second = [dataclasses.replace(t, reply_nats=t.reply_nats + 0.4) for t in first]
-    result = compare(first, second, bootstrap_samples=300)
-    bits = result["reply_bits_per_byte"]
-    assert bits["value"] == pytest.approx(-0.4 / 12 / math.log(2))
-    assert (bits["low"], bits["high"]) == pytest.approx((bits["value"],) * 2)
-    assert result["action_accuracy"]["low"] == result["action_accuracy"]["high"] == 0
-    assert result["action_accuracy"]["count"] == len(first)
-
-
-def test_comparison_wants_the_same_targets():
-    with pytest.raises(ValueError, match="'e/0' and 'e/1'"):
-        compare([target(0)], [target(1)])
-    with pytest.raises(ValueError, match="1 and 2"):
-        compare([target(0)], [target(0), target(1)])
