@@ -31,13 +31,15 @@ T = TypeVar("T")
 class Context:
     """What a bot may read before it answers one target.
 
-    ``swapped_items`` are the items with the counterfactual in place; () when there is none.
+    ``swapped_items`` are the items with the counterfactual in place; () when there is none. ``history_turns`` are the
+    numbers in the episode of the turns of ``history``.
     """
 
     items: tuple[Item, ...] = ()
     history: tuple[str, ...] = ()
     last_partner_speech: str = ""
     swapped_items: tuple[Item, ...] = ()
+    history_turns: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -130,7 +130,7 @@ def compare(folders: Sequence[str], splits: Sequence[str], out: str = "") -> Non
     print(write_comparisons(path, found))
     written = [path, path.with_suffix(".json")]
     curves = {group.name: run_group.curves(group) for group in groups}
-    if any(curves.values()) and save_picture(path.with_suffix(".png"), lambda: learning_curves(curves)):
+    if any(curves.values()) and save_picture(path.with_suffix(".png"), learning_curves, curves):
         written.append(path.with_suffix(".png"))
     print(f"Written: {', '.join(map(str, written))}")
 

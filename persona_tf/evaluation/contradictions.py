@@ -99,9 +99,13 @@ def assertions(reply: str) -> tuple[Assertion, ...]:
 
 
 def asked_slots(speech: str) -> frozenset[str]:
-    """The slots, also of the place and of what was told, that ``speech`` asks for in a wording of the lexicon."""
+    """The slots, also of the place and of what was told, that ``speech`` asks for in a wording of the lexicon.
+
+    A question inside of another is none: who asks "What is your sister's name?" does not ask "What is your name?".
+    """
     words = frozenset(probe_words(speech))
-    return frozenset(slot for slot, question in _questions() if question <= words)
+    asked = [(slot, question) for slot, question in _questions() if question <= words]
+    return frozenset(slot for slot, question in asked if not any(question < other for _, other in asked))
 
 
 # -------------------------------------------------------------------------------------- phrasings and where they are

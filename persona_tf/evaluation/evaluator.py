@@ -72,8 +72,8 @@ def evaluate(
         result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside)
         write_result(run.evaluation(split, "json").parent, result)
         if any(target.source for target in targets):
-            save_picture(run.evaluation(split, "png"), lambda: probe_bars(result))  # noqa: B023
-            save_picture(run.leant_on(split), lambda: leant_on(choose_probes(targets, contexts)))  # noqa: B023
+            save_picture(run.evaluation(split, "png"), probe_bars, result)
+            save_picture(run.leant_on(split), leant_on, choose_probes(targets, contexts))
         results.append(result)
     return results
 
@@ -237,6 +237,7 @@ def _context(example: Example) -> Context:
     return Context(
         items=tuple((item.key, item.text) for item in example.items),
         history=tuple(turn.speech for turn in example.history),
+        history_turns=tuple(turn.turn for turn in example.history),
         last_partner_speech=_last_speech(example.history),
         swapped_items=tuple((item.key, item.text) for item in swapped.items) if swapped else (),
     )

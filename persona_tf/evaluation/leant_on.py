@@ -56,7 +56,7 @@ def leant_on(probes: Sequence[Shown]) -> Any:
     figure = Figure(figsize=(9.0, sum(heights)), layout="constrained")
     panels = figure.subplots(len(probes), 1, squeeze=False, height_ratios=heights).ravel()
     for axes, probe in zip(panels, probes, strict=True):
-        target, texts = probe.target, dict(probe.context.items)
+        target, texts = probe.target, _texts(probe.context)
         places = range(len(target.leant_on) - 1, -1, -1)
         needed = ["tab:orange" if key in target.knowledge_gold else "C0" for key in target.leant_on]
         axes.barh(list(places), list(target.leant_on.values()), color=needed)
@@ -68,11 +68,17 @@ def leant_on(probes: Sequence[Shown]) -> Any:
     return figure
 
 
+def _texts(context: Context) -> dict[str, str]:
+    """Key to text of all that could be read."""
+    turns = zip(context.history_turns, context.history, strict=False)
+    return {**dict(context.items), **{f"turn/{number}": speech for number, speech in turns}}
+
+
 def _title(probe: Shown) -> str:
     target = probe.target
     verdict = "right" if probe.right else f"wrong, expected {target.value or 'no value'}"
     lines = [f"{target.source}: {target.question}", f"{target.reply or '(nothing)'}   [{verdict}]"]
-    return "\n".join(textwrap.shorten(line, 120, placeholder="…") for line in lines)
+    return "\n".join(textwrap.shorten(line, 84, placeholder="…") for line in lines)
 
 
 def _short(text: str) -> str:

@@ -20,15 +20,15 @@ CURVES = ("valid/loss", "valid/reply_loss", "valid/reply_accuracy", "train/loss"
 """The tags that `learning_curves` shows, where a run has them."""
 
 
-def save_picture(path: Path, draw: Callable[[], Any]) -> bool:
+def save_picture(path: Path, draw: Callable[..., Any], *figures: Any) -> bool:
     """Writes a matplotlib figure as PNG; returns whether it could.
 
     Args:
       path: complete afterwards, or as it was.
-      draw: makes the figure; it imports matplotlib.
+      draw: makes the picture of ``figures``; it imports matplotlib.
     """
     try:
-        write_atomically(path, png(draw()))
+        write_atomically(path, png(draw(*figures)))
     except ImportError as error:
         _log.warning("%s is left out: matplotlib cannot be imported (%s): pip install 'matplotlib>=3.8'", path, error)
     except (OSError, ValueError, RuntimeError) as error:
@@ -98,7 +98,7 @@ def probe_bars(result: Result) -> Any:
         if shown:
             axes.plot(*zip(*shown, strict=True), "o", markersize=4, color=f"C{number % 10}", label=baseline)
     axes.set_yticks(list(places), [name.removeprefix("probe_").replace("_", " ") for name in names], fontsize=8)
-    axes.set_xlim(0, 1)
+    axes.set_xlim(0, 1.01)
     axes.set_title(
         f"{result.experiment}, {result.split}: probes, 95 % intervals over dialogues", fontsize=9, parse_math=False
     )
