@@ -15,6 +15,7 @@ PARTNER :=
 PLACE :=
 PERSONA :=
 ENGINE :=
+SEEDS :=
 
 BIN := .venv/bin
 # Only a change of setup.cfg, which holds the dependencies, installs again.
@@ -30,7 +31,7 @@ EXPERIMENTS = $(notdir $(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin
 NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].lower(), sys.argv[2:], 1))' \
 	$(call quoted,$(EXP)) $(EXPERIMENTS) 2>/dev/null)
 
-.PHONY: help train eval chat board bench test test-slow lint format setup clean experiment
+.PHONY: help train eval chat sweep board bench test test-slow lint format setup clean experiment
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -38,6 +39,7 @@ help:
 	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment"
 	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA=, ENGINE=)"
 	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
+	@echo "make sweep EXP=quickstart   train it with several seeds, and more of them (EXP=a,b SEEDS=0,1,2)"
 	@echo "make board                  TensorBoard on runs/"
 	@echo "make bench                  speed of ours and of peers"
 	@echo "make test                   the quick tests     (make test-slow: the others)"
@@ -56,6 +58,9 @@ eval: experiment $(STAMP)
 
 chat: experiment $(STAMP)
 	@$(PERSONA_TF) chat$(CHAT_FLAGS)
+
+sweep: $(STAMP)
+	@$(PERSONA_TF) sweep$(call flag,experiments,$(EXP))$(call flag,seeds,$(SEEDS))$(call flag,runs,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
 
 board: $(STAMP)
 	@test -d runs || { echo "No runs yet. This makes one: make train EXP=quickstart" >&2; exit 2; }

@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -360,3 +361,58 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
     assert "Traceback" not in done.stderr
     assert "Broken" not in done.stderr
     assert done.stdout.startswith("===")
+
+
+def test_two_bots_talk_and_the_chats_are_in_the_run(run, bundle_dir, tmp_path, capsys):
+    run.bundle.rmdir()
+    shutil.copytree(bundle_dir, run.bundle)
+    words = ["self_chat", f"--run={run.path}", f"--data_dir={tmp_path / 'data'}", "--turns=4", "--chats=2", "--seed=5"]
+    assert command.main(words) == 0
+    first = (run.self_chat / "5.jsonl").read_bytes()
+    assert "5.html" in capsys.readouterr().out
+    assert command.main([*words, f"--other={run.path}"]) == 0
+    assert (run.self_chat / "5.jsonl").read_bytes() == first, "two bots from one folder are the same bot"
+    assert command.main([*words, "--gin.DecodeConfig.method=sample"]) == 0
+    assert (run.self_chat / "5.jsonl").read_bytes() != first
+
+
+@pytest.mark.parametrize(
+    ("flag", "expected"),
+    [
+        ("--other=nowhere", "no trained bot in nowhere"),
+        ("--chats=0", "--chats: expected 1 to"),
+        ("--splits=test,valid", "--splits: expected one split"),
+        ("--splits=tset", "no split 'tset'"),
+        ("--gin.STEPS=3", "GIN changes TrainConfig"),
+    ],
+)
+def test_self_chats_that_cannot_be_led(run, flag, expected, tmp_path, capsys):
+    assert command.main(["self_chat", f"--run={run.path}", f"--data_dir={tmp_path / 'data'}", flag]) == 1
+    assert expected in capsys.readouterr().err
+    assert not run.self_chat.exists()
+
+
+def test_compare_and_sweep_check_what_they_are_given(tmp_path, capsys):
+    for words, expected in (
+        (["compare"], "expected two runs or more"),
+        (["compare", str(tmp_path), str(tmp_path / "none")], "holds no run"),
+        (["sweep"], "--experiments: expected different names"),
+        (["sweep", "--experiments=quikstart", "--seeds=0"], "did you mean quickstart?"),
+        (["sweep", "--experiments=quickstart", "--seeds=0,0"], "0 stands there twice"),
+        (["sweep", "--experiments=quickstart", "--gin.SEED=2"], "name the seeds of a sweep with --seeds"),
+        (["sweep", "--experiments=quickstart", "--gin.STEPZ=2"], "did you mean STEPS"),
+    ):
+        assert command.main([*words, *([f"--runs={tmp_path}"] if words[0] == "sweep" else [])]) == 1
+        assert expected in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_that_was_stopped_says_that_it_goes_on(monkeypatch, tmp_path, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("persona_tf.evaluation.sweep._call", stopped)
+    assert command.main(["sweep", "--experiments=quickstart", "--seeds=0", f"--runs={tmp_path}"]) == 130
+    done = capsys.readouterr()
+    assert "the same command goes on" in done.err
+    assert f"--run={tmp_path}/quickstart/0" in done.out

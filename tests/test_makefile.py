@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-TARGETS = ("train", "eval", "chat", "board", "bench", "test", "test-slow", "lint")
+TARGETS = ("train", "eval", "chat", "sweep", "board", "bench", "test", "test-slow", "lint")
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -83,6 +83,8 @@ def test_options_pass_through(clone):
     assert "--data_dir '/data'" in last
     assert "--splits 'test,valid'" in make(clone, "-n", "eval", "EXP=quickstart", "SPLITS=test,valid").stdout
     chat = make(clone, "-n", "chat", "EXP=quickstart", "SEED=3", "PLACE=the tower", "PERSONA=I'm old.").stdout
+    swept = make(clone, "-n", "sweep", "EXP=a,b", "SEEDS=0,1", "RUN=there", "GIN=STEPS=9").stdout
+    assert "sweep --experiments 'a,b' --seeds '0,1' --runs 'there' '--gin.STEPS=9'" in swept
     assert "--seed '3' --place 'the tower' --persona 'I'\\''m old.'" in chat
 
 

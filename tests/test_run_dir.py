@@ -16,8 +16,22 @@ def test_create_names_all_that_a_run_leaves(tmp_path):
     assert run.evaluation("test", "md") == run.path / "evaluation" / "test.md"
     assert run.predictions("test") == run.path / "predictions" / "test.jsonl"
     paths = (run.operative_config, run.summaries, run.checkpoints, run.bundle)
+    assert run.leant_on("test") == run.path / "evaluation" / "leant_on_test.png"
+    assert run.self_chat == run.path / "self_chat"
     assert [p.name for p in paths] == ["operative_config.gin", "summaries", "checkpoints", "bundle"]
     assert sorted(p.name for p in run.path.iterdir()) == ["command.txt", "config.gin", "versions.json"]
+
+
+def test_what_a_folder_holds_can_be_checked_without_beginning(tmp_path):
+    run = RunDir(tmp_path / "r")
+    run.check_holds("a", "SEED = 0\n")
+    assert not run.path.exists()
+    RunDir.create(run.path, "a", "SEED = 0\n", "first")
+    run.check_holds("a", "SEED = 0\n")
+    with pytest.raises(ValueError, match=r"\+ SEED = 1"):
+        run.check_holds("a", "SEED = 1\n")
+    with pytest.raises(ValueError, match="experiment a, not of b"):
+        run.check_holds("b", "SEED = 0\n")
 
 
 def test_the_default_place(tmp_path):

@@ -169,6 +169,8 @@ def test_evaluate_writes_every_file(bundle, vocabulary_model, tmp_path):
     for name, metric in recomputed.items():
         assert written["metrics"][name]["value"] == pytest.approx(metric["value"], rel=1e-6), name
     assert run.evaluation("test", "md").is_file()
+    assert run.evaluation("test", "png").read_bytes().startswith(b"\x89PNG")
+    assert run.leant_on("test").read_bytes().startswith(b"\x89PNG")
     assert run.evaluation("test", "csv").is_file()
 
 
