@@ -118,6 +118,7 @@ def write_sweep(path: Path, jobs: Sequence[Job], failed: Mapping[str, str]) -> s
 
 
 _INTERRUPTED = 130
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _call(command: Sequence[str]) -> int:
@@ -140,12 +141,16 @@ def _call(command: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """A closed terminal or a polite kill stops the body as Ctrl-C does: no child is left behind."""
+    """A closed terminal or a polite kill stops the body as Ctrl-C does: no child is left behind.
+
+    SIGINT is among them since a shell script starts what is in the background with that one ignored, which a child
+    would inherit: it would not hear that it is to stop.
+    """
 
     def stop(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, stop) for number in _STOPS}
     try:
         yield
     finally:

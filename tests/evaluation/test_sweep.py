@@ -135,7 +135,8 @@ def test_a_stop_lets_the_run_save_and_leaves_no_process(tmp_path, number):
             time.sleep(0.02)
         os.kill(os.getpid(), number)
 
-    before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)]
+    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(n) for n in stops]
     thread = threading.Thread(target=stop)
     thread.start()
     start = time.monotonic()
@@ -145,8 +146,17 @@ def test_a_stop_lets_the_run_save_and_leaves_no_process(tmp_path, number):
     assert time.monotonic() - start < 20
     assert (one.run.path / "saved").is_file()
     assert begun(tmp_path) == []
-    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)] == before
+    assert [signal.getsignal(n) for n in stops] == before
     assert subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "time.sleep.60"], capture_output=True).stdout == b""
+
+
+def test_a_sweep_in_the_background_of_a_script_can_be_stopped(tmp_path):
+    # There SIGINT is ignored, and so it would be by what the sweep starts.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        test_a_stop_lets_the_run_save_and_leaves_no_process(tmp_path, signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("texts", [[], ["x"], ["1", ""], ["-1"], ["1.0"], ["²"]])
