@@ -15,6 +15,7 @@ class EvalConfig:
       seed: seeds the resamples and the random baseline.
       swapped: whether probes are asked a second time with the counterfactual item in place.
       shuffled_persona: whether replies are scored a second time with the persona of another dialogue.
+      ranked: among how many candidates the true reply is to be found; 0 leaves it out.
       trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
 
     Raises:
@@ -28,6 +29,7 @@ class EvalConfig:
     seed: int = 0
     swapped: bool = True
     shuffled_persona: bool = False
+    ranked: int = 0
     trigram: bool = False
 
     def __post_init__(self) -> None:
@@ -38,9 +40,12 @@ class EvalConfig:
         for name in ("swapped", "shuffled_persona", "trigram"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"EvalConfig.{name}: expected True or False, got {getattr(self, name)!r}")
-        for name, least in (("batch_targets", 1), ("max_examples", 0), ("bootstrap_samples", 0), ("seed", 0)):
+        for name in ("batch_targets", "max_examples", "bootstrap_samples", "ranked", "seed"):
+            least = 1 if name == "batch_targets" else 0
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"EvalConfig.{name}: expected an integer, got {value!r}")
             if value < least:
                 raise ValueError(f"EvalConfig.{name}: expected {least} or more, got {value}")
+        if self.ranked == 1:
+            raise ValueError("EvalConfig.ranked: expected 2 candidates or more, or 0 for none, got 1")
