@@ -9,6 +9,7 @@ from persona_tf.evaluation.report import Metrics
 from persona_tf.evaluation.ways import SWEEP
 
 _ACROSS, _UP = "generated_ppl", "generated_self_bleu_4"
+_MANY_TIMES = 20
 _PROBES = {
     "probe_persona_accuracy": "persona",
     "probe_setting_accuracy": "setting",
@@ -49,7 +50,8 @@ def _draw_variety(axes: Any, ways: Mapping[str, Metrics], human: str) -> None:
         axes.plot(*points[human], "*", color="tab:orange", markersize=16, label=human)
     for way, point in points.items():
         axes.annotate(way, point, xytext=(4, 4), textcoords="offset points", fontsize=6)
-    axes.set_xscale("log")
+    if max(ppl for ppl, _ in points.values()) > _MANY_TIMES * min(ppl for ppl, _ in points.values()):
+        axes.set_xscale("log")
     axes.set(xlabel="perplexity of the replies under the model", ylabel="self-BLEU4: less is more varied")
     axes.legend(fontsize=8)
 
@@ -64,7 +66,8 @@ def _draw_probes(axes: Any, ways: Mapping[str, Metrics]) -> None:
     for name in drawn:
         there = [(p, metrics[name]) for p, metrics in sweep if name in metrics]
         values = [metric["value"] for _, metric in there]
-        axes.errorbar([p for p, _ in there], values, _errors([m for _, m in there]), fmt="o-", label=_PROBES[name])
+        errors = _errors([metric for _, metric in there])
+        axes.errorbar([p for p, _ in there], values, errors, fmt="o-", capsize=3, alpha=0.8, label=_PROBES[name])
     axes.set(xlabel="p of top-p", ylabel="probes answered right, 95 % intervals", ylim=(0, 1.02))
     axes.legend(fontsize=8)
 

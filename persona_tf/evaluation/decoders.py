@@ -15,10 +15,11 @@ from persona_tf.evaluation.evaluator import answer_all, at_most, score_episodes
 from persona_tf.evaluation.generation import Generated, generation_quality
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.report import Metrics, report
-from persona_tf.evaluation.scoring import Scorer
+from persona_tf.evaluation.scoring import Scorer, TargetScore
 from persona_tf.evaluation.ways import WAYS, effort, setting
 from persona_tf.example import Example, examples
 from persona_tf.export.bundle import Bundle
+from persona_tf.text.tokenizer import Tokenizer
 
 _OF_HUMANS = ("reply_intra", "reply_inter", "probe_")
 """Beginnings of the metrics that say something of the gold replies: overlap with themselves does not."""
@@ -53,7 +54,8 @@ def compare_decoders(
         raise ValueError("decoders: the split has no targets to answer")
     stream = (example for episode in episodes for example in examples(episode, bundle.example))
     chosen = at_most(stream, config.max_examples)
-    rows = [_human(scored, config)]
+    tokenizer = bundle.packer.tokenizer
+    rows = [_human(tokenizer, scored, config)]
     for number, (way, (decode, engine)) in enumerate(settings.items(), 1):
         say(f"way {number} of {len(ways)}: {way}; about {left.after(number)} left")
         bot = Bot(bundle, decode, engine)
@@ -61,7 +63,10 @@ def compare_decoders(
         start = time.perf_counter()
         answers = list(answer_all(bot, chosen, config.batch_targets, way))
         milliseconds = 1000 * (time.perf_counter() - start) / len(scored)
-        rows.append(Row(way, bot.engine, _metrics(scorer, chosen, answers, scored, config), milliseconds))
+        said = [dataclasses.replace(t, reply=a.reply) for t, a in zip(scored, itertools.chain(*answers), strict=True)]
+        scores = list(itertools.chain(*scorer.score(_as_said(chosen, answers))))
+        metrics = report(said, config.bootstrap_samples, config.seed) | _quality(tokenizer, said, scores, config)
+        rows.append(Row(way, bot.engine, metrics, milliseconds))
     return rows
 
 
@@ -78,32 +83,28 @@ class _TimeLeft:
         return f"{seconds // 60}:{seconds % 60:02d} minutes"
 
 
-def _human(scored: Sequence[ScoredTarget], config: EvalConfig) -> Row:
+def _human(tokenizer: Tokenizer, scored: Sequence[ScoredTarget], config: EvalConfig) -> Row:
     """The figures of the gold replies, by whose side those of the bot can be read."""
     said = [dataclasses.replace(target, reply=target.gold_reply) for target in scored]
     metrics = report(said, config.bootstrap_samples, config.seed)
-    gold = [Generated(t.episode, t.gold_reply, t.reply_nats, t.reply_tokens) for t in scored if t.gold_reply]
-    quality = generation_quality(gold, config.bootstrap_samples, config.seed)
-    return Row(HUMAN, "", {n: m for n, m in metrics.items() if n.startswith(_OF_HUMANS)} | quality, None)
+    kept = {name: metric for name, metric in metrics.items() if name.startswith(_OF_HUMANS)}
+    return Row(HUMAN, "", kept | _quality(tokenizer, said, said, config), None)
 
 
-def _metrics(
-    scorer: Scorer,
-    chosen: Sequence[Example],
-    answers: Sequence[Sequence[Answer]],
-    scored: Sequence[ScoredTarget],
+def _quality(
+    tokenizer: Tokenizer,
+    said: Sequence[ScoredTarget],
+    likelihoods: Sequence[ScoredTarget | TargetScore],
     config: EvalConfig,
 ) -> Metrics:
-    """Those of the report, of the answers of one way, and those of what was generated where there is a gold reply."""
-    said = [dataclasses.replace(t, reply=a.reply) for t, a in zip(scored, itertools.chain(*answers), strict=True)]
-    scores = itertools.chain(*scorer.score(_as_said(chosen, answers)))
+    """Of the replies to turns that have a gold one; ``likelihoods`` are theirs."""
+    pieces = tokenizer.encode([target.reply for target in said])
     generated = [
-        Generated(target.episode, target.reply, score.reply_nats, score.reply_tokens)
-        for target, score in zip(said, scores, strict=True)
+        Generated(target.episode, target.reply, found.reply_nats, found.reply_tokens, tuple(ids))
+        for target, found, ids in zip(said, likelihoods, pieces, strict=True)
         if target.gold_reply
     ]
-    metrics = report(said, config.bootstrap_samples, config.seed)
-    return metrics | generation_quality(generated, config.bootstrap_samples, config.seed)
+    return generation_quality(generated, config.bootstrap_samples, config.seed)
 
 
 def _as_said(chosen: Sequence[Example], answers: Sequence[Sequence[Answer]]) -> list[Example]:

@@ -2,20 +2,21 @@
 
 | name | definition |
 |---|---|
-| generated_ppl | perplexity of the replies under the model that wrote them: exp(nats / tokens), END counted |
+| generated_ppl | of the replies under the model that wrote them: exp(nats / tokens), END counted |
 | generated_self_bleu_4 | see `self_bleu.self_bleu`; without interval |
 | generated_zipf | see `zipf.zipf_coefficient`; without interval |
-| generated_repetition | share of replies that end in a loop, see `distinct.ends_in_loop` |
+| generated_repetition | share of replies whose tokens end in a loop, see `distinct.ends_in_loop` |
 | generated_words | mean length of a reply in words and marks |
 
-A good way of choosing words comes near the human figures; neither less nor more is better. Differs from the paper in
-what a token is, but for perplexity: a word or a mark (`words_and_marks`), where the paper takes the model's own. So runs
-with different vocabularies can be compared. Knows strings and numbers only.
+A good way of choosing words comes near the human figures; neither less nor more is better. Likelihoods and loops are
+of the model's tokens, as in the paper. Differs from the paper in the others, which are of words and marks
+(`words_and_marks`), so that runs with different vocabularies can be compared; and in that the tokens are those of the
+text, encoded anew: of "gggggg" the model may have written others. Knows strings and numbers only.
 """
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from persona_tf.evaluation.distinct import ends_in_loop
 from persona_tf.evaluation.report import Metrics, added_up, ratios
@@ -38,13 +39,15 @@ NAMES = (
 class Generated:
     """One reply, whoever wrote it: its dialogue, and its likelihood under the model.
 
-    ``nats`` are summed over ``tokens``, END counted; 0 tokens: the likelihood is not known.
+    ``nats`` are summed over ``tokens``, END counted; 0 tokens: the likelihood is not known. ``pieces`` are the text in
+    the model's tokens; without them a loop is one of words and marks.
     """
 
     episode: str
     text: str
     nats: float = 0.0
     tokens: int = 0
+    pieces: Sequence[Hashable] = ()
 
 
 def words_and_marks(text: str) -> list[str]:
@@ -83,5 +86,5 @@ def generation_quality(replies: Sequence[Generated], bootstrap_samples: int = 10
 def _contributions(reply: Generated, text: Sequence[str]) -> Iterator[tuple[str, float, float]]:
     if reply.tokens:
         yield "generated_ppl", reply.nats, reply.tokens
-    yield "generated_repetition", ends_in_loop(text), 1
+    yield "generated_repetition", ends_in_loop(reply.pieces or text), 1
     yield "generated_words", len(text), 1

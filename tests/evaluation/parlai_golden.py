@@ -40,7 +40,8 @@ MIDDLES = (
     "a🙂the", "٣ كتب", "हिन्दी में", "ĳs", "ß", "\u2028", "x" * 40,
 )  # fmt: skip
 ENDINGS = (
-    ".", "!", "?", "", " sir.", " and the sea", " и всё", ", friend", " — farewell", " the end", " an", "'s", " 🙃", "。", "   ",
+    ".", "!", "?", "", " sir.", " and the sea", " и всё", ", friend", " — farewell", " the end", " an", "'s", " 🙃",
+    "。", "   ",
 )  # fmt: skip
 
 

@@ -55,6 +55,12 @@ def test_files(tmp_path, drawn):
     assert (tmp_path / "decoders_test.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(("ppl", "scale"), [(20.0, "linear"), (300.0, "log")])
+def test_perplexities_of_one_size_are_drawn_on_a_line(drawn, ppl, scale):
+    picture({HUMAN: metrics(12.5, 0.3), "greedy": metrics(ppl, 0.4)}, HUMAN)
+    assert drawn[0].axes[0].get_xscale() == scale
+
+
 def test_the_picture_shows_each_point_the_human_one_and_the_sweep_in_order(drawn):
     picture({row.way: row.metrics for row in ROWS}, HUMAN)
     left, right = drawn[0].axes

@@ -9,6 +9,7 @@ from persona_tf.decoding.config import DecodeConfig
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.decoder_table import HUMAN
 from persona_tf.evaluation.decoders import compare_decoders
+from persona_tf.evaluation.distinct import ends_in_loop
 from persona_tf.evaluation.metrics import f1
 from persona_tf.evaluation.scoring import Scorer
 from persona_tf.evaluation.ways import WAYS
@@ -37,30 +38,34 @@ def rows(bundle, said):
     return compare_decoders(bundle, episodes("test", 3), CONFIG, TWO, said.append)
 
 
-def answered(bundle, fields):
-    """Example, target and answer of each target."""
-    bot = Bot(bundle, DecodeConfig(max_reply_tokens=4, max_action_tokens=3, **fields))
-    return [
-        (example, target, answer)
-        for episode in episodes("test", 3)
-        for example in examples(episode, ExampleConfig())
-        for target, answer in zip(example.targets, bot.answer([example])[0], strict=True)
-    ]
+@pytest.fixture(scope="module")
+def answered(bundle):
+    """Way -> example, target and answer of each target."""
+    found = {}
+    for way, fields in TWO.items():
+        bot = Bot(bundle, DecodeConfig(max_reply_tokens=4, max_action_tokens=3, **fields))
+        found[way] = [
+            (example, target, answer)
+            for episode in episodes("test", 3)
+            for example in examples(episode, ExampleConfig())
+            for target, answer in zip(example.targets, bot.answer([example])[0], strict=True)
+        ]
+    return found
 
 
-def test_each_way_is_measured_on_its_own_replies(bundle, rows):
+def test_each_way_is_measured_on_its_own_replies(answered, rows):
     assert [row.way for row in rows] == [HUMAN, *TWO]
-    for row, fields in zip(rows[1:], TWO.values(), strict=True):
-        wanted = [f1(a.reply, t.reply) for _, t, a in answered(bundle, fields) if t.reply]
+    for row in rows[1:]:
+        wanted = [f1(a.reply, t.reply) for _, t, a in answered[row.way] if t.reply]
         assert row.metrics["reply_f1"]["value"] == pytest.approx(sum(wanted) / len(wanted))
         assert row.milliseconds > 0
 
 
-def test_the_perplexity_of_a_way_is_that_of_its_own_replies(bundle, rows):
-    for row, fields in zip(rows[1:], TWO.values(), strict=True):
+def test_the_perplexity_of_a_way_is_that_of_its_own_replies(bundle, answered, rows):
+    for row in rows[1:]:
         alone = [
             dataclasses.replace(example, targets=(dataclasses.replace(target, reply=answer.reply),))
-            for example, target, answer in answered(bundle, fields)
+            for example, target, answer in answered[row.way]
             if target.reply
         ]
         scores = [score for [score] in Scorer(bundle).score(alone)]
@@ -69,8 +74,15 @@ def test_the_perplexity_of_a_way_is_that_of_its_own_replies(bundle, rows):
         assert row.metrics["generated_ppl"]["count"] == len(alone)
 
 
-def test_the_first_row_is_of_the_gold_replies(bundle, rows):
-    gold = [dataclasses.replace(example, targets=(target,)) for example, target, _ in answered(bundle, {})]
+def test_loops_are_of_the_models_tokens(bundle, answered, rows):
+    for row in rows[1:]:
+        replies = [answer.reply for _, target, answer in answered[row.way] if target.reply]
+        loops = [ends_in_loop(tuple(ids)) for ids in bundle.packer.tokenizer.encode(replies)]
+        assert row.metrics["generated_repetition"]["value"] == sum(loops) / len(loops)
+
+
+def test_the_first_row_is_of_the_gold_replies(bundle, answered, rows):
+    gold = [dataclasses.replace(example, targets=(target,)) for example, target, _ in answered["greedy"]]
     scores = [score for [score] in Scorer(bundle).score(gold)]
     nats, tokens = sum(s.reply_nats for s in scores), sum(s.reply_tokens for s in scores)
     human = rows[0].metrics

@@ -30,6 +30,13 @@ def test_by_hand():
     assert found["generated_zipf"] > 0
 
 
+def test_a_loop_is_one_of_the_models_tokens_where_they_are_known():
+    """A word that does not end is a loop of letters."""
+    reply = Generated("a", "he is hungryyyyyy", pieces=(5, 6, 7, 9, 9, 9, 9, 9, 9))
+    assert values([reply])["generated_repetition"] == 1
+    assert values([Generated("a", reply.text)])["generated_repetition"] == 0
+
+
 def test_words_and_marks_keep_case_and_letters():
     assert words_and_marks("Ёж, don't!") == ["Ёж", ",", "don", "'", "t", "!"]
     assert words_and_marks(" \n") == []

@@ -47,9 +47,7 @@ def test_an_id_and_a_reply_are_enough_in_any_order(files):
     found = with_references(*files(answers(5, 3, 1, 0, 2, 4)))
     assert [target.id for target in found] == [target.id for target in GOLD]
     for i, target in enumerate(found):
-        bare = dataclasses.replace(
-            GOLD[i], reply=f"mine {i}", action="", swapped=None, reply_nats=0.0, reply_tokens=0
-        )
+        bare = dataclasses.replace(GOLD[i], reply=f"mine {i}", action="", swapped=None, reply_nats=0.0, reply_tokens=0)
         assert target == bare, "nothing of the other bot's answer is left"
 
 

@@ -151,9 +151,13 @@ def test_every_metric_by_hand():
 
 def test_what_a_bot_cannot_do_is_no_zero():
     """A foreign bot that only talks, one that only acts, and one that is silent."""
-    talks = [ScoredTarget(t.id, t.episode, gold_reply="a b", reply="c", gold_action="hug", gold_emote="nod") for t in HAND]
+    talks = [
+        ScoredTarget(t.id, t.episode, gold_reply="a b", reply="c", gold_action="hug", gold_emote="nod") for t in HAND
+    ]
     assert {name.partition("_")[0] for name in report(talks)} == {"reply"}
-    acts = [ScoredTarget(t.id, t.episode, "persona", value="b", gold_reply="b", gold_action="x", action="x") for t in HAND]
+    acts = [
+        ScoredTarget(t.id, t.episode, "persona", value="b", gold_reply="b", gold_action="x", action="x") for t in HAND
+    ]
     assert {name.partition("_")[0] for name in report(acts)} == {"action"}
     silent = [dataclasses.replace(t, reply="", swapped=None) for t in HAND]
     assert {name.partition("_")[0] for name in report(silent)} == {"reply", "action", "emote", "knowledge"}

@@ -19,7 +19,11 @@ def test_by_hand():
 
 
 def test_other_scripts_count():
-    assert rouge("Кот спит дома", "кот спит") == {"1": pytest.approx(0.8), "2": pytest.approx(2 / 3), "L": pytest.approx(0.8)}
+    assert rouge("Кот спит дома", "кот спит") == {
+        "1": pytest.approx(0.8),
+        "2": pytest.approx(2 / 3),
+        "L": pytest.approx(0.8),
+    }
     assert rouge("猫 睡觉", "猫 睡觉") == {"1": 1, "2": 1, "L": 1}
 
 
