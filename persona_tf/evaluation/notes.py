@@ -27,9 +27,9 @@ def notes(targets: Sequence[ScoredTarget], metrics: Metrics) -> tuple[str, ...]:
     replies are empty, and why there are no intervals.
     """
     found = [*_signatures(metrics), *_absent(targets, metrics), *_no_number(targets, metrics)]
-    empty = sum(not target.reply for target in targets)
+    empty = sum(not target.reply.strip() for target in targets)
     if empty:
-        found.append(f"{_of(empty, len(targets))} replies are empty.")
+        found.append(f"Empty replies: {_of(empty, len(targets))}.")
     if len({target.episode for target in targets}) == 1:
         found.append("One dialogue: there is nothing to draw intervals from.")
     return tuple(found)
@@ -64,7 +64,10 @@ def _reason(name: str, targets: Sequence[ScoredTarget]) -> str:
         return _NEEDS[name]
     if kind == "probe" and not any(name == f"probe_{target.source}_accuracy" for target in targets):
         return "no such probes"
-    return "no gold_reply" if kind == "reply" and not any(t.gold_reply for t in targets) else "no reply has a word"
+    if kind == "reply" and not any(target.gold_reply for target in targets):
+        return "no gold_reply"
+    silent = not any(target.reply.strip() for target in targets)
+    return "all replies are empty" if silent else "no reply has so many words"
 
 
 def _no_number(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:
@@ -73,9 +76,9 @@ def _no_number(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:
         return []
     numbers = [(target.id, (target.reply_nats, target.shuffled_persona_nats or 0.0)) for target in targets]
     guilty = [name for name, nats in numbers if any(map(math.isnan, nats))]
-    where = f": {_of(len(guilty), len(targets))} targets, first {guilty[0]!r}" if guilty else ""
+    where = f": of {_of(len(guilty), len(targets))} targets, first {guilty[0]!r}" if guilty else ""
     return [f"No number: {', '.join(names)}. The nats are none{where}; has the model diverged?"]
 
 
 def _of(some: int, everything: int) -> str:
-    return f"All {everything:,}" if some == everything else f"{some:,} of {everything:,}"
+    return f"all {everything:,}" if some == everything else f"{some:,} of {everything:,}"

@@ -17,8 +17,8 @@
 | probe_persona_swapped_accuracy | persona probes asked again | the new value, not the old one or a decoy |
 | probe_persona_leak | persona probes asked again | the reply still says the old value: less is better |
 
-A bot that never says a word has no figures of replies and probes, one that never chooses an action none of actions, and
-so with emotes and items: it was not asked, or cannot. `notes` says what is left out and why.
+A bot that never says anything has no figures of replies and probes, one that never chooses an action none of actions,
+and so with emotes and items: it was not asked, or cannot. `notes` says what is left out and why.
 
 ``count`` is the number of targets. A resample of dialogues holds some twice, which makes its n-grams less
 distinct than those of the true sample, so that an interval of inter-distinct would lie beside its value.
@@ -189,7 +189,7 @@ def _applies(targets: Sequence[ScoredTarget]) -> Callable[[str], bool]:
 
 
 def _says_anything(targets: Sequence[ScoredTarget]) -> bool:
-    return any(t.reply for t in targets)
+    return any(t.reply.strip() for t in targets)
 
 
 def _corpus_bleu(targets: Sequence[ScoredTarget], samples: int, seed: int) -> Metrics:

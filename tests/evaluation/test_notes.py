@@ -35,16 +35,22 @@ def test_what_the_bot_does_not_do_is_told_apart_from_what_nobody_does():
     asked = [dataclasses.replace(t, gold_action="hug Tam", source="persona", value="Rex") for t in TALK]
     assert "action_accuracy, action_decision_f1 (the bot chooses no action)" in " ".join(told(asked))
     silent = [dataclasses.replace(t, reply="") for t in asked]
-    assert "All 2 replies are empty." in told(silent)
+    assert "Empty replies: all 2." in told(silent)
     assert "reply_rouge_L" in " ".join(told(silent))
-    assert "probe_persona_accuracy (no reply has a word)" in " ".join(told(silent))
-    assert "1 of 2 replies are empty." in told([TALK[0], silent[1]])
+    assert "probe_persona_accuracy (all replies are empty)" in " ".join(told(silent))
+    assert "Empty replies: 1 of 2." in told([TALK[0], silent[1]])
+    assert "reply_f1" in " ".join(told([dataclasses.replace(t, reply=" \n") for t in TALK])), "blanks say nothing"
+
+
+def test_replies_of_one_word_have_no_pairs():
+    short = [dataclasses.replace(t, reply="yes") for t in TALK]
+    assert "reply_inter_distinct_2 (no reply has so many words)" in " ".join(told(short))
 
 
 def test_nats_that_are_no_number_are_traced():
     spoilt = [TALK[0], dataclasses.replace(TALK[1], reply_nats=math.nan)]
     [line] = [line for line in told(spoilt) if line.startswith("No number")]
-    assert line == "No number: reply_ppl. The nats are none: 1 of 2 targets, first 'b/1'; has the model diverged?"
+    assert line == "No number: reply_ppl. The nats are none: of 1 of 2 targets, first 'b/1'; has the model diverged?"
 
 
 def test_one_dialogue_has_no_intervals_and_nothing_has_no_figures():

@@ -23,7 +23,7 @@ def test_ways_are_chosen_by_name():
     with pytest.raises(ValueError, match="no way 'gredy' of choosing words; did you mean 'greedy'"):
         chosen_ways(("gredy",))
     with pytest.raises(ValueError, match="There are: greedy, greedy int8, "):
-        chosen_ways(("?",))
+        chosen_ways(("?",))  # like no other
 
 
 def test_more_hypotheses_and_guides_take_longer():
