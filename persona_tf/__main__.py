@@ -197,8 +197,11 @@ def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, ex
 
 
 def _evaluate(arguments: Arguments) -> None:
-    if arguments.flags.predictions:
-        return _evaluate_file(pathlib.Path(arguments.flags.predictions))
+    predictions, references = arguments.flags.predictions, arguments.flags.references
+    if predictions:
+        return _evaluate_file(pathlib.Path(predictions), pathlib.Path(references) if references else None)
+    if references:
+        raise ValueError("--references go with --predictions=FILE: whose answers are to be scored?")
     run = _trained(arguments)
     settings, decoding = _overridden(run, arguments.bindings)
     with _tensorflow_quiet():
@@ -209,32 +212,39 @@ def _evaluate(arguments: Arguments) -> None:
 
 
 def _decoders(arguments: Arguments) -> None:
+    from persona_tf.evaluation.ways import chosen_ways
+
+    chosen_ways(arguments.flags.ways)
     run = _trained(arguments)
     settings, _ = _overridden(run, arguments.bindings)
+    ways = chosen_ways(arguments.flags.ways or settings.evaluate.ways)
     with _tensorflow_quiet():
         from persona_tf.data.sources import read_split
-        from persona_tf.evaluation import decoders
+        from persona_tf.evaluation import decoder_table, decoders
         from persona_tf.export.bundle import load_bundle
     data = settings.data
     # The engines write the same in float32 alone.
     bundle = load_bundle(run.bundle, "float32")
     for split in arguments.flags.splits or settings.evaluate.splits[:1]:
         episodes = read_split(data.source, split, _data_dir(arguments), data.options)
-        rows = decoders.compare_decoders(bundle, episodes, settings.evaluate)
-        print(decoders.write_comparison(run.evaluation(split, "json").parent, split, rows))
-    print(f"The tables are in {run.path / 'evaluation'}.")
+        rows = decoders.compare_decoders(bundle, episodes, settings.evaluate, ways)
+        print(decoder_table.write_comparison(run.evaluation(split, "json").parent, split, rows))
+    print(f"The tables and pictures are in {run.path / 'evaluation'}.")
 
 
-def _evaluate_file(path: pathlib.Path) -> None:
+def _evaluate_file(path: pathlib.Path, references: pathlib.Path | None) -> None:
     """Scores a file of predictions, whoever made it."""
+    from persona_tf.evaluation.notes import notes
     from persona_tf.evaluation.prediction_file import read_predictions
+    from persona_tf.evaluation.references import with_references
     from persona_tf.evaluation.report import report
     from persona_tf.evaluation.table import Result, markdown
 
-    targets = read_predictions(path)
+    targets = with_references(path, references) if references else read_predictions(path)
     if not targets:
         raise ValueError(f"{path} holds no predictions; see persona_tf/evaluation/prediction_file.py for its lines")
-    print(markdown(Result(str(path), path.stem, 0, len(targets), {}, report(targets))))
+    metrics = report(targets)
+    print(markdown(Result(str(path), path.stem, 0, len(targets), {}, metrics, notes=notes(targets, metrics))))
 
 
 def _chat(arguments: Arguments) -> None:
@@ -318,12 +328,12 @@ VERBS: Mapping[str, Verb] = {
     "evaluate": Verb(
         "evaluate a trained bot, or a file of predictions",
         _evaluate,
-        ("experiment", "run", "data_dir", "splits", "predictions"),
+        ("experiment", "run", "data_dir", "splits", "predictions", "references"),
     ),
     "decoders": Verb(
         "answer in several ways of choosing words, and compare them",
         _decoders,
-        ("experiment", "run", "data_dir", "splits"),
+        ("experiment", "run", "data_dir", "splits", "ways"),
     ),
     "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "seed", "engine", *_WHO)),
     "bench": Verb("measure speed, ours and of peers", _bench, (), "[NAME ...]"),
@@ -339,6 +349,8 @@ _FLAGS: Mapping[str, tuple[Callable[..., Any], Any, str]] = {
     "out": (flags.DEFINE_string, "", "the file to write"),
     "splits": (flags.DEFINE_list, [], "splits to evaluate, with commas; default: those of the experiment"),
     "predictions": (flags.DEFINE_string, "", "a .jsonl file to score in the place of a run"),
+    "references": (flags.DEFINE_string, "", "predictions of another bot, for answers that have no gold replies beside"),
+    "ways": (flags.DEFINE_list, [], "ways of choosing words, such as 'greedy,top-p 0.9'; default: all"),
     "seed": (flags.DEFINE_integer, None, "seed of the conversation; default: another each time"),
     "engine": (flags.DEFINE_string, "auto", "what computes the words: auto, tensorflow, onnx or onnx_int8"),
     "name": (flags.DEFINE_string, "", "the bot's name; default: drawn from the world, like the next three"),

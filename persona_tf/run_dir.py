@@ -8,7 +8,7 @@ runs/quickstart/0/
     summaries/             for TensorBoard
     checkpoints/           last and best, resumable
     bundle/                all that talking needs
-    evaluation/            <split>.json, .csv and .md
+    evaluation/            <split>.json, .csv and .md; decoders_<split>.json, .md and .png
     predictions/           <split>.jsonl
 """
 

@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -196,6 +197,30 @@ def test_a_file_of_predictions_is_scored_without_a_run(tmp_path, capsys):
     assert "reply_f1" in capsys.readouterr().out
     path.write_text("")
     assert command.main(["evaluate", f"--predictions={path}"]) == 1
+
+
+def test_answers_alone_are_scored_beside_references(tmp_path, capsys):
+    theirs, references = tmp_path / "theirs.jsonl", tmp_path / "test.jsonl"
+    theirs.write_text('{"id": "a/1", "reply": "good day"}\n')
+    references.write_text('{"id": "a/1", "episode": "a", "gold_reply": "good day", "gold_action": "nod"}\n')
+    words = ["evaluate", f"--predictions={theirs}", f"--references={references}"]
+    assert command.main(words) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"reply_exact +\| 100.0 %", out)
+    assert "reply_corpus_bleu: sacreBLEU nrefs:1" in out
+    assert "action_accuracy, action_decision_f1 (the bot chooses no action)" in out
+    references.write_text('{"id": "a/2", "episode": "a", "gold_reply": "good day"}\n')
+    assert command.main(words) == 1
+    assert "1 without an answer: 'a/2'; 1 unknown: 'a/1'" in capsys.readouterr().err
+    assert command.main(["evaluate", f"--references={references}"]) == 1
+    assert "--predictions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--ways=gredy"], ["--gin.EvalConfig.ways=('gredy',)"]])
+def test_a_way_that_does_not_exist_is_said_before_the_bot_is_loaded(words, run, capsys):
+    assert command.main(["decoders", f"--run={run.path}", *words]) == 1
+    err = capsys.readouterr().err
+    assert "no way 'gredy' of choosing words; did you mean 'greedy'? There are: greedy, " in err
 
 
 def test_a_vocabulary_alone_is_that_of_the_training(tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from persona_tf.evaluation.ways import chosen_ways
+
 
 @dataclasses.dataclass(frozen=True)
 class EvalConfig:
@@ -17,6 +19,7 @@ class EvalConfig:
       shuffled_persona: whether replies are scored a second time with the persona of another dialogue.
       ranked: among how many candidates the true reply is to be found; 0 leaves it out.
       trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
+      ways: those of `ways.WAYS` that the verb ``decoders`` compares; () means all.
 
     Raises:
       TypeError, ValueError: a setting is of another type or out of range; the message names it.
@@ -31,12 +34,19 @@ class EvalConfig:
     shuffled_persona: bool = False
     ranked: int = 0
     trigram: bool = False
+    ways: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.splits, list):
-            object.__setattr__(self, "splits", tuple(self.splits))
-        if not isinstance(self.splits, tuple) or not all(isinstance(s, str) and s for s in self.splits):
-            raise TypeError(f'EvalConfig.splits: expected names such as ("valid",), got {self.splits!r}')
+        for name, such in (("splits", "valid"), ("ways", "greedy")):
+            names = getattr(self, name)
+            if isinstance(names, list):
+                object.__setattr__(self, name, names := tuple(names))
+            if not isinstance(names, tuple) or not all(isinstance(n, str) and n for n in names):
+                raise TypeError(f'EvalConfig.{name}: expected names such as ("{such}",), got {names!r}')
+        try:
+            chosen_ways(self.ways)
+        except ValueError as error:
+            raise ValueError(f"EvalConfig.ways: expected names of ways, but {error}") from error
         for name in ("swapped", "shuffled_persona", "trigram"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"EvalConfig.{name}: expected True or False, got {getattr(self, name)!r}")

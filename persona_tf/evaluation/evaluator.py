@@ -16,6 +16,7 @@ from persona_tf.evaluation.baselines import Context, TrainingCounts, baselines
 from persona_tf.evaluation.candidates import Ranked, draw_candidates
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
+from persona_tf.evaluation.notes import notes
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped, write_predictions
 from persona_tf.evaluation.report import report
 from persona_tf.evaluation.scoring import Scorer, TargetScore, best_emote
@@ -68,7 +69,8 @@ def evaluate(
             beside["trigram"] = trigram_baseline(targets, trigram, tokenizer)
         decoding = bot.decode.described()
         bundle = bot.bundle
-        result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside)
+        below = notes(targets, metrics)
+        result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside, below)
         write_result(run.evaluation(split, "json").parent, result)
         results.append(result)
     return results

@@ -32,6 +32,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from persona_tf.atomic_file import atomic_text_file
@@ -126,8 +127,14 @@ def write_predictions(path: str | os.PathLike[str], targets: Iterable[ScoredTarg
             file.write(_line(target))
 
 
-def read_predictions(path: str | os.PathLike[str]) -> tuple[ScoredTarget, ...]:
-    """Reads what `write_predictions` wrote.
+def read_predictions(
+    path: str | os.PathLike[str], defaults: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[ScoredTarget, ...]:
+    """Reads what `write_predictions` wrote, or another bot's answers.
+
+    Args:
+      path: the file.
+      defaults: fields that a line may leave out.
 
     Raises:
       ValueError: a line is no UTF-8, no JSON, has a wrong field or an id that was there; the message names file, line.
@@ -138,7 +145,7 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[ScoredTarget, ...]:
             if not line.strip():
                 continue
             try:
-                target = _parse(line.decode("utf-8-sig"))
+                target = _parse(line.decode("utf-8-sig"), defaults)
             except ValueError as error:
                 raise ValueError(f"{os.fspath(path)}:{number}: {error}") from error
             if target.id in targets:
@@ -192,14 +199,14 @@ def _line(target: ScoredTarget) -> str:
     return json.dumps(target.to_json(), ensure_ascii=False) + "\n"
 
 
-def _parse(line: str) -> ScoredTarget:
+def _parse(line: str, defaults: Mapping[str, Any]) -> ScoredTarget:
     try:
         data = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"expected one JSON object a line, got {line.strip()!r:.60} ({error})") from error
     if not isinstance(data, dict):
         raise ValueError(f"expected a JSON object, got {line.strip()!r:.60}")
-    return ScoredTarget.from_json(data)
+    return ScoredTarget.from_json({**defaults, **data})
 
 
 def _check(

@@ -103,10 +103,9 @@ def test_nothing_of_the_model_is_left():
         assert metrics["reply_f1"] > -1
     empty = baselines([asked(0)], [Context()], TrainingCounts())
     for metrics in empty.values():
-        assert metrics["reply_f1"]["value"] == 0
-        assert metrics["probe_persona_accuracy"]["value"] == 0
-        assert "knowledge_r1" not in metrics
-    assert empty["majority"]["emote_accuracy"]["value"] == 0
+        # One that has nothing to say, do or show gets no figure, not a zero.
+        assert not [name for name in metrics if name.startswith(("reply", "probe", "knowledge"))]
+    assert not [name for name in empty["majority"] if name.startswith("emote")]
 
 
 def test_swapped_figures_need_swapped_items():
