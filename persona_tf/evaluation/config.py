@@ -12,10 +12,12 @@ class EvalConfig:
       batch_targets: targets that the model answers at once.
       max_examples: at most so many targets a split; 0 means all.
       bootstrap_samples: resamples for the 95 % intervals; 0 means no intervals.
-      seed: seeds the resamples and the random baseline.
+      seed: seeds the resamples, the random baseline, and who is attacked.
       swapped: whether probes are asked a second time with the counterfactual item in place.
       shuffled_persona: whether replies are scored a second time with the persona of another dialogue.
       trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
+      override_questions: how many questions are asked before and after an attack on the persona, at most.
+      override_attacks: at most so many attacks of each kind; 0 means all.
 
     Raises:
       TypeError, ValueError: a setting is of another type or out of range; the message names it.
@@ -29,6 +31,8 @@ class EvalConfig:
     swapped: bool = True
     shuffled_persona: bool = False
     trigram: bool = False
+    override_questions: int = 3
+    override_attacks: int = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.splits, list):
@@ -38,9 +42,20 @@ class EvalConfig:
         for name in ("swapped", "shuffled_persona", "trigram"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"EvalConfig.{name}: expected True or False, got {getattr(self, name)!r}")
-        for name, least in (("batch_targets", 1), ("max_examples", 0), ("bootstrap_samples", 0), ("seed", 0)):
+        for name, least in _LEAST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"EvalConfig.{name}: expected an integer, got {value!r}")
             if value < least:
                 raise ValueError(f"EvalConfig.{name}: expected {least} or more, got {value}")
+
+
+_LEAST = {
+    "batch_targets": 1,
+    "max_examples": 0,
+    "bootstrap_samples": 0,
+    "seed": 0,
+    "override_questions": 1,
+    "override_attacks": 0,
+}
+"""The whole numbers, and the least that each can be."""

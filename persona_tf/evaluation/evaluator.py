@@ -222,7 +222,7 @@ def _scored_target(
         reply_bytes=len(target.reply.encode()),
         shuffled_persona_nats=shuffled_nats,
         knowledge_gold=target.grounding,
-        knowledge_chosen=example.items[score.item].key if score.item >= 0 else f"turn/{score.turn}",
+        knowledge_chosen=example.items[score.item].key if score.item >= 0 else example.turn_key(score.turn),
         leant_on={key: round(share, 4) for key, share in list(answer.leant_on.items())[:8]},
     )
 
@@ -230,10 +230,10 @@ def _scored_target(
 def _context(example: Example) -> Context:
     swapped = swap_value(example)
     return Context(
-        items=tuple((item.key, item.text) for item in example.items),
-        history=tuple(turn.speech for turn in example.history),
+        items=tuple((item.key, item.text) for item in example.knowledge),
+        history=tuple(turn.speech for turn in example.history if turn.item is None),
         last_partner_speech=_last_speech(example.history),
-        swapped_items=tuple((item.key, item.text) for item in swapped.items) if swapped else (),
+        swapped_items=tuple((item.key, item.text) for item in swapped.knowledge) if swapped else (),
     )
 
 
