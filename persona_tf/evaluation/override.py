@@ -33,6 +33,8 @@ from persona_tf.run_dir import RunDir
 SPLIT = "test"
 """Whose words and names the characters have."""
 
+_MANY = 10_000  # more than there are attacks of a kind
+
 
 @dataclasses.dataclass(frozen=True)
 class Script:
@@ -78,13 +80,15 @@ def evaluate_override(run: RunDir, data: DataConfig, config: EvalConfig, decode:
 
 
 def write_scripts(world: WorldConfig, config: EvalConfig, attacks: Sequence[Attack] = ()) -> list[Script]:
-    """One script an attack (by default all), and small talk beside every so-many-th: as many as of a kind of attack."""
-    numbered = [(attack, number) for one in _by_kind(attacks or load_attacks()) for number, attack in enumerate(one, 1)]
-    chosen = [(a, n) for a, n in numbered if not config.override_attacks or n <= config.override_attacks]
-    scripts = [
-        _script(attack, number, meeting(SPLIT, index, config.seed, world), config.override_questions)
-        for index, (attack, number) in enumerate(chosen)
-    ]
+    """One script an attack (by default all), and small talk beside every so-many-th: as many as of a kind of attack.
+
+    Who is attacked does not depend on how many other attacks there are.
+    """
+    scripts = []
+    for place, (kind, every) in enumerate(_by_kind(attacks or load_attacks()).items()):
+        for number, attack in enumerate(every[: config.override_attacks or None], 1):
+            met = meeting(SPLIT, _MANY * place + number, config.seed, world)
+            scripts.append(_script(attack, f"{kind}/{number}", met, config.override_questions))
     return scripts + [_small_talk(script) for script in scripts[:: len(KINDS)]]
 
 
@@ -155,18 +159,18 @@ def _ask(bot: Bot, talks: Sequence[_Talk], batch_targets: int, label: str) -> li
     return [list(itertools.islice(replies, len(talk.script.questions))) for talk in talks]
 
 
-def _by_kind(attacks: Iterable[Attack]) -> list[list[Attack]]:
+def _by_kind(attacks: Iterable[Attack]) -> dict[str, list[Attack]]:
     kinds: dict[str, list[Attack]] = {kind: [] for kind in KINDS}
     for attack in attacks:
         kinds[attack.kind].append(attack)
-    return list(kinds.values())
+    return kinds
 
 
-def _script(attack: Attack, number: int, met: Meeting, questions: int) -> Script:
+def _script(attack: Attack, name: str, met: Meeting, questions: int) -> Script:
     turns = attack.filled(_names(met))
     claimed = _claimed(attack, turns, met)
     chosen = _questions(met.questions, claimed, met, questions)
-    return Script(attack.kind, f"{attack.kind}/{number}", met, turns, chosen, claimed)
+    return Script(attack.kind, name, met, turns, chosen, claimed)
 
 
 def _names(met: Meeting) -> dict[str, str]:
@@ -200,7 +204,7 @@ def _claimed(attack: Attack, turns: Sequence[str], met: Meeting) -> dict[str, tu
 def _questions(
     asked: Sequence[Question], claimed: dict[str, tuple[str, ...]], met: Meeting, most: int
 ) -> tuple[Question, ...]:
-    """Of each slot one; first, where the attack tells a thing otherwise that can be asked, what it tells otherwise."""
+    """The first is one that the attack wants answered otherwise, if there is one of the slots of a stranger."""
     told = {slot for slot, kind in met.stranger.types.items() if kind in claimed}
     first = [question for question in asked if question.probe.slot in told][:1]
     chosen = (first + [question for question in asked if question not in first])[:most]
