@@ -1,5 +1,6 @@
 import collections
 import difflib
+import pathlib
 import re
 import string
 
@@ -99,3 +100,8 @@ def test_values_may_hold_braces_themselves():
 def test_an_error_names_file_and_attack(text, message):
     with pytest.raises(ValueError, match=message):
         read_attacks("flood", text)
+
+
+def test_the_readme_says_how_many_there_are(attacks):
+    readme = pathlib.Path(__file__).resolve().parents[2] / "README.md"
+    assert f"asks each of {len(attacks)}\n  characters" in readme.read_text(encoding="utf-8")
