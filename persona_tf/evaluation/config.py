@@ -15,6 +15,7 @@ class EvalConfig:
       seed: seeds the resamples, the random baseline, and who is attacked.
       swapped: whether probes are asked a second time with the counterfactual item in place.
       shuffled_persona: whether replies are scored a second time with the persona of another dialogue.
+      ranked: among how many candidates the true reply is to be found; 0 leaves it out.
       trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
       override_questions: how many questions are asked before and after an attack on the persona, at most.
       override_attacks: at most so many attacks of each kind; 0 means all.
@@ -30,6 +31,7 @@ class EvalConfig:
     seed: int = 0
     swapped: bool = True
     shuffled_persona: bool = False
+    ranked: int = 0
     trigram: bool = False
     override_questions: int = 3
     override_attacks: int = 0
@@ -48,12 +50,15 @@ class EvalConfig:
                 raise TypeError(f"EvalConfig.{name}: expected an integer, got {value!r}")
             if value < least:
                 raise ValueError(f"EvalConfig.{name}: expected {least} or more, got {value}")
+        if self.ranked == 1:
+            raise ValueError("EvalConfig.ranked: expected 2 candidates or more, or 0 for none, got 1")
 
 
 _LEAST = {
     "batch_targets": 1,
     "max_examples": 0,
     "bootstrap_samples": 0,
+    "ranked": 0,
     "seed": 0,
     "override_questions": 1,
     "override_attacks": 0,

@@ -7,6 +7,8 @@
 | reply_f1, reply_bleu_4 | turns with a gold reply | see `metrics.f1`, `bleu.bleu` |
 | reply_intra_distinct_1, _2 | turns with a gold reply | see `distinct.intra_distinct`, of what is generated |
 | reply_inter_distinct_2 | turns with a gold reply | see `distinct.InterDistinct`; without interval |
+| reply_r1, reply_r5, reply_mrr | replies that were ranked | the true one is best, is among five best; 1 / its rank |
+| reply_r1_per_token .. | the same | the same by nats a token in place of summed nats |
 | action_accuracy, emote_accuracy | turns that have one | the chosen one is the gold one |
 | action_decision_f1, emote_decision_f1 | all, if any turn has one | F1 of the decision to act, to show one |
 | knowledge_r1 | turns with known grounding, if the bot chooses | the chosen item is one of the gold items |
@@ -31,6 +33,7 @@ from persona_tf.evaluation.distinct import InterDistinct, intra_distinct
 from persona_tf.evaluation.metrics import f1
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.probes import leaks, probe_right
+from persona_tf.evaluation.ranking import gold_indices, gold_rank
 
 Metrics = dict[str, dict[str, float]]
 """Name to ``value``, ``count`` and, where there is an interval, ``low`` and ``high``."""
@@ -51,6 +54,12 @@ NAMES = (
     "reply_intra_distinct_1",
     "reply_intra_distinct_2",
     "reply_inter_distinct_2",
+    "reply_r1",
+    "reply_r5",
+    "reply_mrr",
+    "reply_r1_per_token",
+    "reply_r5_per_token",
+    "reply_mrr_per_token",
     "action_accuracy",
     "action_decision_f1",
     "emote_accuracy",
@@ -158,6 +167,7 @@ def _contributions(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     """Yields (name, what is added to the numerator, what is added to the denominator)."""
     yield from _likelihood(target)
     yield from _reply(target)
+    yield from _ranking(target)
     yield from _choices(target)
     yield from _probe(target)
 
@@ -177,6 +187,21 @@ def _reply(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
         yield "reply_bleu_4", bleu(target.reply, target.gold_reply, k=4), 1
         yield "reply_intra_distinct_1", intra_distinct(target.reply, 1), 1
         yield "reply_intra_distinct_2", intra_distinct(target.reply, 2), 1
+
+
+def _ranking(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
+    ranked = target.ranked
+    if ranked is None:
+        return
+    gold = gold_indices(ranked.candidates, target.gold_reply)
+    for ending, scores in (
+        ("", [-nats for nats in ranked.nats]),
+        ("_per_token", [-nats / max(count, 1) for nats, count in zip(ranked.nats, ranked.tokens, strict=True)]),
+    ):
+        rank = gold_rank(scores, gold)
+        yield f"reply_r1{ending}", rank <= 1, 1
+        yield f"reply_r5{ending}", rank <= 5, 1
+        yield f"reply_mrr{ending}", 1 / rank, 1
 
 
 def _choices(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.comparison import compare
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
 from persona_tf.evaluation.report import NAMES, episode_sums, report
@@ -47,6 +48,18 @@ def test_replies_are_scored_where_there_is_a_gold_one():
     assert found["reply_intra_distinct_1"] == pytest.approx(0.75)
     assert found["reply_inter_distinct_2"] == pytest.approx(1.0)  # "i am", "am king", "no no"
     assert report(targets)["reply_inter_distinct_2"]["count"] == 2
+
+
+def test_ranks_by_nats_and_by_nats_a_token():
+    ranked = Ranked(("a", "The gold!", "b", "c", "d", "e"), (1.0, 6.0, 7.0, 8.0, 9.0, 6.0), (1, 12, 7, 8, 9, 6))
+    found = values([target(gold_reply="the gold", ranked=ranked), target(1, gold_reply="a", ranked=ranked), target(2)])
+    # The gold is third by nats, as another has as many; and first by nats a token. "a" is first, and then last but one.
+    assert found["reply_r1"] == 0.5
+    assert found["reply_r5"] == 1
+    assert found["reply_mrr"] == pytest.approx((1 / 3 + 1) / 2)
+    assert found["reply_r1_per_token"] == 0.5
+    assert found["reply_r5_per_token"] == 0.5
+    assert found["reply_mrr_per_token"] == pytest.approx((1 + 1 / 6) / 2)
 
 
 def test_actions():
