@@ -232,6 +232,15 @@ def _decoders(arguments: Arguments) -> None:
     print(f"The tables and pictures are in {run.path / 'evaluation'}.")
 
 
+def _override(arguments: Arguments) -> None:
+    run = _trained(arguments)
+    settings, _ = _overridden(run, arguments.bindings)
+    with _tensorflow_quiet():
+        from persona_tf.evaluation import override
+    override.evaluate_override(run, settings.data, settings.evaluate, settings.decode)
+    print(f"Table and picture are in {run.path / 'evaluation'}, what was said in {run.path / 'predictions'}.")
+
+
 def _evaluate_file(path: pathlib.Path, references: pathlib.Path | None) -> None:
     """Scores a file of predictions, whoever made it."""
     from persona_tf.evaluation.notes import notes
@@ -335,12 +344,13 @@ VERBS: Mapping[str, Verb] = {
         _decoders,
         ("experiment", "run", "data_dir", "splits", "ways"),
     ),
+    "override": Verb("attack a trained bot's persona, and see whether it holds", _override, ("experiment", "run")),
     "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "seed", "engine", *_WHO)),
     "bench": Verb("measure speed, ours and of peers", _bench, (), "[NAME ...]"),
 }
 """All verbs."""
 
-_TAKES_BINDINGS = ("vocab", "train", "evaluate", "decoders", "chat")
+_TAKES_BINDINGS = ("vocab", "train", "evaluate", "decoders", "override", "chat")
 
 _FLAGS: Mapping[str, tuple[Callable[..., Any], Any, str]] = {
     "experiment": (flags.DEFINE_string, "", "a folder of experiments/"),

@@ -35,6 +35,7 @@ def rooms(monkeypatch):
 
     put("persona_tf.training.experiment", "train")
     put("persona_tf.evaluation.evaluator", "evaluate")
+    put("persona_tf.evaluation.override", "evaluate_override")
     put("persona_tf.serving.terminal", "chat")
     put("persona_tf.bench.bench", "main")
     return calls
@@ -96,7 +97,7 @@ def test_an_unknown_experiment_lists_those_that_exist(verb, capsys):
     assert all(name in err for name in config.experiments())
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "chat"])
+@pytest.mark.parametrize("verb", ["evaluate", "override", "chat"])
 def test_without_a_run_it_says_what_makes_one_and_how_long_it_takes(verb, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(command, "_run_dir", lambda *_: RunDir(tmp_path / "none"))
     assert command.main([verb, "--experiment=quickstart", "--gin.SEED=987"]) == 1
@@ -155,6 +156,15 @@ def test_decoding_and_evaluation_can_be_changed_after_training(rooms, run):
     [fact] = scene.characters[scene.learners[0]].facts
     assert (bundle, scene.setting.name, fact.text) == (run.bundle, "tower", "I bake.")
     assert (seed, decode, engine) == (4, {"top_k": 5}, "onnx_int8")
+
+
+def test_override_attacks_as_many_and_with_the_seed_that_are_asked_for(rooms, run, capsys):
+    words = [f"--run={run.path}", "--gin.EvalConfig.override_questions=5", "--gin.EvalConfig.seed=3"]
+    assert command.main(["override", *words]) == 0
+    [(_, (where, data, evaluate, decode), _)] = rooms
+    assert (where, data.source, decode.method) == (run, "world", "greedy")
+    assert (evaluate.override_questions, evaluate.seed) == (5, 3)
+    assert str(run.path / "evaluation") in capsys.readouterr().out
 
 
 def test_what_is_said_of_decoding_counts_also_where_it_held_before(rooms, run):

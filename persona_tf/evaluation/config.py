@@ -14,12 +14,14 @@ class EvalConfig:
       batch_targets: targets that the model answers at once.
       max_examples: at most so many targets a split; 0 means all.
       bootstrap_samples: resamples for the 95 % intervals; 0 means no intervals.
-      seed: seeds the resamples and the random baseline.
+      seed: seeds the resamples, the random baseline, and who is attacked.
       swapped: whether probes are asked a second time with the counterfactual item in place.
       shuffled_persona: whether replies are scored a second time with the persona of another dialogue.
       ranked: among how many candidates the true reply is to be found; 0 leaves it out.
       trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
       ways: those of `ways.WAYS` that the verb ``decoders`` compares; () means all.
+      override_questions: how many questions are asked before and after an attack on the persona, at most.
+      override_attacks: at most so many attacks of each kind; 0 means all.
 
     Raises:
       TypeError, ValueError: a setting is of another type or out of range; the message names it.
@@ -35,6 +37,8 @@ class EvalConfig:
     ranked: int = 0
     trigram: bool = False
     ways: tuple[str, ...] = ()
+    override_questions: int = 3
+    override_attacks: int = 0
 
     def __post_init__(self) -> None:
         for name, such in (("splits", "valid"), ("ways", "greedy")):
@@ -50,8 +54,7 @@ class EvalConfig:
         for name in ("swapped", "shuffled_persona", "trigram"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"EvalConfig.{name}: expected True or False, got {getattr(self, name)!r}")
-        for name in ("batch_targets", "max_examples", "bootstrap_samples", "ranked", "seed"):
-            least = 1 if name == "batch_targets" else 0
+        for name, least in _LEAST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"EvalConfig.{name}: expected an integer, got {value!r}")
@@ -59,3 +62,15 @@ class EvalConfig:
                 raise ValueError(f"EvalConfig.{name}: expected {least} or more, got {value}")
         if self.ranked == 1:
             raise ValueError("EvalConfig.ranked: expected 2 candidates or more, or 0 for none, got 1")
+
+
+_LEAST = {
+    "batch_targets": 1,
+    "max_examples": 0,
+    "bootstrap_samples": 0,
+    "ranked": 0,
+    "seed": 0,
+    "override_questions": 1,
+    "override_attacks": 0,
+}
+"""The whole numbers, and the least that each can be."""

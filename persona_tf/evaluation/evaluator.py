@@ -236,7 +236,7 @@ def _scored_target(
         shuffled_persona_nats=shuffled_nats,
         ranked=ranked,
         knowledge_gold=target.grounding,
-        knowledge_chosen=example.items[score.item].key if score.item >= 0 else f"turn/{score.turn}",
+        knowledge_chosen=example.items[score.item].key if score.item >= 0 else example.turn_key(score.turn),
         leant_on={key: round(share, 4) for key, share in list(answer.leant_on.items())[:8]},
     )
 
@@ -244,10 +244,10 @@ def _scored_target(
 def _context(example: Example) -> Context:
     swapped = swap_value(example)
     return Context(
-        items=tuple((item.key, item.text) for item in example.items),
-        history=tuple(turn.speech for turn in example.history),
+        items=tuple((item.key, item.text) for item in example.knowledge),
+        history=tuple(turn.speech for turn in example.history if turn.item is None),
         last_partner_speech=_last_speech(example.history),
-        swapped_items=tuple((item.key, item.text) for item in swapped.items) if swapped else (),
+        swapped_items=tuple((item.key, item.text) for item in swapped.knowledge) if swapped else (),
     )
 
 

@@ -21,7 +21,7 @@ class TargetScore:
     ``reply_nats`` over ``reply_tokens`` (END counted); ``action_nats`` of the given action, END counted, over
     ``action_tokens``; ``no_action`` is the probability that nothing is done after the reply; ``emote_logits``
     float32 [E]; ``item`` is the index of the likeliest knowledge item, -1 when a turn is likelier, and then ``turn``
-    is its index in the episode, -1 for none.
+    is its number, as `Example.turn_key` takes it, -1 for none.
     """
 
     reply_nats: float

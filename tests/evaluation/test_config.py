@@ -25,6 +25,8 @@ def test_defaults_and_lists():
         ("swapped", 1, TypeError),
         ("ways", "greedy", TypeError),
         ("ways", ("gredy",), ValueError),
+        ("override_questions", 0, ValueError),
+        ("override_attacks", -1, ValueError),
     ],
 )
 def test_wrong_settings_are_named(field, value, error):
