@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from persona_tf.data import commands
+from persona_tf.flag_table import FLAGS
 from persona_tf.system_errors import explained
 from persona_tf.text.native_stderr import everything_shown, without_lines
 
@@ -187,10 +188,13 @@ def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, ex
 
 
 def _evaluate(arguments: Arguments) -> None:
-    if arguments.flags.predictions:
+    predictions, references = arguments.flags.predictions, arguments.flags.references
+    if predictions:
         from persona_tf.evaluation.commands import evaluate_file
 
-        return evaluate_file(pathlib.Path(arguments.flags.predictions))
+        return evaluate_file(pathlib.Path(predictions), pathlib.Path(references) if references else None)
+    if references:
+        raise ValueError("--references go with --predictions=FILE: whose answers are to be scored?")
     run = _trained(arguments)
     settings, decoding = _overridden(run, arguments.bindings)
     with _tensorflow_quiet():
@@ -201,13 +205,26 @@ def _evaluate(arguments: Arguments) -> None:
 
 
 def _decoders(arguments: Arguments) -> None:
+    from persona_tf.evaluation.ways import chosen_ways
+
+    chosen_ways(arguments.flags.ways)
     run = _trained(arguments)
     settings, _ = _overridden(run, arguments.bindings)
+    ways = chosen_ways(arguments.flags.ways or settings.evaluate.ways)
     with _tensorflow_quiet():
         from persona_tf.evaluation import decoders as _  # noqa: F401
     from persona_tf.evaluation.commands import decoders
 
-    decoders(run, settings, arguments.flags.splits, _data_dir(arguments))
+    decoders(run, settings, arguments.flags.splits, _data_dir(arguments), ways)
+
+
+def _override(arguments: Arguments) -> None:
+    run = _trained(arguments)
+    settings, _ = _overridden(run, arguments.bindings)
+    with _tensorflow_quiet():
+        from persona_tf.evaluation import override
+    override.evaluate_override(run, settings.data, settings.evaluate, settings.decode)
+    print(f"Table and picture are in {run.path / 'evaluation'}, what was said in {run.path / 'predictions'}.")
 
 
 def _chat(arguments: Arguments) -> None:
@@ -308,13 +325,14 @@ VERBS: Mapping[str, Verb] = {
     "evaluate": Verb(
         "evaluate a trained bot, or a file of predictions",
         _evaluate,
-        ("experiment", "run", "data_dir", "splits", "predictions"),
+        ("experiment", "run", "data_dir", "splits", "predictions", "references"),
     ),
     "decoders": Verb(
         "answer in several ways of choosing words, and compare them",
         _decoders,
-        ("experiment", "run", "data_dir", "splits"),
+        ("experiment", "run", "data_dir", "splits", "ways"),
     ),
+    "override": Verb("attack a trained bot's persona, and see whether it holds", _override, ("experiment", "run")),
     "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "seed", "engine", *_WHO)),
     "self_chat": Verb(
         "let two bots talk to each other, and measure how it goes",
@@ -327,32 +345,7 @@ VERBS: Mapping[str, Verb] = {
 }
 """All verbs."""
 
-_TAKES_BINDINGS = ("vocab", "train", "evaluate", "decoders", "chat", "self_chat", "sweep")
-
-_FLAGS: Mapping[str, tuple[Callable[..., Any], Any, str]] = {
-    "experiment": (flags.DEFINE_string, "", "a folder of experiments/"),
-    "run": (flags.DEFINE_string, "", "folder of the run; default runs/EXPERIMENT/SEED"),
-    "data_dir": (flags.DEFINE_string, "", "folder of the data; default $PERSONA_TF_DATA_DIR, else data/"),
-    "other": (flags.DEFINE_string, "", "folder of the run whose bot is the partner; default: the same"),
-    "turns": (flags.DEFINE_integer, 20, "turns of a chat, both bots together"),
-    "chats": (flags.DEFINE_integer, 10, "how many chats"),
-    "experiments": (flags.DEFINE_list, [], "folders of experiments/, with commas"),
-    "seeds": (flags.DEFINE_list, ["0", "1", "2"], "seeds of each experiment, with commas"),
-    "runs": (flags.DEFINE_string, "", "folder of the runs; default runs/"),
-    "out": (flags.DEFINE_string, "", "the file to write"),
-    "splits": (flags.DEFINE_list, [], "splits to evaluate, with commas; default: those of the experiment"),
-    "predictions": (flags.DEFINE_string, "", "a .jsonl file to score in the place of a run"),
-    "seed": (flags.DEFINE_integer, None, "seed of the conversation; default: another each time (self_chat: 0)"),
-    "engine": (flags.DEFINE_string, "auto", "what computes the words: auto, tensorflow, onnx or onnx_int8"),
-    "name": (flags.DEFINE_string, "", "the bot's name; default: drawn from the world, like the next three"),
-    "partner": (flags.DEFINE_string, "", "your name"),
-    "place": (flags.DEFINE_string, "", "where you meet: 'NAME', 'NAME: description' or none"),
-    "persona": (flags.DEFINE_string, "", "facts of the bot: 'I bake.|I sing.', a file with one a line, or none"),
-    "split": (flags.DEFINE_list, [], "splits, with commas"),
-    "n": (flags.DEFINE_integer, 1, "how many dialogues are shown"),
-    "option": (flags.DEFINE_multi_string, [], "NAME=VALUE for the source; may be given several times"),
-    "debug": (flags.DEFINE_boolean, False, "show the whole traceback of an error, and all that TensorFlow says"),
-}
+_TAKES_BINDINGS = ("vocab", "train", "evaluate", "decoders", "override", "chat", "self_chat", "sweep")
 
 
 # ----------------------------------------------------------------------------------------------- arguments
@@ -372,8 +365,8 @@ def _parse(name: str, rest: Sequence[str]) -> Arguments:
 def _flag_values(name: str) -> Any:
     values = flags.FlagValues()
     for flag in (*VERBS[name].flags, "debug"):
-        define, default, about = _FLAGS[flag]
-        define(flag, default, about, flag_values=values)
+        kind, default, about = FLAGS[flag]
+        getattr(flags, f"DEFINE_{kind}")(flag, default, about, flag_values=values)
     return values
 
 
@@ -485,7 +478,7 @@ def _verb_help(name: str) -> str:
 
 def _flag_help(name: str) -> Iterator[str]:
     for flag in (*VERBS[name].flags, "debug"):
-        yield f"  --{flag:12} {_FLAGS[flag][2]}"
+        yield f"  --{flag:12} {FLAGS[flag][2]}"
     if name in _TAKES_BINDINGS:
         yield "  --gin.NAME=VALUE overrides the config: --gin.SEED=2, --gin.DecodeConfig.method=sample"
 

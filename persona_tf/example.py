@@ -17,6 +17,21 @@ EMOTE_LABELS = (NO_EMOTE, *EMOTES)
 
 SELF, PARTNER = 0, 1
 
+TOLD: Mapping[str, str] = {
+    "self_name": "My name is {}.",
+    "partner_name": "Your name is {}.",
+    "persona": "{}",
+    "partner_persona": "Of you I know: {}",
+    "setting_name": "We are here: {}.",
+    "setting_description": "{}",
+    "object": "Here is {}",
+    "present": "Also here: {}",
+    "carrying": "I carry {}",
+    "wearing": "I wear {}",
+    "wielding": "I hold {}",
+}
+"""How an item of each kind is told as a turn: as text it has no kind but what its words say."""
+
 CHARACTERS_A_TOKEN = 2.5
 """For estimates: rather too few, so that what seems to fit does. Of the built-in world with 4,000 ids it is 3.0, in no
 eight turns in a row below 2.6; of PersonaChat 3.5."""
@@ -32,6 +47,8 @@ class ExampleConfig:
     ``max_targets``: longer dialogues become several examples of at most so many targets.
     ``history_tokens``: what the Packer keeps of a history, so that no example spans more; that of TextConfig is
     filled in. 0: not known.
+    ``knowledge_as_history``: whether knowledge items are turns of the bot's own at the beginning of the history, see
+    `lay_out`. They are never dropped from it and take no room of what was said, so all else stays the same.
     """
 
     kinds: tuple[str, ...] = tuple(kind for kind in KEY_KINDS if kind != "partner_persona")
@@ -39,6 +56,7 @@ class ExampleConfig:
     learn_emote: bool = True
     max_targets: int = 8
     history_tokens: int = 0
+    knowledge_as_history: bool = False
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.kinds) - set(KEY_KINDS))
@@ -63,7 +81,8 @@ class Item:
 class HistoryTurn:
     """A turn as the bot sees it; ``who`` is SELF or PARTNER, ``turn`` its index in the episode.
 
-    ``aside``: 0, or the number of the aside whose question it is: only that one's target sees it.
+    ``aside``: 0, or the number of the aside whose question it is: only that one's target sees it. ``item``: None, or
+    the knowledge item that is told here; ``turn`` is negative then, as nobody said it in the episode.
     """
 
     who: int
@@ -72,13 +91,19 @@ class HistoryTurn:
     action: str
     emote: str
     aside: int = 0
+    item: Item | None = None
+
+    @property
+    def key(self) -> str:
+        """``turn/5``, or the key of the item that is told."""
+        return self.item.key if self.item else f"turn/{self.turn}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
     """What the bot has to answer at ``turn``: it sees the history before that turn, and all items.
 
-    ``gold`` indexes `Example.items`, ``gold_turns`` holds the turns it draws on, as indices into the episode.
+    ``gold`` indexes `Example.items`, ``gold_turns`` holds the turns it draws on, numbered as `HistoryTurn.turn`.
     ``action`` "" means none. ``aside``: 0, or the number of the aside that it answers: it sees that one's question
     in place of what was said there.
     """
@@ -98,12 +123,25 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """A stretch of one dialogue as one of its characters lives it; several targets share its encodings."""
+    """A stretch of one dialogue as one of its characters lives it; several targets share its encodings.
+
+    ``told``: how many turns at the beginning tell knowledge items; features count turns from the first of these.
+    """
 
     id: str
     items: tuple[Item, ...]
     history: tuple[HistoryTurn, ...]
     targets: tuple[Target, ...]
+    told: int = 0
+
+    @property
+    def knowledge(self) -> tuple[Item, ...]:
+        """All knowledge items, also those that are told in the history."""
+        return self.items + tuple(turn.item for turn in self.history if turn.item)
+
+    def turn_key(self, number: int) -> str:
+        """The key of a turn by its number in the features less 1; ``turn/-1`` for one before all."""
+        return self.history[number].key if 0 <= number < self.told else f"turn/{max(number - self.told, -1)}"
 
 
 def examples(episode: Episode, config: ExampleConfig, with_asides: bool = False) -> Iterator[Example]:
@@ -130,10 +168,10 @@ def examples(episode: Episode, config: ExampleConfig, with_asides: bool = False)
             here = [aside for aside in asides if done < aside.at <= window[-1]]
             if config.max_targets > 1:
                 asked, answered = _beside(here, learner, items)
-                yield Example(name, items, history + asked, targets + answered)
+                yield lay_out(Example(name, items, history + asked, targets + answered), config)
             else:
-                yield Example(name, items, history, targets)
-                yield from (_as_if_asked(aside, episode, learner, name, items) for aside in here)
+                yield lay_out(Example(name, items, history, targets), config)
+                yield from (lay_out(_as_if_asked(aside, episode, learner, name, items), config) for aside in here)
             done = window[-1]
 
 
@@ -172,12 +210,42 @@ def history_turns(turns: Sequence[Turn], learner: int) -> tuple[HistoryTurn, ...
     )
 
 
+def lay_out(example: Example, config: ExampleConfig) -> Example:
+    """Puts knowledge items where the config wants them: with `knowledge_as_history`, into the history, as text.
+
+    Each becomes a turn of the bot's own before all that was said, in the order of the items and with words that say
+    of which kind it is (`TOLD`); gold items become gold turns.
+
+    >>> plain = Example("e", (Item("self_name/0", "self_name", "Mira"),), (), (Target(0, "Mira.", gold=(0,)),))
+    >>> laid_out = lay_out(plain, ExampleConfig(knowledge_as_history=True))
+    >>> laid_out.items, laid_out.history[0].speech, laid_out.history[0].turn, laid_out.targets[0].gold_turns
+    ((), 'My name is Mira.', -1, (-1,))
+    """
+    if not config.knowledge_as_history:
+        return example
+    count = len(example.items)
+    told = tuple(_told(item, number - count) for number, item in enumerate(example.items))
+    targets = tuple(
+        dataclasses.replace(t, gold=(), gold_turns=(*(item - count for item in t.gold), *t.gold_turns))
+        for t in example.targets
+    )
+    return dataclasses.replace(example, items=(), history=told + example.history, targets=targets, told=count)
+
+
+def with_texts(example: Example, texts: Mapping[str, str]) -> Example:
+    """The example with other texts at some keys, of knowledge items (wherever they stand) or turns."""
+    items = tuple(dataclasses.replace(item, text=texts.get(item.key, item.text)) for item in example.items)
+    history = tuple(_with_text(turn, texts[turn.key]) if turn.key in texts else turn for turn in example.history)
+    return dataclasses.replace(example, items=items, history=history)
+
+
 @dataclasses.dataclass(frozen=True)
 class Strings:
     """A batch of examples as flat lists and row lengths: what the Packer takes.
 
-    Rows: ``items_per_example``, ``turns_per_example``, ``targets_per_example`` ([B] each) cut the flat lists.
-    ``history_number`` and ``target_number`` count turns from the start of the conversation; ``history_aside`` and
+    Rows: ``items_per_example``, ``turns_per_example``, ``targets_per_example`` ([B] each) cut the flat lists;
+    ``told_per_example`` turns at the beginning of each row tell knowledge items.
+    ``history_number`` and ``target_number`` count turns from the first of the row; ``history_aside`` and
     ``target_aside`` number the asides of a row from 1, 0 for what was said.
     Labels: ``target_emote`` indexes EMOTE_LABELS; ``target_value`` is the probe's, or ""; ``gold`` holds triples (flat
     target index, item or -1, turn or -1).
@@ -187,6 +255,7 @@ class Strings:
     knowledge_text: list[str]
     knowledge_kind: list[int]
     turns_per_example: list[int]
+    told_per_example: list[int]
     history_who: list[int]
     history_number: list[int]
     history_aside: list[int]
@@ -211,9 +280,10 @@ def strings(batch: Iterable[Example]) -> Strings:
         out.knowledge_text.extend(item.text for item in example.items)
         out.knowledge_kind.extend(KEY_KINDS.index(item.kind) for item in example.items)
         out.turns_per_example.append(len(example.history))
+        out.told_per_example.append(sum(turn.item is not None for turn in example.history))
         for turn in example.history:
             out.history_who.append(turn.who)
-            out.history_number.append(turn.turn)
+            out.history_number.append(turn.turn + example.told)
             out.history_aside.append(turn.aside)
             out.history_speech.append(turn.speech)
             out.history_action.append(turn.action)
@@ -221,8 +291,8 @@ def strings(batch: Iterable[Example]) -> Strings:
         out.targets_per_example.append(len(example.targets))
         for target in example.targets:
             out.gold.extend((len(out.target_number), item, -1) for item in target.gold)
-            out.gold.extend((len(out.target_number), -1, turn) for turn in target.gold_turns)
-            out.target_number.append(target.turn)
+            out.gold.extend((len(out.target_number), -1, turn + example.told) for turn in target.gold_turns)
+            out.target_number.append(target.turn + example.told)
             out.target_aside.append(target.aside)
             out.target_reply.append(target.reply)
             out.target_action.append(target.action)
@@ -269,6 +339,16 @@ def _as_if_asked(aside: Aside, episode: Episode, learner: int, name: str, items:
     """An aside as the end of a dialogue of its own."""
     history = history_turns((*episode.turns[: aside.at], aside.question), learner)
     return Example(name, items, history, (_target(aside.answer, aside.at + 1, items),))
+
+
+def _told(item: Item, turn: int) -> HistoryTurn:
+    return HistoryTurn(SELF, turn, TOLD[item.kind].format(item.text), "", "", item=item)
+
+
+def _with_text(turn: HistoryTurn, text: str) -> HistoryTurn:
+    if turn.item is None:
+        return dataclasses.replace(turn, speech=text)
+    return _told(dataclasses.replace(turn.item, text=text), turn.turn)
 
 
 def _says_something(turn: Turn) -> bool:

@@ -8,8 +8,8 @@ runs/quickstart/0/
     summaries/             for TensorBoard
     checkpoints/           last and best, resumable
     bundle/                all that talking needs
-    evaluation/            <split>.json, .csv and .md
-    predictions/           <split>.jsonl
+    evaluation/            <split>.json, .csv and .md; decoders_<split> and override likewise, with a .png
+    predictions/           <split>.jsonl, override.jsonl
 """
 
 import contextlib
@@ -141,7 +141,7 @@ class RunDir:
         return self.path / "bundle"
 
     def evaluation(self, split: str, kind: str) -> pathlib.Path:
-        """The report on a split; ``kind`` is ``json``, ``csv``, ``md`` or, of its probes, ``png``."""
+        """The report on a split, or of a verb such as ``override``; ``kind`` is ``json``, ``csv``, ``md``, ``png``."""
         return self.path / "evaluation" / f"{split}.{kind}"
 
     def leant_on(self, split: str) -> pathlib.Path:
@@ -154,7 +154,7 @@ class RunDir:
         return self.path / "self_chat"
 
     def predictions(self, split: str) -> pathlib.Path:
-        """What the bot answered to each target of a split."""
+        """What the bot answered to each target of a split, or in another experiment."""
         return self.path / "predictions" / f"{split}.jsonl"
 
     def _starting_files(self) -> dict[pathlib.Path, bytes]:

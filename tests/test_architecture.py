@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "npz_file": set(),
     "run_dir": set(),
     "system_errors": set(),
+    "flag_table": set(),
     "example": {"episode"},
     "text": set(),
     "model": set(),
@@ -38,7 +39,18 @@ TENSORFLOW = re.compile(
     r"text/.*|data/(pipeline|corpus)\.py|training/tensorflow_\w+\.py|bench/\w+\.py|decoding/\w+\.py|export/.*"
 )
 TENSORFLOW_PACKAGES = {"tensorflow", "tensorflow_text"}
-PURE = {"episode", "example", "atomic_file", "npz_file", "run_dir", "system_errors", "config", "__main__", "serving"}
+PURE = {
+    "episode",
+    "example",
+    "atomic_file",
+    "npz_file",
+    "run_dir",
+    "system_errors",
+    "flag_table",
+    "config",
+    "__main__",
+    "serving",
+}
 """Rooms that must be imported without Keras, too."""
 
 

@@ -13,14 +13,17 @@ from persona_tf.example import (
     NO_EMOTE,
     PARTNER,
     SELF,
+    TOLD,
     ExampleConfig,
     examples,
     history_turns,
     knowledge_items,
     strings,
+    with_texts,
 )
 
 EVERYTHING = ExampleConfig(kinds=KEY_KINDS)
+TOLD_ALL = ExampleConfig(kinds=KEY_KINDS, knowledge_as_history=True)
 
 
 @pytest.fixture
@@ -314,3 +317,80 @@ def test_history_turns_of_nothing():
 def test_config_errors(fields, message):
     with pytest.raises(ValueError, match=message):
         ExampleConfig(**fields)
+
+
+@pytest.fixture
+def told(market):
+    """`both`, with all that is known told in the history."""
+    return list(examples(market, TOLD_ALL))
+
+
+def test_what_is_told_holds_the_same_text_and_all_else_is_the_same(both, told):
+    for plain, example in zip(both, told, strict=True):
+        assert (example.items, example.told) == ((), len(plain.items))
+        assert example.knowledge == plain.knowledge == plain.items
+        first = example.history[: example.told]
+        for turn, item in zip(first, plain.items, strict=True):
+            assert (turn.item, turn.key, turn.who) == (item, item.key, SELF)
+            assert turn.speech == TOLD[item.kind].format(item.text)
+        assert [turn.turn for turn in first] == list(range(-example.told, 0))
+        assert example.history[example.told :] == plain.history
+        same = [dataclasses.replace(target, gold=(), gold_turns=()) for target in plain.targets]
+        assert [dataclasses.replace(target, gold_turns=()) for target in example.targets] == same
+    assert set(TOLD) == set(KEY_KINDS)
+    assert all(words.count("{}") == 1 for words in TOLD.values())
+
+
+def test_gold_that_is_told_names_the_grounding(market, told):
+    for example in told:
+        keys = {turn.turn: turn.key for turn in example.history}
+        for target in example.targets:
+            assert sorted(keys[turn] for turn in target.gold_turns) == sorted(market.turns[target.turn].grounding)
+            assert target.gold == ()
+    assert sum(turn < 0 for example in told for target in example.targets for turn in target.gold_turns) == 1 + 2 + 2
+
+
+def test_what_is_told_is_numbered_before_all_that_was_said(both, told):
+    plain, flat = strings(both), strings(told)
+    counts = plain.items_per_example
+    assert (flat.items_per_example, flat.knowledge_text) == ([0, 0], [])
+    assert (plain.told_per_example, flat.told_per_example) == ([0, 0], counts)
+    assert flat.turns_per_example == [t + i for t, i in zip(plain.turns_per_example, counts, strict=True)]
+    assert flat.history_number == [*range(counts[0] + 4), *range(counts[1] + 5)]
+    assert flat.target_number == [0 + 12, 2 + 12, 4 + 12, 1 + 15, 3 + 15, 5 + 15]
+    assert (flat.target_reply, flat.target_value) == (plain.target_reply, plain.target_value)
+    numbers = [number for example in told for number in range(len(example.history))]
+    keys = iter([example.turn_key(number) for example in told for number in range(len(example.history))])
+    assert [turn.key for example in told for turn in example.history] == list(keys)
+    assert numbers == flat.history_number
+    assert {example.turn_key(-1) for example in (*both, *told)} == {"turn/-1"}
+    items = [example.items for example in both for _ in example.targets]
+    wanted = sorted((t, items[t][i].key if i >= 0 else f"turn/{n}") for t, i, n in plain.gold)
+    owners = [example for example in told for _ in example.targets]
+    assert sorted((t, owners[t].turn_key(n)) for t, i, n in flat.gold) == wanted
+    assert {i for _, i, _ in flat.gold} == {-1}
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_windows_and_asides_are_the_same_where_all_is_told(whispered, most):
+    bot = dataclasses.replace(whispered, characters=(Character("A"), Character("B", (Fact("I bake."),))))
+    config = ExampleConfig(max_targets=most, history_tokens=8)
+    plain = list(examples(bot, config, with_asides=True))
+    found = list(examples(bot, dataclasses.replace(config, knowledge_as_history=True), with_asides=True))
+    assert [e.history[e.told :] for e in found] == [e.history for e in plain]
+    numbers = [[[(t.turn, t.aside) for t in e.targets] for e in some] for some in (plain, found)]
+    assert numbers[0] == numbers[1]
+    assert {e.told for e in found} == {3}
+    assert all(sum(turn.item is not None for turn in e.history) == 3 for e in found)
+
+
+def test_other_texts_at_some_keys(both, told):
+    texts = {"persona/1": "My cat is called Moss.", "turn/2": "Whose dog is that?", "setting_name/0": "Pond"}
+    for example in (both[1], told[1]):
+        changed = with_texts(example, texts)
+        before, after = ({i.key: i.text for i in e.knowledge} for e in (example, changed))
+        assert after == before | {key: text for key, text in texts.items() if key in before}
+        said = {turn.key: turn.speech for turn in changed.history}
+        assert said["turn/2"] == "Whose dog is that?"
+        assert [turn.turn for turn in changed.history] == [turn.turn for turn in example.history]
+    assert (said["persona/1"], said["setting_name/0"]) == ("My cat is called Moss.", "We are here: Pond.")

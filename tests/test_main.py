@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,7 @@ def rooms(monkeypatch):
 
     put("persona_tf.training.experiment", "train")
     put("persona_tf.evaluation.evaluator", "evaluate")
+    put("persona_tf.evaluation.override", "evaluate_override")
     put("persona_tf.serving.terminal", "chat")
     put("persona_tf.bench.bench", "main")
     return calls
@@ -96,7 +98,7 @@ def test_an_unknown_experiment_lists_those_that_exist(verb, capsys):
     assert all(name in err for name in config.experiments())
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "chat"])
+@pytest.mark.parametrize("verb", ["evaluate", "override", "chat"])
 def test_without_a_run_it_says_what_makes_one_and_how_long_it_takes(verb, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(command, "_run_dir", lambda *_: RunDir(tmp_path / "none"))
     assert command.main([verb, "--experiment=quickstart", "--gin.SEED=987"]) == 1
@@ -157,6 +159,15 @@ def test_decoding_and_evaluation_can_be_changed_after_training(rooms, run):
     assert (seed, decode, engine) == (4, {"top_k": 5}, "onnx_int8")
 
 
+def test_override_attacks_as_many_and_with_the_seed_that_are_asked_for(rooms, run, capsys):
+    words = [f"--run={run.path}", "--gin.EvalConfig.override_questions=5", "--gin.EvalConfig.seed=3"]
+    assert command.main(["override", *words]) == 0
+    [(_, (where, data, evaluate, decode), _)] = rooms
+    assert (where, data.source, decode.method) == (run, "world", "greedy")
+    assert (evaluate.override_questions, evaluate.seed) == (5, 3)
+    assert str(run.path / "evaluation") in capsys.readouterr().out
+
+
 def test_what_is_said_of_decoding_counts_also_where_it_held_before(rooms, run):
     words = [f"--run={run.path}", "--gin.DecodeConfig.method=greedy", "--gin.DecodeConfig.temperature = 0.7"]
     assert command.main(["chat", *words]) == 0
@@ -197,6 +208,30 @@ def test_a_file_of_predictions_is_scored_without_a_run(tmp_path, capsys):
     assert "reply_f1" in capsys.readouterr().out
     path.write_text("")
     assert command.main(["evaluate", f"--predictions={path}"]) == 1
+
+
+def test_answers_alone_are_scored_beside_references(tmp_path, capsys):
+    theirs, references = tmp_path / "theirs.jsonl", tmp_path / "test.jsonl"
+    theirs.write_text('{"id": "a/1", "reply": "good day"}\n')
+    references.write_text('{"id": "a/1", "episode": "a", "gold_reply": "good day", "gold_action": "nod"}\n')
+    words = ["evaluate", f"--predictions={theirs}", f"--references={references}"]
+    assert command.main(words) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"reply_exact +\| 100.0 %", out)
+    assert "reply_corpus_bleu: sacreBLEU nrefs:1" in out
+    assert "action_accuracy, action_decision_f1 (the bot chooses no action)" in out
+    references.write_text('{"id": "a/2", "episode": "a", "gold_reply": "good day"}\n')
+    assert command.main(words) == 1
+    assert "1 without an answer: 'a/2'; 1 unknown: 'a/1'" in capsys.readouterr().err
+    assert command.main(["evaluate", f"--references={references}"]) == 1
+    assert "--predictions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--ways=gredy"], ["--gin.EvalConfig.ways=('gredy',)"]])
+def test_a_way_that_does_not_exist_is_said_before_the_bot_is_loaded(words, run, capsys):
+    assert command.main(["decoders", f"--run={run.path}", *words]) == 1
+    err = capsys.readouterr().err
+    assert "no way 'gredy' of choosing words; did you mean 'greedy'? There are: greedy, " in err
 
 
 def test_a_vocabulary_alone_is_that_of_the_training(tmp_path, monkeypatch):

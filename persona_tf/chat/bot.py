@@ -45,14 +45,19 @@ class Bot:
       engine: one of `engines.ENGINES`; the attribute ``engine`` says which was taken.
 
     Raises:
-      ValueError: the decode config does not fit the vocabulary (forced words that are too long), or see
-        `engines.open_writer`.
+      ValueError: the decode config does not fit the vocabulary (forced words that are too long) or the bundle
+        (guidance, where persona and setting are told in the history), or see `engines.open_writer`.
       RuntimeError (when it is to answer): the process is a fork of the one that made the bot.
     """
 
     def __init__(self, bundle: Bundle, decode: DecodeConfig | None = None, engine: str = "auto"):
         self.bundle = bundle
         self.decode = decode or bundle.decode
+        if self.decode.guided and bundle.example.knowledge_as_history:
+            raise ValueError(
+                "DecodeConfig.guidance and mutual_information leave out knowledge items, but this bot was trained with "
+                "ExampleConfig.knowledge_as_history: set both to 0"
+            )
         encode = bundle.packer.tokenizer.encode
         banned = encode(list(_spellings(self.decode.banned_words)))
         forced = encode([word.strip() for word in self.decode.forced_words])
@@ -132,7 +137,8 @@ class Bot:
                 "in each process, after the fork"
             )
         most = max(len(example.targets) for example in examples)
-        turn = np.array([[t.turn + 1 for t in e.targets] + [0] * (most - len(e.targets)) for e in examples], np.int32)
+        rows = [[t.turn + e.told + 1 for t in e.targets] + [0] * (most - len(e.targets)) for e in examples]
+        turn = np.array(rows, np.int32)
         return self._features(examples), turn, self._seeds(examples, most, self.decode.seed if seed is None else seed)
 
     def _memories(self, examples: Sequence[Example], features: dict[str, np.ndarray]) -> tuple[Any, Any]:
@@ -205,7 +211,7 @@ class _Shares:
 
     def __init__(self, example: Example, item: np.ndarray, turn: np.ndarray):
         numbers = sorted(set(turn[turn > 0].tolist()))
-        self._keys = ["", *(item.key for item in example.items), *(f"turn/{number - 1}" for number in numbers)]
+        self._keys = ["", *(item.key for item in example.items), *(example.turn_key(number - 1) for number in numbers)]
         of_turn = 1 + len(example.items) + np.searchsorted(numbers, turn)
         # Padding and <history> belong to nothing.
         self._owner = np.where(turn > 0, of_turn, np.maximum(item + 1, 0))

@@ -19,6 +19,7 @@ from persona_tf.example import (
     Target,
     history_turns,
     knowledge_items,
+    lay_out,
 )
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ class Session:
         """What `example.examples` makes of the episode for the turn after these, old turns left out at times."""
         history = history_turns(turns, BOT)
         history = history[_first_kept(history, self._bot.bundle.example.history_tokens) :]
-        return Example(f"{self._episode.id}:{BOT}", self._items, history, (Target(turn=len(turns), reply=""),))
+        plain = Example(f"{self._episode.id}:{BOT}", self._items, history, (Target(turn=len(turns), reply=""),))
+        return lay_out(plain, self._bot.bundle.example)
 
     def _answer(self, turns: tuple[Turn, ...], attempt: int, on_text: OnText | None) -> "Answer":
         example, seed = self._example(turns), _noise(self._seed, len(turns), attempt)

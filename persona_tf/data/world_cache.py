@@ -71,8 +71,9 @@ def fingerprint(config: WorldConfig) -> str:
     """12 hexadecimal digits of all that the world is made from: its config, lexicon, code, and `Episode`."""
     digest = hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode())
     folder = Path(world.__path__[0])
-    # difficulty.py only measures.
-    files = (f for f in folder.rglob("*") if f.suffix in (".py", ".toml", ".txt", ".json") and f.stem != "difficulty")
+    # No dialogue depends on these two.
+    apart = ("difficulty", "meeting")
+    files = (f for f in folder.rglob("*") if f.suffix in (".py", ".toml", ".txt", ".json") and f.stem not in apart)
     for file in (Path(persona_tf.episode.__file__), *sorted(files)):
         digest.update(f"\n{file.name}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:12]

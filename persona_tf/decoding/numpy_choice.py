@@ -34,8 +34,10 @@ def unsupported(config: DecodeConfig) -> list[str]:
     return [name for name, is_asked in asked.items() if is_asked]
 
 
-def keep_first(keys: np.ndarray, weights: np.ndarray, amount: float) -> np.ndarray:
+def keep_first(keys: np.ndarray, weights: np.ndarray, amount: float, whole: float = 1.0) -> np.ndarray:
     """As `filters.keep_first`, of one row: float [V] each -> the places that are kept, rising.
+
+    ``amount`` is in parts of ``whole``.
 
     >>> keep_first(np.float32([3, 9, 3, 1]), np.ones(4), 2).tolist()
     [0, 1]
@@ -43,15 +45,30 @@ def keep_first(keys: np.ndarray, weights: np.ndarray, amount: float) -> np.ndarr
     best, reach, amount = keys.max(), _FIRST_REACH, amount * _UNIT
     while True:
         near = (keys >= best - reach).nonzero()[0] if reach < _LAST_REACH else (keys > _OUT).nonzero()[0]
-        mass = np.rint(weights[near] * _UNIT)
+        mass = np.rint(weights[near] * np.float64(_UNIT / whole))
         if reach >= _LAST_REACH or mass.sum() >= amount:
             break
         reach *= 2
-    order = (-keys[near]).argsort(kind="stable")
+    if len(near) == 1:
+        return near
+    order = _falling(keys[near])
     mass = mass[order]
     # Those before which there is less than the amount.
     count = int((mass.cumsum() - mass < amount).sum())
     return np.sort(near[order[:count]])
+
+
+def _falling(keys: np.ndarray) -> np.ndarray:
+    """The order of falling keys, float32 [X], equal ones as they stand; NumPy sorts integers much faster than a key's.
+
+    In front of its place each key becomes a whole number that is the smaller, the larger the key.
+    """
+    # With 0.0 added, -0.0 is 0.0.
+    bits = (keys + np.float32(0)).view(np.int32)
+    rank = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int64)
+    packed = (-rank << 32) | np.arange(len(keys))
+    packed.sort()
+    return packed & 0xFFFFFFFF
 
 
 def kept(logits: np.ndarray, config: DecodeConfig) -> np.ndarray:
@@ -61,7 +78,9 @@ def kept(logits: np.ndarray, config: DecodeConfig) -> np.ndarray:
         ids = keep_top(left, config.top_k)
         left = logits[ids]
     if config.top_p < 1:
-        places = keep_first(left, _softmax(left), config.top_p)
+        # Rounded errors of some 1e-7 each, which even out in the sum.
+        weights = np.exp(left - left.max())
+        places = keep_first(left, weights, config.top_p, float(weights.sum(dtype=np.float64)))
         ids, left = (places if ids is None else ids[places]), left[places]
     if ids is None:
         ids = np.flatnonzero(logits > _OUT)
@@ -88,15 +107,17 @@ def keep_top(logits: np.ndarray, k: int) -> np.ndarray:
     return np.sort(np.concatenate([above, tied[: k - len(above)]]))
 
 
-def draw(logits: np.ndarray, config: DecodeConfig, seeds: np.ndarray, index: int) -> np.ndarray:
-    """One id a row: float32 [N, V], in which something is allowed, and int32 seeds [N] -> int32 [N]."""
+def draw(logits: np.ndarray, config: DecodeConfig, streams: np.ndarray) -> np.ndarray:
+    """One id a row: float32 [N, V], in which something is allowed, and this step's `numpy_noise.streams` [N]."""
     if config.temperature != 1:
         logits = logits / np.float32(config.temperature)
     # Where nothing is left, as with weights that are no numbers, it is id 0, as in TensorFlow.
     rows = [ids if len(ids := kept(row, config)) else np.zeros(1, np.int64) for row in logits]
     counts = [len(ids) for ids in rows]
+    if max(counts) == 1:
+        return np.array(rows, np.int32)[:, 0]
     ids, row = np.concatenate(rows), np.repeat(np.arange(len(rows)), counts)
-    values = logits[row, ids] - np.log(exponential(seeds, index, row, ids))
+    values = logits[row, ids] - np.log(exponential(streams[row], ids))
     ends = np.cumsum(counts)
     pairs = zip(ends - counts, ends, strict=True)
     return np.array([ids[start + values[start:end].argmax()] for start, end in pairs], np.int32)
@@ -133,11 +154,3 @@ def left_out(logits: np.ndarray, out: np.ndarray) -> np.ndarray:
     """Without the ids that are ``out`` (bool, broadcastable); rows of which nothing would be left are as they were."""
     left = np.where(out, _OUT, logits)
     return np.where((left > _OUT).any(-1, keepdims=True), left, logits)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    wide = logits.astype(np.float64)
-    wide -= wide.max()
-    np.exp(wide, out=wide)
-    wide /= wide.sum()
-    return wide

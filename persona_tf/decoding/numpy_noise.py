@@ -5,20 +5,21 @@ import numpy as np
 _BYTES = 12
 
 
-def uniform(seed: np.ndarray, index: int, row: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """As `noise.uniform`, float32 [X] in the open interval (0, 1), for the ids [X] in the rows [X]; seed int32 [N]."""
-    # Never scalars: of those NumPy would say that they overflow, which here they are to do.
-    state = np.zeros(1, np.uint32)
-    for block in (seed, np.array([index])):
-        state = _absorb(state, _bits(block))
-    state = _absorb(state[row], _bits(ids))
-    bits = _finish(state ^ np.uint32(_BYTES))
+def streams(seed: np.ndarray, steps: int) -> np.ndarray:
+    """Where the noise of each step begins: int32 seeds [N] -> uint32 [steps, N]."""
+    state = _absorb(np.zeros(1, np.uint32), _bits(seed))
+    return _absorb(state[None], _bits(np.arange(steps))[:, None])
+
+
+def uniform(stream: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """As `noise.uniform`, float32 [X] in the open interval (0, 1): for each id [X] in the stream [X] of its row."""
+    bits = _finish(_absorb(stream, _bits(ids)) ^ np.uint32(_BYTES))
     return ((bits >> np.uint32(9)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
 
 
-def exponential(seed: np.ndarray, index: int, row: np.ndarray, ids: np.ndarray) -> np.ndarray:
+def exponential(stream: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """As `noise.exponential`, float32, but for the last bit of the logarithm."""
-    return -np.log(uniform(seed, index, row, ids))
+    return -np.log(uniform(stream, ids))
 
 
 def _bits(numbers: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from persona_tf.decoding import numpy_choice
 from persona_tf.decoding.config import DecodeConfig
+from persona_tf.decoding.numpy_noise import streams
 from persona_tf.decoding.stage import Stage, length
 
 _OUT = np.float32(-np.inf)
@@ -38,8 +39,10 @@ class NumpySearch:
         feed_last: bool = True,
     ):
         self._stages, self._specials, self._config, self._banned = stages, specials, config, banned
-        self._feed_last, self._seeds = feed_last, seeds
+        self._feed_last = feed_last
         self.most = length(stages)
+        # A column for each step. Where it is greedy none is looked at.
+        self._streams = streams(seeds, self.most + 1) if config.method != "greedy" else None
         self._stops, self._longest, self._shortest = (
             np.array([getattr(stage, field) for stage in stages] + [0], np.int32)
             for field in ("stop", "max_tokens", "min_tokens")
@@ -51,38 +54,46 @@ class NumpySearch:
         self.written = np.zeros((len(live), self.most), np.int32)
         self._stage = np.where(live, 0, len(stages))
         self._used = np.zeros(len(live), np.int32)
+        self._live = np.flatnonzero(live)
 
     def take(self, log_probs: np.ndarray) -> None:
         """Chooses the next token of each: float32 [N, V], which is written over."""
-        finished = self._stage == len(self._stages)
-        self.fed |= finished
-        live = np.flatnonzero(~finished)
+        live = self._live
+        if len(live) == len(log_probs):
+            allowed = self._allowed(log_probs, live)
+        else:
+            self.fed |= self._stage == len(self._stages)
+            allowed = self._allowed(log_probs[live], live)
         chosen = np.zeros_like(self.ids)
         if len(live):
-            allowed = self._allowed(log_probs if len(live) == len(log_probs) else log_probs[live], live)
             chosen[live] = own = self._choose(allowed, live)
             self.scores[live] += allowed[np.arange(len(live)), own]
-        self._extend(chosen, ~finished)
+        self._extend(chosen, live)
 
-    def _extend(self, chosen: np.ndarray, writing: np.ndarray) -> None:
-        stopped = writing & (chosen == self._stops[self._stage])
+    def _extend(self, chosen: np.ndarray, live: np.ndarray) -> None:
         if self.index < self.most:
             self.written[:, self.index] = chosen
-        self._stage = self._stage + stopped
-        self._used = np.where(stopped, 0, self._used + 1)
-        self.fed |= np.isinf(self.scores)
-        if not self._feed_last:
-            self.fed |= self._stage == len(self._stages)
         self.ids, self.index = chosen, self.index + 1
+        self._used += 1
+        stopped = live[chosen[live] == self._stops[self._stage[live]]]
+        if len(stopped):
+            self._stage[stopped] += 1
+            self._used[stopped] = 0
+            self._live = np.flatnonzero(self._stage < len(self._stages))
+            if not self._feed_last:
+                self.fed |= self._stage == len(self._stages)
+        self.fed |= np.isneginf(self.scores)
 
     def _allowed(self, log_probs: np.ndarray, live: np.ndarray) -> np.ndarray:
         """Of the rows ``live``: log-probabilities of what may be written, -inf elsewhere."""
         stage, used, rows = self._stage[live], self._used[live], np.arange(len(live))
         stops = self._stops[stage]
-        must = used >= self._longest[stage]
-        worth = np.where((used < self._shortest[stage]) & ~must, _OUT, log_probs[rows, stops])
+        worth = log_probs[rows, stops]
         log_probs[:, : self._specials] = _OUT
-        log_probs[must] = _OUT
+        must = used >= self._longest[stage]
+        if must.any():
+            log_probs[must] = _OUT
+        worth[(used < self._shortest[stage]) & ~must] = _OUT
         log_probs[rows, stops] = worth
         return self._under_rules(log_probs, live)
 
@@ -101,4 +112,5 @@ class NumpySearch:
     def _choose(self, allowed: np.ndarray, live: np.ndarray) -> np.ndarray:
         if self._config.method == "greedy":
             return allowed.argmax(-1).astype(np.int32)
-        return numpy_choice.draw(allowed, self._config, self._seeds[live], self.index)
+        assert self._streams is not None
+        return numpy_choice.draw(allowed, self._config, self._streams[self.index, live])

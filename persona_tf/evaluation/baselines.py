@@ -1,9 +1,10 @@
 """What bots without a model would score on the same targets: the figures beside which others can be read.
 
-``random``    says a random item or turn; acts, shows and chooses at random, and acts on a coin's toss
+``random``    says a random item or turn; acts, shows, ranks and chooses at random, and acts on a coin's toss
 ``majority``  says, does and shows what the training split does most
-``repeat``    says what the partner just said
-``overlap``   says the item or turn that shares most words with what the partner just said; chooses likewise
+``repeat``    says what the partner just said, and ranks first what is most like it
+``overlap``   says the item or turn that shares most words with what the partner just said; chooses likewise, and
+              ranks first what is most like an item
 
 None of them has a likelihood; an n-gram model (`kneser_ney`) is the baseline of perplexity, see
 `likelihood_baseline`.
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from persona_tf.episode import EMOTES, Episode
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.metrics import normalise
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
 from persona_tf.evaluation.report import Metrics, report
@@ -173,6 +175,7 @@ def _random(target: ScoredTarget, context: Context, rng: random.Random) -> Score
         emote=emote,
         emote_generated=rng.choice(("", emote)),
         knowledge_chosen=_draw([key for key, _ in context.items], rng),
+        ranked=_ranked(target, lambda candidate: rng.random()),
         swapped=_swapped(target, context, lambda texts: _draw(texts, rng)),
     )
 
@@ -189,13 +192,15 @@ def _majority(target: ScoredTarget, context: Context, rng: random.Random, counts
         emote=emote,
         emote_generated=emote if _usual(counts.emotes) else "",
         knowledge_chosen=_best(keys, lambda key: counts.keys.get(key, 0), rng) or "",
+        ranked=None,
         swapped=_constant(target, reply),
     )
 
 
 def _repeat(target: ScoredTarget, context: Context, rng: random.Random) -> ScoredTarget:
     reply = context.last_partner_speech
-    return dataclasses.replace(target, reply=reply, swapped=_constant(target, reply))
+    ranked = _ranked(target, lambda candidate: _likeness(candidate, reply))
+    return dataclasses.replace(target, reply=reply, swapped=_constant(target, reply), ranked=ranked)
 
 
 def _overlap(target: ScoredTarget, context: Context, rng: random.Random) -> ScoredTarget:
@@ -205,11 +210,13 @@ def _overlap(target: ScoredTarget, context: Context, rng: random.Random) -> Scor
         return len(asked & _words(text))
 
     item = _best(context.items, lambda item: shared(item[1]), rng)
+    known = [text for _, text in context.items]
     return dataclasses.replace(
         target,
         reply=_best(_texts(context, context.items), shared, rng) or "",
         action=_best(target.available_actions, shared, rng) or "",
         knowledge_chosen=item[0] if item else "",
+        ranked=_ranked(target, lambda candidate: max((_likeness(candidate, text) for text in known), default=0.0)),
         swapped=_swapped(target, context, lambda texts: _best(texts, shared, rng) or ""),
     )
 
@@ -224,6 +231,14 @@ def _swapped(target: ScoredTarget, context: Context, say: Callable[[list[str]], 
     if target.swapped is None or not context.swapped_items:
         return None
     return dataclasses.replace(target.swapped, reply=say(_texts(context, context.swapped_items)))
+
+
+def _ranked(target: ScoredTarget, score: Callable[[str], float]) -> Ranked | None:
+    """The candidates by a score, largest first, in the place of the model's nats."""
+    if target.ranked is None:
+        return None
+    own = target.ranked.candidates
+    return Ranked(own, tuple(-score(candidate) for candidate in own), (1,) * len(own))
 
 
 def _constant(target: ScoredTarget, reply: str) -> Swapped | None:
@@ -251,6 +266,12 @@ def _most_frequent(counts: Mapping[str, int]) -> str:
 def _usual(counts: Mapping[str, int]) -> bool:
     """Whether more turns have one than have none."""
     return 2 * counts.get("", 0) < sum(counts.values())
+
+
+def _likeness(text: str, other: str) -> float:
+    """F1 of the sets of words."""
+    words, others = _words(text), _words(other)
+    return 2 * len(words & others) / max(len(words) + len(others), 1)
 
 
 @functools.lru_cache(maxsize=1 << 16)

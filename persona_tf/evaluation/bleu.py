@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from persona_tf.evaluation.metrics import normalise
 
@@ -25,10 +25,28 @@ def bleu(reply: str, *references: str, k: int = 4) -> float:
     words = normalise(reply).split(" ")
     golds = [normalise(text).split(" ") for text in references]
     matches = [_matches(words, golds, n) for n in range(1, k + 1)]
+    return bleu_of_matches(matches, len(words), nearest(len(words), map(len, golds)), _EPSILON)
+
+
+def bleu_of_matches(matches: Sequence[tuple[int, int]], length: int, reference: int, epsilon: float) -> float:
+    """Sentence BLEU of what was counted.
+
+    Args:
+      matches: for 1-grams, 2-grams ...: how many were found in a reference, and of how many (1 at least).
+      length: words of the reply.
+      reference: words of the reference that is nearest in length.
+      epsilon: the numerator where nothing was found.
+    """
     if not matches[0][0]:
         return 0.0
-    logs = math.fsum(math.log((shared or _EPSILON) / total) for shared, total in matches)
-    return _brevity(len(words), [len(gold) for gold in golds]) * math.exp(logs / k)
+    logs = math.fsum(math.log((found or epsilon) / total) for found, total in matches)
+    brevity = 1.0 if length > reference else math.exp(1 - reference / length)
+    return brevity * math.exp(logs / len(matches))
+
+
+def nearest(length: int, references: Iterable[int]) -> int:
+    """Of the references' lengths the one nearest to ``length``, the shorter of equals."""
+    return min(references, key=lambda reference: (abs(reference - length), reference))
 
 
 def _ngrams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
@@ -42,8 +60,3 @@ def _matches(words: Sequence[str], golds: list[list[str]], n: int) -> tuple[int,
     for gold in golds:
         most |= _ngrams(gold, n)
     return sum((ngrams & most).values()), max(1, ngrams.total())
-
-
-def _brevity(length: int, gold_lengths: list[int]) -> float:
-    nearest = min(gold_lengths, key=lambda gold: (abs(gold - length), gold))
-    return 1.0 if length > nearest else math.exp(1 - nearest / length)

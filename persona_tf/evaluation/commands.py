@@ -39,23 +39,30 @@ class Sweep:
     options: Sequence[str] = ()
 
 
-def evaluate_file(path: Path) -> None:
+def evaluate_file(path: Path, references: Path | None = None) -> None:
     """Scores a file of predictions, whoever made it, and shows the table.
 
+    Args:
+      path: the predictions.
+      references: None, or predictions of another bot, for answers that have no gold replies beside.
+
     Raises:
-      ValueError: it holds none, or see `prediction_file.read_predictions`.
+      ValueError: it holds none, or see `prediction_file.read_predictions` and `references.with_references`.
     """
+    from persona_tf.evaluation.notes import notes
     from persona_tf.evaluation.prediction_file import read_predictions
+    from persona_tf.evaluation.references import with_references
     from persona_tf.evaluation.report import report
     from persona_tf.evaluation.table import Result, markdown
 
-    targets = read_predictions(path)
+    targets = with_references(path, references) if references else read_predictions(path)
     if not targets:
         raise ValueError(f"{path} holds no predictions; see persona_tf/evaluation/prediction_file.py for its lines")
-    print(markdown(Result(str(path), path.stem, 0, len(targets), {}, report(targets))))
+    metrics = report(targets)
+    print(markdown(Result(str(path), path.stem, 0, len(targets), {}, metrics, notes=notes(targets, metrics))))
 
 
-def decoders(run: RunDir, settings: Any, splits: Sequence[str], data_dir: Path) -> None:
+def decoders(run: RunDir, settings: Any, splits: Sequence[str], data_dir: Path, ways: Any) -> None:
     """Answers in several ways of choosing words, writes a table for each split into the run and shows it.
 
     Args:
@@ -63,9 +70,11 @@ def decoders(run: RunDir, settings: Any, splits: Sequence[str], data_dir: Path) 
       settings: its own, with another EvalConfig perhaps.
       splits: () is the first of the run's.
       data_dir: where the data are.
+      ways: as `ways.chosen_ways` gives them.
     """
     from persona_tf.data.sources import read_split
-    from persona_tf.evaluation.decoders import compare_decoders, write_comparison
+    from persona_tf.evaluation.decoder_table import write_comparison
+    from persona_tf.evaluation.decoders import compare_decoders
     from persona_tf.export.bundle import load_bundle
 
     data = settings.data
@@ -73,9 +82,9 @@ def decoders(run: RunDir, settings: Any, splits: Sequence[str], data_dir: Path) 
     bundle = load_bundle(run.bundle, "float32")
     for split in splits or settings.evaluate.splits[:1]:
         episodes = read_split(data.source, split, data_dir, data.options)
-        rows = compare_decoders(bundle, episodes, settings.evaluate)
+        rows = compare_decoders(bundle, episodes, settings.evaluate, ways)
         print(write_comparison(run.evaluation(split, "json").parent, split, rows))
-    print(f"The tables are in {run.path / 'evaluation'}.")
+    print(f"The tables and pictures are in {run.path / 'evaluation'}.")
 
 
 def self_chat(asked: Talk, settings: Any) -> None:

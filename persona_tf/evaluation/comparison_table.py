@@ -108,7 +108,7 @@ def mean_and_sd(name: str, spread: Spread) -> str:
     ('55.0 ± 7.1 %', '2.00')
     """
     mean = shown(name, spread.mean)
-    if spread.sd is None:
+    if spread.sd is None or not math.isfinite(spread.mean):
         return mean
     unit = " %" if mean.endswith(" %") else ""
     return f"{mean.removesuffix(' %')} ± {shown(name, spread.sd).removesuffix(' %')}{unit}"

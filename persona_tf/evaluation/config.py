@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from persona_tf.evaluation.ways import chosen_ways
+
 
 @dataclasses.dataclass(frozen=True)
 class EvalConfig:
@@ -12,10 +14,14 @@ class EvalConfig:
       batch_targets: targets that the model answers at once.
       max_examples: at most so many targets a split; 0 means all.
       bootstrap_samples: resamples for the 95 % intervals; 0 means no intervals.
-      seed: seeds the resamples and the random baseline.
+      seed: seeds the resamples, the random baseline, and who is attacked.
       swapped: whether probes are asked a second time with the counterfactual item in place.
       shuffled_persona: whether replies are scored a second time with the persona of another dialogue.
+      ranked: among how many candidates the true reply is to be found; 0 leaves it out.
       trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
+      ways: those of `ways.WAYS` that the verb ``decoders`` compares; () means all.
+      override_questions: how many questions are asked before and after an attack on the persona, at most.
+      override_attacks: at most so many attacks of each kind; 0 means all.
 
     Raises:
       TypeError, ValueError: a setting is of another type or out of range; the message names it.
@@ -28,19 +34,43 @@ class EvalConfig:
     seed: int = 0
     swapped: bool = True
     shuffled_persona: bool = False
+    ranked: int = 0
     trigram: bool = False
+    ways: tuple[str, ...] = ()
+    override_questions: int = 3
+    override_attacks: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.splits, list):
-            object.__setattr__(self, "splits", tuple(self.splits))
-        if not isinstance(self.splits, tuple) or not all(isinstance(s, str) and s for s in self.splits):
-            raise TypeError(f'EvalConfig.splits: expected names such as ("valid",), got {self.splits!r}')
+        for name, such in (("splits", "valid"), ("ways", "greedy")):
+            names = getattr(self, name)
+            if isinstance(names, list):
+                object.__setattr__(self, name, names := tuple(names))
+            if not isinstance(names, tuple) or not all(isinstance(n, str) and n for n in names):
+                raise TypeError(f'EvalConfig.{name}: expected names such as ("{such}",), got {names!r}')
+        try:
+            chosen_ways(self.ways)
+        except ValueError as error:
+            raise ValueError(f"EvalConfig.ways: expected names of ways, but {error}") from error
         for name in ("swapped", "shuffled_persona", "trigram"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"EvalConfig.{name}: expected True or False, got {getattr(self, name)!r}")
-        for name, least in (("batch_targets", 1), ("max_examples", 0), ("bootstrap_samples", 0), ("seed", 0)):
+        for name, least in _LEAST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"EvalConfig.{name}: expected an integer, got {value!r}")
             if value < least:
                 raise ValueError(f"EvalConfig.{name}: expected {least} or more, got {value}")
+        if self.ranked == 1:
+            raise ValueError("EvalConfig.ranked: expected 2 candidates or more, or 0 for none, got 1")
+
+
+_LEAST = {
+    "batch_targets": 1,
+    "max_examples": 0,
+    "bootstrap_samples": 0,
+    "ranked": 0,
+    "seed": 0,
+    "override_questions": 1,
+    "override_attacks": 0,
+}
+"""The whole numbers, and the least that each can be."""

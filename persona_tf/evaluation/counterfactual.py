@@ -1,10 +1,9 @@
 """Examples in which one thing is not true: a value of a probe is swapped, or the persona is another's."""
 
-import dataclasses
 import random
 from collections.abc import Sequence
 
-from persona_tf.example import Example, Item
+from persona_tf.example import Example, Item, with_texts
 
 
 def swap_value(example: Example) -> Example | None:
@@ -12,10 +11,7 @@ def swap_value(example: Example) -> Example | None:
     probe = example.targets[0].probe
     if probe is None or probe.swap is None:
         return None
-    key, text = probe.swap.key, probe.swap.text
-    items = tuple(dataclasses.replace(i, text=text) if i.key == key else i for i in example.items)
-    history = tuple(dataclasses.replace(t, speech=text) if f"turn/{t.turn}" == key else t for t in example.history)
-    return dataclasses.replace(example, items=items, history=history)
+    return with_texts(example, {probe.swap.key: probe.swap.text})
 
 
 def shuffle_personas(examples: Sequence[Example], seed: int = 0) -> list[Example]:
@@ -35,9 +31,7 @@ def shuffle_personas(examples: Sequence[Example], seed: int = 0) -> list[Example
         others = [i for i in by_count[len(own)] if told[index].isdisjoint(told[i])]
         strange = facts[rng.choice(others)] if others else _strangers(pool, told[index], len(own), rng)
         texts = dict(zip((item.key for item in own), (item.text for item in strange), strict=False))
-        example = examples[index]
-        items = tuple(dataclasses.replace(i, text=texts.get(i.key, i.text)) for i in example.items)
-        shuffled.append(dataclasses.replace(example, items=items))
+        shuffled.append(with_texts(examples[index], texts))
     return shuffled
 
 
@@ -47,4 +41,4 @@ def _strangers(pool: Sequence[Item], own: frozenset[str], count: int, rng: rando
 
 
 def _facts(example: Example) -> list[Item]:
-    return [item for item in example.items if item.kind == "persona"]
+    return [item for item in example.knowledge if item.kind == "persona"]

@@ -2,115 +2,120 @@
 
 import dataclasses
 import itertools
-import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from persona_tf.atomic_file import atomic_text_file
-from persona_tf.chat.bot import Bot
-from persona_tf.decoding.config import DecodeConfig
+from persona_tf.chat.bot import Answer, Bot
+from persona_tf.data.progress import to_stderr
 from persona_tf.episode import Episode
 from persona_tf.evaluation.config import EvalConfig
+from persona_tf.evaluation.decoder_table import HUMAN, Row
 from persona_tf.evaluation.evaluator import answer_all, at_most, score_episodes
+from persona_tf.evaluation.generation import Generated, generation_quality
+from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.report import Metrics, report
-from persona_tf.evaluation.scoring import Scorer
-from persona_tf.evaluation.table import markdown_table, shown
-from persona_tf.example import examples
+from persona_tf.evaluation.scoring import Scorer, TargetScore
+from persona_tf.evaluation.ways import WAYS, effort, setting
+from persona_tf.example import Example, examples
 from persona_tf.export.bundle import Bundle
+from persona_tf.text.tokenizer import Tokenizer
 
-_NUCLEUS: Mapping[str, Any] = {"method": "sample", "top_p": 0.9}
-_EIGHT: Mapping[str, Any] = {**_NUCLEUS, "hypotheses": 8}
-
-WAYS: Mapping[str, Mapping[str, Any]] = {
-    "greedy": {},
-    "greedy, int8": {"engine": "onnx_int8"},
-    "no repeated trigram": {"no_repeat_ngram": 3},
-    "beam 5": {"method": "beam", "hypotheses": 5},
-    "diverse beam 6 in 3": {"method": "beam", "hypotheses": 6, "groups": 3},
-    "sampling": {"method": "sample"},
-    "top-k 40": {"method": "sample", "top_k": 40},
-    "top-p 0.9": _NUCLEUS,
-    "min-p 0.1": {"method": "sample", "min_p": 0.1},
-    "typical 0.9": {"method": "sample", "typical": 0.9},
-    "guidance 0.5": {"guidance": 0.5},
-    "guidance 1": {"guidance": 1.0},
-    "guidance 1, top-p 0.9": {**_NUCLEUS, "guidance": 1.0},
-    "best of 8 by mutual information 0.5": {**_EIGHT, "mutual_information": 0.5},
-}
-"""Fields of DecodeConfig over those of the bundle made greedy; and the engine, by default ``auto``."""
-
-COLUMNS = (
-    "reply_f1",
-    "reply_inter_distinct_2",
-    "probe_persona_accuracy",
-    "probe_setting_accuracy",
-    "probe_history_accuracy",
-    "probe_unanswerable_accuracy",
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One way: the engine that wrote, its metrics, and milliseconds a reply, many answered at once."""
-
-    way: str
-    engine: str
-    metrics: Metrics
-    milliseconds: float
+_OF_HUMANS = ("reply_intra", "reply_inter", "probe_")
+"""Beginnings of the metrics that say something of the gold replies: overlap with themselves does not."""
 
 
 def compare_decoders(
-    bundle: Bundle, episodes: Iterable[Episode], config: EvalConfig, ways: Mapping[str, Mapping[str, Any]] = WAYS
+    bundle: Bundle,
+    episodes: Iterable[Episode],
+    config: EvalConfig,
+    ways: Mapping[str, Mapping[str, Any]] = WAYS,
+    say: Callable[[str], object] = to_stderr,
 ) -> list[Row]:
-    """Answers the same targets in each way; a warm-up before the clock starts.
+    """Answers the same targets in each way; a warm-up before the clock starts. The first row is of the gold replies.
 
     Args:
       bundle: the bot.
       episodes: of one split.
       config: how much is evaluated; its counterfactuals are left out.
-      ways: as `WAYS`.
+      ways: as `WAYS`, or some of them (`ways.chosen_ways`).
+      say: is told which way comes next and how long all may still take.
+
+    Raises:
+      ValueError: the split has no targets.
     """
     plain = bundle.decode.as_greedy()
     config = dataclasses.replace(config, swapped=False, shuffled_persona=False)
-    episodes = list(episodes)
-    scored, _ = score_episodes(Bot(bundle, plain), Scorer(bundle), episodes, config, "likelihoods, ")
+    settings = {way: setting(plain, fields) for way, fields in ways.items()}
+    left = _TimeLeft([2, *(effort(decode) for decode, _ in settings.values())])
+    scorer, episodes = Scorer(bundle), list(episodes)
+    scored, _ = score_episodes(Bot(bundle, plain), scorer, episodes, config, "likelihoods, ")
+    if not scored:
+        raise ValueError("decoders: the split has no targets to answer")
     stream = (example for episode in episodes for example in examples(episode, bundle.example))
     chosen = at_most(stream, config.max_examples)
-    rows = []
-    for way, fields in ways.items():
-        bot = Bot(bundle, *setting(plain, fields))
+    tokenizer = bundle.packer.tokenizer
+    rows = [_human(tokenizer, scored, config)]
+    for number, (way, (decode, engine)) in enumerate(settings.items(), 1):
+        say(f"way {number} of {len(ways)}: {way}; about {left.after(number)} left")
+        bot = Bot(bundle, decode, engine)
         bot.answer(chosen[:1])
         start = time.perf_counter()
-        answers = list(itertools.chain.from_iterable(answer_all(bot, chosen, config.batch_targets, way)))
-        milliseconds = 1000 * (time.perf_counter() - start) / max(len(answers), 1)
-        targets = [dataclasses.replace(t, reply=a.reply) for t, a in zip(scored, answers, strict=True)]
-        rows.append(Row(way, bot.engine, report(targets, config.bootstrap_samples, config.seed), milliseconds))
+        answers = list(answer_all(bot, chosen, config.batch_targets, way))
+        milliseconds = 1000 * (time.perf_counter() - start) / len(scored)
+        said = [dataclasses.replace(t, reply=a.reply) for t, a in zip(scored, itertools.chain(*answers), strict=True)]
+        scores = list(itertools.chain(*scorer.score(_as_said(chosen, answers))))
+        metrics = report(said, config.bootstrap_samples, config.seed) | _quality(tokenizer, said, scores, config)
+        rows.append(Row(way, bot.engine, metrics, milliseconds))
     return rows
 
 
-def setting(plain: DecodeConfig, fields: Mapping[str, Any]) -> tuple[DecodeConfig, str]:
-    """Decode config and engine of one of `WAYS`."""
-    own = {name: value for name, value in fields.items() if name != "engine"}
-    return dataclasses.replace(plain, **own), fields.get("engine", "auto")
+class _TimeLeft:
+    """Tells from what is done how long the rest takes; ``efforts`` are of each part."""
+
+    def __init__(self, efforts: Sequence[int]):
+        self._efforts, self._start = efforts, time.perf_counter()
+
+    def after(self, parts: int) -> str:
+        """Minutes and seconds that are left when the first ``parts`` are done."""
+        done, rest = sum(self._efforts[:parts]), sum(self._efforts[parts:])
+        seconds = round((time.perf_counter() - self._start) * rest / done)
+        return f"{seconds // 60}:{seconds % 60:02d} minutes"
 
 
-def write_comparison(folder: Path, split: str, rows: Sequence[Row]) -> str:
-    """Writes ``decoders_<split>.json`` and ``.md``, and returns the table."""
-    names = [name for name in COLUMNS if any(name in row.metrics for row in rows)]
-    header = ["way", "engine", *names, "ms a reply"]
-    body = [
-        [row.way, row.engine, *(_cell(row.metrics, name) for name in names), f"{row.milliseconds:.1f}"] for row in rows
+def _human(tokenizer: Tokenizer, scored: Sequence[ScoredTarget], config: EvalConfig) -> Row:
+    """The figures of the gold replies, by whose side those of the bot can be read."""
+    said = [dataclasses.replace(target, reply=target.gold_reply) for target in scored]
+    metrics = report(said, config.bootstrap_samples, config.seed)
+    kept = {name: metric for name, metric in metrics.items() if name.startswith(_OF_HUMANS)}
+    return Row(HUMAN, "", kept | _quality(tokenizer, said, said, config), None)
+
+
+def _quality(
+    tokenizer: Tokenizer,
+    said: Sequence[ScoredTarget],
+    likelihoods: Sequence[ScoredTarget | TargetScore],
+    config: EvalConfig,
+) -> Metrics:
+    """Of the replies to turns that have a gold one; ``likelihoods`` are theirs."""
+    pieces = tokenizer.encode([target.reply for target in said])
+    generated = [
+        Generated(target.episode, target.reply, found.reply_nats, found.reply_tokens, tuple(ids))
+        for target, found, ids in zip(said, likelihoods, pieces, strict=True)
+        if target.gold_reply
     ]
-    text = markdown_table([header, *body])
-    with atomic_text_file(folder / f"decoders_{split}.json") as file:
-        json.dump([dataclasses.asdict(row) for row in rows], file, indent=2)
-        file.write("\n")
-    with atomic_text_file(folder / f"decoders_{split}.md") as file:
-        file.write(text)
-    return text
+    return generation_quality(generated, config.bootstrap_samples, config.seed)
 
 
-def _cell(metrics: Metrics, name: str) -> str:
-    return shown(name, metrics[name]["value"]) if name in metrics else ""
+def _as_said(chosen: Sequence[Example], answers: Sequence[Sequence[Answer]]) -> list[Example]:
+    """The examples with the bot's replies as targets, each after the same history as before."""
+    return [
+        dataclasses.replace(
+            example,
+            targets=tuple(
+                dataclasses.replace(target, reply=answer.reply)
+                for target, answer in zip(example.targets, replies, strict=True)
+            ),
+        )
+        for example, replies in zip(chosen, answers, strict=True)
+    ]

@@ -13,9 +13,11 @@ from persona_tf.data.sources import read_split
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import Episode, Probe
 from persona_tf.evaluation.baselines import Context, TrainingCounts, baselines
+from persona_tf.evaluation.candidates import Ranked, draw_candidates
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
 from persona_tf.evaluation.leant_on import choose_probes, leant_on
+from persona_tf.evaluation.notes import notes
 from persona_tf.evaluation.pictures import probe_bars, save_picture
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped, write_predictions
 from persona_tf.evaluation.report import report
@@ -69,7 +71,8 @@ def evaluate(
             beside["trigram"] = trigram_baseline(targets, trigram, tokenizer)
         decoding = bot.decode.described()
         bundle = bot.bundle
-        result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside)
+        below = notes(targets, metrics)
+        result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside, below)
         write_result(run.evaluation(split, "json").parent, result)
         if any(target.source for target in targets):
             save_picture(run.evaluation(split, "png"), probe_bars, result)
@@ -93,10 +96,11 @@ def score_episodes(
     actions = _actions(scorer, singles)
     swapped = _swapped(bot, chosen, config, label + "swapped")
     shuffled = _shuffled_nats(scorer, chosen, config)
+    ranked = _ranked(scorer, chosen, config)
     targets = [
-        _scored_target(single, score, answer, action, swap, nats)
-        for single, score, answer, action, swap, nats in zip(
-            singles, scores, answers, actions, swapped, shuffled, strict=True
+        _scored_target(single, score, answer, action, swap, nats, ranks)
+        for single, score, answer, action, swap, nats, ranks in zip(
+            singles, scores, answers, actions, swapped, shuffled, ranked, strict=True
         )
     ]
     return targets, [_context(single) for single in singles]
@@ -192,6 +196,14 @@ def _shuffled_nats(scorer: Scorer, chosen: Sequence[Example], config: EvalConfig
     return [score.reply_nats for scores_of_one in scores for score in scores_of_one]
 
 
+def _ranked(scorer: Scorer, chosen: Sequence[Example], config: EvalConfig) -> list[Ranked | None]:
+    """Each reply among its candidates; later turns are left in the history, see `_swapped`."""
+    alone = [dataclasses.replace(example, targets=(target,)) for example in chosen for target in example.targets]
+    if not config.ranked:
+        return [None for _ in alone]
+    return scorer.rank_replies(alone, draw_candidates(alone, config.ranked, config.seed))
+
+
 def _scored_target(
     example: Example,
     score: TargetScore,
@@ -199,6 +211,7 @@ def _scored_target(
     action: str,
     swapped: Swapped | None,
     shuffled_nats: float | None,
+    ranked: Ranked | None,
 ) -> ScoredTarget:
     [target] = example.targets
     probe = target.probe
@@ -226,8 +239,9 @@ def _scored_target(
         reply_words=len(target.reply.split()),
         reply_bytes=len(target.reply.encode()),
         shuffled_persona_nats=shuffled_nats,
+        ranked=ranked,
         knowledge_gold=target.grounding,
-        knowledge_chosen=example.items[score.item].key if score.item >= 0 else f"turn/{score.turn}",
+        knowledge_chosen=example.items[score.item].key if score.item >= 0 else example.turn_key(score.turn),
         leant_on={key: round(share, 4) for key, share in list(answer.leant_on.items())[:8]},
     )
 
@@ -235,11 +249,11 @@ def _scored_target(
 def _context(example: Example) -> Context:
     swapped = swap_value(example)
     return Context(
-        items=tuple((item.key, item.text) for item in example.items),
-        history=tuple(turn.speech for turn in example.history),
-        history_turns=tuple(turn.turn for turn in example.history),
+        items=tuple((item.key, item.text) for item in example.knowledge),
+        history=tuple(turn.speech for turn in example.history if turn.item is None),
+        history_turns=tuple(turn.turn for turn in example.history if turn.item is None),
         last_partner_speech=_last_speech(example.history),
-        swapped_items=tuple((item.key, item.text) for item in swapped.items) if swapped else (),
+        swapped_items=tuple((item.key, item.text) for item in swapped.knowledge) if swapped else (),
     )
 
 

@@ -17,6 +17,7 @@
 | reply_nats | of the gold reply: summed nats of its target tokens |
 | reply_tokens, reply_words, reply_bytes | of the gold reply: target tokens with END, words, UTF-8 bytes |
 | shuffled_persona_nats | null, or of the gold reply when the persona is another dialogue's |
+| ranked | null, or ``{"candidates", "nats", "tokens"}``: what each candidate would cost as the reply |
 | knowledge_gold | keys of the items that the turn draws on |
 | knowledge_chosen | key of the item that the bot chose; "" when it chooses none |
 | leant_on | key to share of the cross-attention mass |
@@ -31,9 +32,11 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from persona_tf.atomic_file import atomic_text_file
+from persona_tf.evaluation.candidates import Ranked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +74,7 @@ class ScoredTarget:
     reply_words: int = 0
     reply_bytes: int = 0
     shuffled_persona_nats: float | None = None
+    ranked: Ranked | None = None
     knowledge_gold: tuple[str, ...] = ()
     knowledge_chosen: str = ""
     leant_on: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -80,7 +84,8 @@ class ScoredTarget:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         lists = {name: list(data[name]) for name in _LISTS}
         swapped = None if self.swapped is None else dataclasses.asdict(self.swapped)
-        return {**data, **lists, "swapped": swapped, "leant_on": dict(self.leant_on)}
+        ranked = None if self.ranked is None else self.ranked.to_json()
+        return {**data, **lists, "swapped": swapped, "ranked": ranked, "leant_on": dict(self.leant_on)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ScoredTarget":
@@ -106,6 +111,8 @@ class ScoredTarget:
         if fields.get("swapped") is not None:
             _check(fields["swapped"], _SWAPPED_TYPES, tuple(_SWAPPED_TYPES), inside="swapped.")
             fields["swapped"] = Swapped(**fields["swapped"])
+        if fields.get("ranked") is not None:
+            fields["ranked"] = _read_ranked(fields["ranked"])
         return cls(**fields)
 
 
@@ -120,8 +127,14 @@ def write_predictions(path: str | os.PathLike[str], targets: Iterable[ScoredTarg
             file.write(_line(target))
 
 
-def read_predictions(path: str | os.PathLike[str]) -> tuple[ScoredTarget, ...]:
-    """Reads what `write_predictions` wrote.
+def read_predictions(
+    path: str | os.PathLike[str], defaults: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[ScoredTarget, ...]:
+    """Reads what `write_predictions` wrote, or another bot's answers.
+
+    Args:
+      path: the file.
+      defaults: fields that a line may leave out.
 
     Raises:
       ValueError: a line is no UTF-8, no JSON, has a wrong field or an id that was there; the message names file, line.
@@ -132,7 +145,7 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[ScoredTarget, ...]:
             if not line.strip():
                 continue
             try:
-                target = _parse(line.decode("utf-8-sig"))
+                target = _parse(line.decode("utf-8-sig"), defaults)
             except ValueError as error:
                 raise ValueError(f"{os.fspath(path)}:{number}: {error}") from error
             if target.id in targets:
@@ -141,8 +154,20 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[ScoredTarget, ...]:
     return tuple(targets.values())
 
 
+def _read_ranked(data: Mapping[str, Any]) -> Ranked:
+    _check(data, _RANKED_TYPES, tuple(_RANKED_TYPES), inside="ranked.")
+    for name, kinds in (("candidates", str), ("nats", int | float), ("tokens", int)):
+        for entry in data[name]:
+            if isinstance(entry, bool) or not isinstance(entry, kinds):
+                raise ValueError(f"field 'ranked.{name}': expected a list of {kinds}, got {entry!r:.80} in it")
+            if not isinstance(entry, str):
+                _check_number(f"ranked.{name}", entry, -_ROUNDING_NATS)
+    return Ranked.from_json(data)
+
+
 _ROUNDING_NATS = 1e-3
 _LISTS = ("decoys", "available_actions", "knowledge_gold")
+_RANKED_TYPES = dict.fromkeys(("candidates", "nats", "tokens"), (list, tuple))
 _SWAPPED_TYPES = {"value": (str,), "old_value": (str,), "reply": (str,)}
 _NUMBERS: dict[str, tuple[type, ...]] = {
     "reply_nats": (int, float),
@@ -156,6 +181,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **_NUMBERS,
     "emote_generated": (str, type(None)),
     "swapped": (dict, type(None)),
+    "ranked": (dict, type(None)),
     "shuffled_persona_nats": (int, float, type(None)),
     "leant_on": (dict,),
 }
@@ -164,6 +190,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def _line(target: ScoredTarget) -> str:
     numbers = [getattr(target, name) for name in _NUMBERS] + list(target.leant_on.values())
     numbers.append(target.shuffled_persona_nats or 0.0)
+    numbers.extend(target.ranked.nats if target.ranked else ())
     if not all(math.isfinite(number) for number in numbers):
         raise ValueError(
             f"target {target.id!r}: reply_nats and leant_on must be finite, got {target.reply_nats} and "
@@ -172,14 +199,14 @@ def _line(target: ScoredTarget) -> str:
     return json.dumps(target.to_json(), ensure_ascii=False) + "\n"
 
 
-def _parse(line: str) -> ScoredTarget:
+def _parse(line: str, defaults: Mapping[str, Any]) -> ScoredTarget:
     try:
         data = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"expected one JSON object a line, got {line.strip()!r:.60} ({error})") from error
     if not isinstance(data, dict):
         raise ValueError(f"expected a JSON object, got {line.strip()!r:.60}")
-    return ScoredTarget.from_json(data)
+    return ScoredTarget.from_json({**defaults, **data})
 
 
 def _check(

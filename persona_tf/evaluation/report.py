@@ -4,15 +4,23 @@
 |---|---|---|
 | reply_ppl, reply_word_ppl, reply_bits_per_byte | targets with a likelihood | see `perplexity.Perplexity` |
 | reply_persona_gap | the same, if scored | nats a token that another dialogue's persona costs |
-| reply_f1, reply_bleu_4 | turns with a gold reply | see `metrics.f1`, `bleu.bleu` |
+| reply_f1, reply_exact | turns with a gold reply | see `metrics.f1`, `metrics.exact_match` |
+| reply_bleu_4 | turns with a gold reply | see `bleu.bleu`: of each reply |
+| reply_corpus_bleu | turns with a gold reply | see `corpus_bleu.CorpusBleu`: sacreBLEU's, of all replies |
+| reply_rouge_1, _2, _L | turns with a gold reply | see `rouge.rouge` |
 | reply_intra_distinct_1, _2 | turns with a gold reply | see `distinct.intra_distinct`, of what is generated |
-| reply_inter_distinct_2 | turns with a gold reply | see `distinct.InterDistinct`; without interval |
+| reply_inter_distinct_1, _2 | turns with a gold reply | see `distinct.InterDistinct`; without interval |
+| reply_r1, reply_r5, reply_mrr | replies that were ranked | the true one is best, is among five best; 1 / its rank |
+| reply_r1_per_token .. | the same | the same by nats a token in place of summed nats |
 | action_accuracy, emote_accuracy | turns that have one | the chosen one is the gold one |
 | action_decision_f1, emote_decision_f1 | all, if any turn has one | F1 of the decision to act, to show one |
 | knowledge_r1 | turns with known grounding, if the bot chooses | the chosen item is one of the gold items |
 | probe_<source>_accuracy | probes of that source | see `probes.probe_right` |
 | probe_persona_swapped_accuracy | persona probes asked again | the new value, not the old one or a decoy |
 | probe_persona_leak | persona probes asked again | the reply still says the old value: less is better |
+
+A bot that never says anything has no figures of replies and probes, one that never chooses an action none of actions,
+and so with emotes and items: it was not asked, or cannot. `notes` says what is left out and why.
 
 ``count`` is the number of targets. A resample of dialogues holds some twice, which makes its n-grams less
 distinct than those of the true sample, so that an interval of inter-distinct would lie beside its value.
@@ -27,10 +35,13 @@ import numpy as np
 from persona_tf.episode import Probe
 from persona_tf.evaluation.bleu import bleu
 from persona_tf.evaluation.bootstrap import Floats, bootstrap, interval
+from persona_tf.evaluation.corpus_bleu import CorpusBleu
 from persona_tf.evaluation.distinct import InterDistinct, intra_distinct
-from persona_tf.evaluation.metrics import f1
+from persona_tf.evaluation.metrics import exact_match, f1
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.probes import leaks, probe_right
+from persona_tf.evaluation.ranking import gold_indices, gold_rank
+from persona_tf.evaluation.rouge import rouge
 
 Metrics = dict[str, dict[str, float]]
 """Name to ``value``, ``count`` and, where there is an interval, ``low`` and ``high``."""
@@ -38,19 +49,31 @@ Metrics = dict[str, dict[str, float]]
 _SCALES: dict[str, Callable[[Floats], Floats]] = {
     "reply_ppl": np.exp,
     "reply_word_ppl": np.exp,
+    "generated_ppl": np.exp,
     "reply_bits_per_byte": lambda nats: nats / math.log(2),
 }
 
+_LIKELIHOODS = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", "reply_persona_gap")
+
 NAMES = (
-    "reply_ppl",
-    "reply_word_ppl",
-    "reply_bits_per_byte",
-    "reply_persona_gap",
+    *_LIKELIHOODS,
     "reply_f1",
+    "reply_exact",
     "reply_bleu_4",
+    "reply_corpus_bleu",
+    "reply_rouge_1",
+    "reply_rouge_2",
+    "reply_rouge_L",
     "reply_intra_distinct_1",
     "reply_intra_distinct_2",
+    "reply_inter_distinct_1",
     "reply_inter_distinct_2",
+    "reply_r1",
+    "reply_r5",
+    "reply_mrr",
+    "reply_r1_per_token",
+    "reply_r5_per_token",
+    "reply_mrr_per_token",
     "action_accuracy",
     "action_decision_f1",
     "emote_accuracy",
@@ -94,28 +117,60 @@ def report(targets: Iterable[ScoredTarget], bootstrap_samples: int = 1000, seed:
       of `NAMES`. A name is there only where something was counted.
     """
     listed = list(targets)
-    sums = episode_sums(listed)
-    metrics = {**_ratios(sums, bootstrap_samples, seed), **_inter_distinct(listed)}
+    metrics = ratios(episode_sums(listed), bootstrap_samples, seed)
+    if _says_anything(listed):
+        metrics |= {**_corpus_bleu(listed, bootstrap_samples, seed), **_inter_distinct(listed)}
     return {name: metrics[name] for name in NAMES if name in metrics}
 
 
 def episode_sums(targets: Sequence[ScoredTarget]) -> EpisodeSums:
     """Adds up by dialogue what `report` and paired comparisons divide."""
-    rows = {episode: i for i, episode in enumerate(dict.fromkeys(t.episode for t in targets))}
-    columns = {name: m for m, name in enumerate(NAMES)}
+    applies = _applies(targets)
+    parts = ((t.episode, part) for t in targets for part in _contributions(t))
+    return added_up(NAMES, (t.episode for t in targets), (p for p in parts if applies(p[1][0])))
+
+
+def added_up(
+    names: Sequence[str], episodes: Iterable[str], parts: Iterable[tuple[str, tuple[str, float, float]]]
+) -> EpisodeSums:
+    """Adds up by dialogue.
+
+    Args:
+      names: the metrics, in order; those without a denominator are left out.
+      episodes: of all targets, so that a dialogue that adds nothing is there too.
+      parts: (dialogue, (metric, what is added to the numerator, what is added to the denominator)).
+    """
+    rows = {episode: i for i, episode in enumerate(dict.fromkeys(episodes))}
+    columns = {name: m for m, name in enumerate(names)}
     numerators, denominators = np.zeros((2, len(rows), len(columns)))
     counts = [0] * len(columns)
-    for target in targets:
-        for name, numerator, denominator in _contributions(target):
-            at = rows[target.episode], columns[name]
-            numerators[at] += numerator
-            denominators[at] += denominator
-            counts[columns[name]] += 1
-    applies = _applies(targets)
-    kept = [m for name, m in columns.items() if applies.get(name, True) and denominators[:, m].sum() > 0]
-    names = tuple(NAMES[m] for m in kept)
+    for episode, (name, numerator, denominator) in parts:
+        at = rows[episode], columns[name]
+        numerators[at] += numerator
+        denominators[at] += denominator
+        counts[columns[name]] += 1
+    kept = [m for m in columns.values() if denominators[:, m].sum() > 0]
     sums = numerators[:, kept], denominators[:, kept]
-    return EpisodeSums(tuple(rows), names, *sums, tuple(counts[m] for m in kept))
+    return EpisodeSums(tuple(rows), tuple(names[m] for m in kept), *sums, tuple(counts[m] for m in kept))
+
+
+def ratios(sums: EpisodeSums, samples: int, seed: int) -> Metrics:
+    """The value of each metric of ``sums``, with its interval where ``samples`` is not 0 and dialogues are several."""
+    if not sums.names:
+        return {}
+    values = sums.numerators.sum(0) / sums.denominators.sum(0)
+    metrics: Metrics = {
+        name: {"value": float(scaled(name, values[m])), "count": sums.counts[m]} for m, name in enumerate(sums.names)
+    }
+    if samples and len(sums.episodes) > 1:
+        numbers = [m for m in range(len(sums.names)) if not np.isnan(values[m])]
+        if not numbers:
+            return metrics
+        low, high = interval(bootstrap(sums.numerators[:, numbers], sums.denominators[:, numbers], samples, seed))
+        for i, m in enumerate(numbers):
+            name = sums.names[m]
+            metrics[name] |= {"low": float(scaled(name, low[i])), "high": float(scaled(name, high[i]))}
+    return metrics
 
 
 def scaled(name: str, ratio: Floats) -> Floats:
@@ -124,40 +179,58 @@ def scaled(name: str, ratio: Floats) -> Floats:
         return _SCALES[name](ratio) if name in _SCALES else ratio
 
 
-def _applies(targets: Sequence[ScoredTarget]) -> dict[str, bool]:
-    return {
-        "action_decision_f1": any(t.gold_action for t in targets),
-        "emote_decision_f1": any(t.gold_emote for t in targets),
+def _applies(targets: Sequence[ScoredTarget]) -> Callable[[str], bool]:
+    """Whether the bot does at all what a metric of that name is about."""
+    says, swaps = _says_anything(targets), any(t.swapped and t.swapped.reply for t in targets)
+    acts = any(t.action or t.action_generated for t in targets)
+    shows = any(t.emote or t.emote_generated for t in targets)
+    known = {
+        "action_accuracy": acts,
+        "action_decision_f1": acts and any(t.gold_action for t in targets),
+        "emote_accuracy": shows,
+        "emote_decision_f1": shows and any(t.gold_emote for t in targets),
         "knowledge_r1": any(t.knowledge_chosen for t in targets),
+        "probe_persona_swapped_accuracy": swaps,
+        "probe_persona_leak": swaps,
+        **dict.fromkeys(_LIKELIHOODS, True),
     }
+    return lambda name: known.get(name, says)
 
 
-def _ratios(sums: EpisodeSums, samples: int, seed: int) -> Metrics:
-    if not sums.names:
+def _says_anything(targets: Sequence[ScoredTarget]) -> bool:
+    return any(t.reply.strip() for t in targets)
+
+
+def _corpus_bleu(targets: Sequence[ScoredTarget], samples: int, seed: int) -> Metrics:
+    """With the resamples of `ratios`: BLEU of the sums is that of the means."""
+    pairs: dict[str, list[ScoredTarget]] = {t.episode: [] for t in targets}
+    for target in targets:
+        if target.gold_reply:
+            pairs[target.episode].append(target)
+    parts = [CorpusBleu.of([t.reply for t in of], [t.gold_reply for t in of]) for of in pairs.values()]
+    whole, count = sum(parts, CorpusBleu()), sum(map(len, pairs.values()))
+    if not count:
         return {}
-    values = sums.numerators.sum(0) / sums.denominators.sum(0)
-    metrics: Metrics = {
-        name: {"value": float(scaled(name, values[m])), "count": sums.counts[m]} for m, name in enumerate(sums.names)
-    }
-    if samples and len(sums.episodes) > 1:
-        bounds = interval(bootstrap(sums.numerators, sums.denominators, samples, seed))
-        for m, name in enumerate(sums.names):
-            low, high = (float(scaled(name, bound[m])) for bound in bounds)
-            metrics[name] |= {"low": low, "high": high}
-    return metrics
+    metric: dict[str, float] = {"value": whole.value, "count": count}
+    if samples and len(parts) > 1:
+        rows = np.array([part.row() for part in parts], np.float64)
+        sums = np.rint(len(rows) * bootstrap(rows, np.ones_like(rows), samples, seed)).astype(int).tolist()
+        low, high = interval([CorpusBleu.from_row(row).value for row in sums])
+        metric |= {"low": float(low), "high": float(high)}
+    return {"reply_corpus_bleu": metric}
 
 
 def _inter_distinct(targets: Sequence[ScoredTarget]) -> Metrics:
     replies = [t.reply for t in targets if t.gold_reply]
-    if not replies:
-        return {}
-    return {"reply_inter_distinct_2": {"value": InterDistinct.of(replies, 2).value, "count": len(replies)}}
+    values = {f"reply_inter_distinct_{n}": InterDistinct.of(replies, n) for n in (1, 2)}
+    return {name: {"value": d.value, "count": len(replies)} for name, d in values.items() if d.counts}
 
 
 def _contributions(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     """Yields (name, what is added to the numerator, what is added to the denominator)."""
     yield from _likelihood(target)
     yield from _reply(target)
+    yield from _ranking(target)
     yield from _choices(target)
     yield from _probe(target)
 
@@ -174,9 +247,27 @@ def _likelihood(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
 def _reply(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     if target.gold_reply:
         yield "reply_f1", f1(target.reply, target.gold_reply), 1
+        yield "reply_exact", exact_match(target.reply, target.gold_reply), 1
         yield "reply_bleu_4", bleu(target.reply, target.gold_reply, k=4), 1
+        for kind, value in rouge(target.reply, target.gold_reply).items():
+            yield f"reply_rouge_{kind}", value, 1
         yield "reply_intra_distinct_1", intra_distinct(target.reply, 1), 1
         yield "reply_intra_distinct_2", intra_distinct(target.reply, 2), 1
+
+
+def _ranking(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
+    ranked = target.ranked
+    if ranked is None:
+        return
+    gold = gold_indices(ranked.candidates, target.gold_reply)
+    for ending, scores in (
+        ("", [-nats for nats in ranked.nats]),
+        ("_per_token", [-nats / max(count, 1) for nats, count in zip(ranked.nats, ranked.tokens, strict=True)]),
+    ):
+        rank = gold_rank(scores, gold)
+        yield f"reply_r1{ending}", rank <= 1, 1
+        yield f"reply_r5{ending}", rank <= 5, 1
+        yield f"reply_mrr{ending}", 1 / rank, 1
 
 
 def _choices(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:

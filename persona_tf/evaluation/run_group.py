@@ -145,7 +145,14 @@ def _short_names(paths: Sequence[str | Path]) -> list[str]:
 
 
 def _splits(run: RunDir) -> tuple[str, ...]:
-    return tuple(sorted(p.stem for p in run.predictions("x").parent.glob("*.jsonl")))
+    """Those with predictions. What else lies there, such as what was said in an attack, has no episodes."""
+    return tuple(sorted(p.stem for p in run.predictions("x").parent.glob("*.jsonl") if _holds_targets(p)))
+
+
+def _holds_targets(path: Path) -> bool:
+    with path.open("rb") as file:
+        first = file.readline()
+    return not first.strip() or b'"episode"' in first
 
 
 def _goes_on(run: RunDir) -> str:
@@ -166,6 +173,10 @@ def _check_same_targets(
                     f"{first}: these are predictions on other data, which cannot be compared. Evaluate both on the "
                     "same split of the same data"
                 )
+        if wanted.ranked and found.ranked and wanted.ranked.candidates != found.ranked.candidates:
+            raise ValueError(
+                f"{path}:{number}: other candidates were ranked than in {first}: evaluate both with the same ones"
+            )
     if len(expected) != len(targets):
         raise ValueError(
             f"{path} has {len(targets)} predictions, {first} has {len(expected)}: evaluate both with one MAX_EXAMPLES"

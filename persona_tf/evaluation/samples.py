@@ -31,8 +31,8 @@ def show_samples(writer: Writer, bot: Bot, examples: Sequence[Example], step: in
 def sample_text(example: Example, answer: Answer) -> str:
     """One target as Markdown: knowledge items, the last turns, the true answer and the bot's."""
     [target] = example.targets
-    items = "\n".join(f"* {item.kind}: {item.text}" for item in example.items)
-    turns = [turn for turn in example.history if turn.turn < target.turn][-6:]
+    items = "\n".join(f"* {item.kind}: {item.text}" for item in example.knowledge)
+    turns = [turn for turn in example.history if turn.turn < target.turn and not turn.item][-6:]
     history = "\n".join(
         f"* {'bot' if t.who == SELF else 'partner'}: {_line(t.speech, t.action, t.emote)}" for t in turns
     )
@@ -45,7 +45,7 @@ def attention_picture(example: Example, answers: Sequence[Answer]) -> Any:
     """A matplotlib figure: one row a target, one column a knowledge item or turn; gold ones are framed."""
     from matplotlib.figure import Figure
 
-    keys = [item.key for item in example.items] + [f"turn/{turn.turn}" for turn in example.history]
+    keys = [item.key for item in example.items] + [turn.key for turn in example.history]
     shares = [[answer.leant_on.get(key, 0.0) for key in keys] for answer in answers]
     figure = Figure(figsize=(max(6.0, 0.32 * len(keys)), 1.8 + 0.4 * len(answers)), layout="constrained")
     axes = figure.subplots()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from persona_tf.data.corpus import evaluation_batches, pack_corpus
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.example import Example, Target
 from persona_tf.export.bundle import Bundle
 from persona_tf.export.scoring_model import ScoringModel
@@ -20,7 +21,7 @@ class TargetScore:
     ``reply_nats`` over ``reply_tokens`` (END counted); ``action_nats`` of the given action, END counted, over
     ``action_tokens``; ``no_action`` is the probability that nothing is done after the reply; ``emote_logits``
     float32 [E]; ``item`` is the index of the likeliest knowledge item, -1 when a turn is likelier, and then ``turn``
-    is its index in the episode, -1 for none.
+    is its number, as `Example.turn_key` takes it, -1 for none.
     """
 
     reply_nats: float
@@ -59,6 +60,16 @@ class Scorer:
                 scores[row] = [_target_score(one, i) for i in range(len(examples[row].targets))]
         return scores
 
+    def rank_replies(self, examples: Sequence[Example], candidates: Sequence[Sequence[str]]) -> list[Ranked | None]:
+        """What each example's one target would cost if it were each of its candidates; None where there are none.
+
+        They stand side by side as targets of one row and share its encodings.
+        """
+        pairs = [(example, own) for example, own in zip(examples, candidates, strict=True) if own]
+        widened = [dataclasses.replace(e, targets=_one_for_each_reply(e.targets[0], own)) for e, own in pairs]
+        found = iter(self.score(widened))
+        return [_ranked(own, next(found)) if own else None for own in candidates]
+
     def rank_actions(self, examples: Sequence[Example]) -> list[dict[str, float]]:
         """For examples of one target each: the summed nats of each of its available actions.
 
@@ -75,6 +86,19 @@ def best_emote(score: TargetScore, labels: Sequence[str], none: str) -> tuple[st
     """(the best of the emotes that are not ``none``, the best of all with "" for ``none``)."""
     order = [labels[i] for i in np.argsort(-score.emote_logits, kind="stable")]
     return next(e for e in order if e != none), "" if order[0] == none else order[0]
+
+
+def _one_for_each_reply(target: Target, candidates: Sequence[str]) -> tuple[Target, ...]:
+    bare = Target(target.turn, "", aside=target.aside)
+    return tuple(dataclasses.replace(bare, reply=candidate) for candidate in candidates)
+
+
+def _ranked(candidates: Sequence[str], scores: Sequence[TargetScore]) -> Ranked:
+    return Ranked(
+        tuple(candidates),
+        tuple(round(score.reply_nats, 4) for score in scores),
+        tuple(score.reply_tokens for score in scores),
+    )
 
 
 def _one_for_each_action(target: Target) -> tuple[Target, ...]:

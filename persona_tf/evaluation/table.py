@@ -17,7 +17,7 @@ class Result:
     """One evaluation of one bot on one split: what the JSON file holds.
 
     ``metrics`` maps a name to ``value``, ``count`` and perhaps ``low`` and ``high``; ``baselines`` maps a
-    baseline's name to such metrics. ``decoding`` says how the replies were made.
+    baseline's name to such metrics. ``decoding`` says how the replies were made; ``notes`` stand below the table.
     """
 
     experiment: str
@@ -27,6 +27,7 @@ class Result:
     decoding: Mapping[str, Any]
     metrics: Mapping[str, Mapping[str, float]]
     baselines: Mapping[str, Mapping[str, Mapping[str, float]]] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The result as JSON-able dicts; numbers that are not finite become null."""
@@ -58,7 +59,8 @@ def markdown(result: Result) -> str:
     title = f"{head}; decoding: {decoding}" if decoding else head
     columns = ["metric", "value", "95 % interval", "count", *result.baselines]
     rows = [columns, *(_markdown_row(result, name) for name in result.metrics)]
-    return f"{title}\n\n{markdown_table(rows)}"
+    below = "".join(f"\n{note}\n" for note in result.notes)
+    return f"{title}\n\n{markdown_table(rows)}{below}"
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
@@ -69,17 +71,23 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def shown(name: str, value: float) -> str:
-    """A figure as a table shows it: perplexities and bits a byte as they are, shares in per cent.
+    """A figure as a table shows it: shares in per cent, others, such as perplexities, as they are.
 
     >>> shown("reply_f1", 0.1234), shown("reply_ppl", 16.4446), shown("reply_bits_per_byte", 1.6194)
     ('12.3 %', '16.44', '1.619')
     """
-    if not math.isfinite(value):
+    if math.isnan(value):
+        return "no number"
+    if math.isinf(value):
         return str(value)
     if name.endswith("ppl"):
         return f"{value:.2f}" if value < 1000 else f"{value:,.0f}"
     if name.endswith("bits_per_byte"):
         return f"{value:.3f}"
+    if name.endswith("zipf"):
+        return f"{value:.2f}"
+    if name.endswith("words"):
+        return f"{value:.1f}"
     if name.endswith("gap"):
         return f"{value:.4f}"
     return f"{100 * value:.1f} %"

@@ -16,6 +16,7 @@ _INTS = (
     "items_per_example",
     "knowledge_kind",
     "turns_per_example",
+    "told_per_example",
     "history_who",
     "history_number",
     "history_aside",
@@ -95,10 +96,11 @@ class Packer(tf.Module):
         rows = tf.RaggedTensor.from_row_lengths(turns, strings["turns_per_example"])
         numbers = strings["history_number"] + 1 + strings["history_aside"] * ASIDE
         numbers = tf.RaggedTensor.from_row_lengths(numbers, strings["turns_per_example"])
-        # Asides stand at the end and take no room from what was said.
-        said = tf.cast(strings["history_aside"] == 0, tf.int64)
-        said = tf.RaggedTensor.from_row_lengths(said, strings["turns_per_example"])
-        newest = _newest(rows.row_lengths(axis=2) * said, self.config.history_tokens - 1)
+        # Asides stand at the end, knowledge that is told at the beginning: neither takes room from what was said.
+        told = tf.ragged.range(strings["turns_per_example"]) < strings["told_per_example"][:, None]
+        said = tf.RaggedTensor.from_row_lengths(strings["history_aside"] == 0, strings["turns_per_example"]) & ~told
+        room_taken = rows.row_lengths(axis=2) * tf.cast(said, tf.int64)
+        newest = _newest(room_taken, self.config.history_tokens - 1) | told
         rows, numbers = tf.ragged.boolean_mask(rows, newest), tf.ragged.boolean_mask(numbers, newest)
         start = tf.ones_like(numbers[:, :1].to_tensor(shape=[None, 1]))
         rows = tf.concat([tf.RaggedTensor.from_tensor(start[:, :, None] * v.HISTORY, ragged_rank=2), rows], axis=1)

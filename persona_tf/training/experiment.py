@@ -88,8 +88,13 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
     """The settings' ModelConfig with the sizes that the vocabulary and the labels decide.
 
     Raises:
-      ValueError: targets that share a history would see each other's future in it.
+      ValueError: targets that share a history would see each other's future in it, or nothing is left to select from.
     """
+    if settings.model.fusion == "select" and settings.example.knowledge_as_history:
+        raise ValueError(
+            "ModelConfig.fusion 'select' chooses a knowledge item, and ExampleConfig.knowledge_as_history leaves none: "
+            "take 'soft' or 'concat', or leave the items where they are"
+        )
     if settings.model.history == "whole" and settings.example.max_targets > 1:
         raise ValueError(
             "ModelConfig.history 'whole' shows all turns of an example, so each needs one of its own: set "

@@ -7,7 +7,7 @@ import pytest
 from persona_tf.chat.bot import Bot
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import EMOTES
-from persona_tf.example import ExampleConfig, HistoryTurn, Target
+from persona_tf.example import ExampleConfig, HistoryTurn, Target, lay_out
 from persona_tf.export.bundle import Bundle
 from persona_tf.text.config import TextConfig
 
@@ -327,3 +327,43 @@ def test_loading_from_a_folder(bundle_dir, cast):
     assert bot.decode.max_reply_tokens == 6
     with pytest.raises(FileNotFoundError, match=r"bundle.json: not there"):
         Bot.load(bundle_dir / "nowhere")
+
+
+AS_HISTORY = ExampleConfig(knowledge_as_history=True)
+
+
+def test_a_bot_to_which_all_is_told_in_the_history(make_bot, cast, answers):
+    bot, told = make_bot(knowledge_as_history=True), [lay_out(example, AS_HISTORY) for example in cast]
+    together = bot.answer(told)
+    assert [a.reply for row in together for a in row] != [a.reply for row in answers for a in row]
+    for example, row in zip(told, together, strict=True):
+        for target, answer in zip(example.targets, row, strict=True):
+            seen = {turn.key for turn in example.history if turn.turn < target.turn}
+            assert {key for key, share in answer.leant_on.items() if share > 1e-6} <= seen
+            assert any(not key.startswith("turn/") for key in answer.leant_on)
+    for number in (0, 2):
+        [alone] = bot.answer([told[number]])
+        for one, other in zip(alone, together[number], strict=True):
+            _assert_same(one, other)
+
+
+def test_what_is_told_in_the_history_is_read_once(make_bot, cast, monkeypatch):
+    bot, widths = make_bot(knowledge_as_history=True), []
+    original = bot._writer.read_history
+
+    def note(features, past=None):
+        widths.append((features["history_ids"] > 0).sum())
+        return original(features, past)
+
+    monkeypatch.setattr(bot._writer, "read_history", note)
+    for example in _conversation(cast):
+        told = lay_out(example, AS_HISTORY)
+        [[answer]] = bot.answer([told])
+        [[anew]] = make_bot(knowledge_as_history=True).answer([told])
+        _assert_same(answer, anew)
+    assert max(widths[1:]) < 40 < widths[0], "then never more than a turn"
+
+
+def test_guidance_needs_knowledge_that_can_be_left_out(make_bot):
+    with pytest.raises(ValueError, match="this bot was trained with ExampleConfig"):
+        make_bot(dataclasses.replace(GREEDY, guidance=1.0), knowledge_as_history=True)

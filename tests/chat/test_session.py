@@ -73,6 +73,17 @@ def test_of_a_long_conversation_half_is_left_out_at_once():
         assert example.history[-1].speech.startswith("This is what I say"), "what was said last is always there"
 
 
+def test_what_is_told_in_the_history_is_never_left_out():
+    plain, told = FakeBot(history_tokens=120), FakeBot(history_tokens=120, knowledge_as_history=True)
+    for bot in (plain, told):
+        session = Session(bot, MILL, MIRA, TAM)
+        for number in range(20):
+            session.say(f"This is what I say as number {number:3}, and no more than that.")
+    for one, other in zip(plain.shown, told.shown, strict=True):
+        assert other.told == len(one.items)
+        assert other.history[other.told :] == one.history, "as much is left out as where it takes no room"
+
+
 def test_a_very_long_turn_does_not_push_out_all_others():
     bot = FakeBot(history_tokens=120)
     session = Session(bot, MILL, MIRA, TAM)
@@ -104,8 +115,9 @@ def test_the_bot_may_speak_first(session, bot):
 
 
 @pytest.mark.parametrize("kinds", [("persona", "self_name"), ExampleConfig().kinds])
-def test_talking_shows_what_training_shows(kinds):
-    bot = FakeBot(kinds=kinds)
+@pytest.mark.parametrize("as_history", [False, True])
+def test_talking_shows_what_training_shows(kinds, as_history):
+    bot = FakeBot(kinds=kinds, knowledge_as_history=as_history)
     session = Session(bot, MILL, MIRA, TAM)
     session.open()
     session.say("One", "nod", "smile")
@@ -114,7 +126,8 @@ def test_talking_shows_what_training_shows(kinds):
     [trained] = examples(session.episode, bot.bundle.example)
     assert len(bot.shown) == len(trained.targets) == 4
     for shown, target in zip(bot.shown, trained.targets, strict=True):
-        assert (shown.id, shown.items) == (trained.id, trained.items)
+        assert (shown.id, shown.items, shown.told) == (trained.id, trained.items, trained.told)
+        assert shown.knowledge == session.items
         assert shown.history == tuple(turn for turn in trained.history if turn.turn < target.turn)
         assert [one.turn for one in shown.targets] == [target.turn]
 

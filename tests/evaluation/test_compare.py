@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from persona_tf.evaluation import run_group
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.commands import compare
 from persona_tf.evaluation.comparison_table import compare_runs, markdown_comparison
 from persona_tf.evaluation.learning_curves import read_curves
@@ -187,6 +188,23 @@ def test_splits_in_common(two, tmp_path):
     shutil.rmtree(tmp_path / "runs" / "alpha" / "0" / "predictions")
     make_run(tmp_path / "runs" / "alpha" / "0", targets(), "valid")
     with pytest.raises(ValueError, match="no split in common"):
+        compare(two, ())
+
+
+def test_what_else_lies_among_the_predictions_is_no_split(two, tmp_path):
+    for name in ("alpha", "beta"):
+        other = RunDir(tmp_path / "runs" / name / "0").predictions("override")
+        other.write_text('{"id": "a", "kind": "role", "turns": []}\n')
+    assert run_group.common_splits(run_group.find_groups(two)) == ("test",)
+
+
+def test_other_candidates_are_no_comparison(two, tmp_path):
+    def ranked(*candidates):
+        return targets(ranked=Ranked(candidates, (1.0,) * len(candidates), (1,) * len(candidates)))
+
+    make_run(tmp_path / "runs" / "alpha" / "0", ranked("a", "b"))
+    make_run(tmp_path / "runs" / "beta" / "0", ranked("a", "c"))
+    with pytest.raises(ValueError, match="other candidates were ranked"):
         compare(two, ())
 
 

@@ -23,6 +23,10 @@ def test_defaults_and_lists():
         ("bootstrap_samples", None, TypeError),
         ("seed", "0", TypeError),
         ("swapped", 1, TypeError),
+        ("ways", "greedy", TypeError),
+        ("ways", ("gredy",), ValueError),
+        ("override_questions", 0, ValueError),
+        ("override_attacks", -1, ValueError),
     ],
 )
 def test_wrong_settings_are_named(field, value, error):

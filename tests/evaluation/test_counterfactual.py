@@ -1,19 +1,23 @@
+import dataclasses
+
+import pytest
+
 from persona_tf.data.world.generator import episodes
 from persona_tf.episode import Character, Episode, Fact, Probe, Swap, Turn
 from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
 from persona_tf.example import ExampleConfig, examples
 
 
-def asked(swap):
+def asked(swap, **config):
     bot = Character("Mira", (Fact("My cat is Fig."), Fact("I bake.")))
     probe = Probe("persona", "pet_name", "Fig", ("Rook",), swap)
     talk = (Turn(0, "My dog is Rook."), Turn(1, "Good dog."), Turn(0, "Your cat?"), Turn(1, "Fig.", probe=probe))
-    [example] = examples(Episode("e", "demo", None, (Character("Tam"), bot), talk, (1,)), ExampleConfig())
-    return example.__class__(example.id, example.items, example.history, example.targets[1:])
+    [example] = examples(Episode("e", "demo", None, (Character("Tam"), bot), talk, (1,)), ExampleConfig(**config))
+    return dataclasses.replace(example, targets=example.targets[1:])
 
 
 def texts(example):
-    return {item.key: item.text for item in example.items}
+    return {item.key: item.text for item in example.knowledge}
 
 
 def test_a_swap_changes_just_the_item_it_names():
@@ -34,14 +38,26 @@ def test_there_is_no_counterfactual_without_a_swap():
     assert swap_value(asked(None)) is None
 
 
-def test_a_shuffled_persona_is_anothers_with_as_many_facts():
-    found = [e for episode in episodes("test", 40) for e in examples(episode, ExampleConfig())]
+def test_a_swap_changes_what_is_told_in_the_history():
+    before = asked(Swap("persona/0", "My cat is Moss.", "Moss"), knowledge_as_history=True)
+    after = swap_value(before)
+    assert texts(after) == texts(before) | {"persona/0": "My cat is Moss."}
+    changed = [(a.speech, b.speech) for a, b in zip(before.history, after.history, strict=True) if a != b]
+    assert changed == [("My cat is Fig.", "My cat is Moss.")]
+    assert [turn.turn for turn in after.history] == [turn.turn for turn in before.history]
+
+
+@pytest.mark.parametrize("as_history", [False, True])
+def test_a_shuffled_persona_is_anothers_with_as_many_facts(as_history):
+    config = ExampleConfig(knowledge_as_history=as_history)
+    found = [e for episode in episodes("test", 40) for e in examples(episode, config)]
     shuffled = shuffle_personas(found)
     assert shuffled == shuffle_personas(found)
     for before, after in zip(found, shuffled, strict=True):
-        assert [item.key for item in after.items] == [item.key for item in before.items]
-        for old, new in zip(before.items, after.items, strict=True):
+        assert [item.key for item in after.knowledge] == [item.key for item in before.knowledge]
+        for old, new in zip(before.knowledge, after.knowledge, strict=True):
             assert (old.text != new.text) == (old.kind == "persona"), old.key
+        assert [t.speech for t in after.history[after.told :]] == [t.speech for t in before.history[before.told :]]
 
 
 def test_one_dialogue_alone_keeps_its_persona():

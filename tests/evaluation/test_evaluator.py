@@ -16,6 +16,8 @@ from persona_tf.data.config import DataConfig
 from persona_tf.data.world.generator import episodes
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.evaluation import evaluator
+from persona_tf.evaluation.baselines import TrainingCounts, baselines
+from persona_tf.evaluation.candidates import draw_candidates
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
 from persona_tf.evaluation.evaluator import evaluate, score_episodes
@@ -137,6 +139,38 @@ def test_actions_are_ranked_by_their_own_nats(bundle):
         [target] = example.targets
         assert set(nats) == set(target.available_actions)
         assert nats[target.action] == pytest.approx(scorer.score([example])[0][0].action_nats, rel=1e-4)
+
+
+def test_replies_are_ranked_by_their_own_nats(bundle):
+    found = [e for episode in episodes("test", 4) for e in examples(episode, ExampleConfig())]
+    singles = [dataclasses.replace(e, targets=(t,)) for e in found for t in e.targets][:6]
+    candidates = [*draw_candidates(singles, 4)[:5], ()]
+    scorer = Scorer(bundle)
+    ranked = scorer.rank_replies(singles, candidates)
+    assert ranked[5] is None
+    for example, own, found in zip(singles, candidates, ranked[:5], strict=False):
+        assert found.candidates == own
+        for reply, nats, tokens in zip(own, found.nats, found.tokens, strict=True):
+            [target] = example.targets
+            alone = dataclasses.replace(example, targets=(dataclasses.replace(target, reply=reply),))
+            score = scorer.score([alone])[0][0]
+            assert nats == pytest.approx(score.reply_nats, rel=1e-3)
+            assert tokens == score.reply_tokens
+
+
+def test_the_true_reply_is_ranked_among_as_many_as_asked_for(bundle):
+    config = EvalConfig(ranked=5, bootstrap_samples=0, swapped=False)
+    targets, contexts = score_episodes(Bot(bundle), Scorer(bundle), list(episodes("test", 3)), config)
+    for target in targets:
+        assert len(target.ranked.candidates) == 5
+        nats = dict(zip(target.ranked.candidates, target.ranked.nats, strict=True))
+        assert nats[target.gold_reply] == pytest.approx(target.reply_nats, rel=1e-3)
+    metrics = report(targets, bootstrap_samples=0)
+    best = sum(t.ranked.candidates[int(np.argmin(t.ranked.nats))] == t.gold_reply for t in targets)
+    assert metrics["reply_r1"] == {"value": best / len(targets), "count": len(targets)}
+    beside = baselines(targets, contexts, TrainingCounts(), 0)
+    assert beside["random"]["reply_r5"]["value"] == 1
+    assert "reply_r1" not in beside["majority"]
 
 
 def test_the_persona_gap_is_the_mean_difference(scored):

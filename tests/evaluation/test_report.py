@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
 from persona_tf.evaluation.report import NAMES, episode_sums, report
 
@@ -47,6 +49,18 @@ def test_replies_are_scored_where_there_is_a_gold_one():
     assert report(targets)["reply_inter_distinct_2"]["count"] == 2
 
 
+def test_ranks_by_nats_and_by_nats_a_token():
+    ranked = Ranked(("a", "The gold!", "b", "c", "d", "e"), (1.0, 6.0, 7.0, 8.0, 9.0, 6.0), (1, 12, 7, 8, 9, 6))
+    found = values([target(gold_reply="the gold", ranked=ranked), target(1, gold_reply="a", ranked=ranked), target(2)])
+    # The gold is third by nats, as another has as many; and first by nats a token. "a" is first, and then last but one.
+    assert found["reply_r1"] == 0.5
+    assert found["reply_r5"] == 1
+    assert found["reply_mrr"] == pytest.approx((1 / 3 + 1) / 2)
+    assert found["reply_r1_per_token"] == 0.5
+    assert found["reply_r5_per_token"] == 0.5
+    assert found["reply_mrr_per_token"] == pytest.approx((1 + 1 / 6) / 2)
+
+
 def test_actions():
     targets = [
         target(0, gold_action="hug king", action="hug king", action_generated="hug king"),  # tp
@@ -58,6 +72,129 @@ def test_actions():
     assert metrics["action_accuracy"] == {"value": 0.5, "count": 2}
     assert metrics["action_decision_f1"] == {"value": 0.5, "count": 4}
     assert "emote_accuracy" not in metrics
+
+
+HAND = (
+    target(
+        0,
+        "e0",
+        source="persona",
+        value="Rex",
+        decoys=("Fido",),
+        gold_reply="My dog is Rex",
+        reply="dog is Rex",
+        gold_action="hug dog",
+        action="hug dog",
+        action_generated="hug dog",
+        gold_emote="smile",
+        emote="smile",
+        swapped=Swapped("Fido", "Rex", "It is Fido"),
+        reply_nats=6.0,
+        reply_tokens=3,
+        reply_words=4,
+        reply_bytes=13,
+        shuffled_persona_nats=8.0,
+        knowledge_gold=("persona/0",),
+        knowledge_chosen="persona/0",
+    ),
+    target(
+        1,
+        "e0",
+        source="persona",
+        value="Tam",
+        decoys=("Bo",),
+        gold_reply="Tam",
+        reply="tam tam",
+        gold_action="",
+        action="hit dog",
+        action_generated="hit dog",
+        gold_emote="nod",
+        emote="smile",
+        swapped=Swapped("Bo", "Tam", "Tam"),
+        reply_nats=8.0,
+        reply_tokens=2,
+        reply_words=1,
+        reply_bytes=3,
+        shuffled_persona_nats=8.5,
+        knowledge_gold=("persona/1",),
+        knowledge_chosen="persona/0",
+    ),
+    target(2, "e1", source="setting", value="barn", gold_reply="in barn", reply="sea"),
+    target(3, "e1", source="history", value="two", gold_reply="two", reply="two", gold_action="nod", action="bow"),
+    target(4, "e1", source="unanswerable", decoys=("Rex",), gold_reply="who knows", reply="Rex"),
+)
+BY_HAND = {
+    "reply_ppl": math.exp(14 / 5),
+    "reply_word_ppl": math.exp(14 / 5),
+    "reply_bits_per_byte": 14 / 16 / math.log(2),
+    "reply_persona_gap": (2.0 + 0.5) / 5,
+    "reply_f1": (6 / 7 + 2 / 3 + 0 + 1 + 0) / 5,
+    "reply_exact": 1 / 5,
+    # The first: all of 3, 2 and 1 n-grams, of no 4-gram 1e-12, one word too short. One word of two, no 2-gram of one,
+    # and nothing of what is longer. The fourth has one word: nothing in the place of its longer n-grams.
+    "reply_bleu_4": (math.exp(1 - 4 / 3) * 1e-12**0.25 + (0.5 * 1e-36) ** 0.25 + 1e-36**0.25) / 5,
+    "reply_corpus_bleu": 0.0,  # no reply has four words; see test_corpus_bleu.py
+    "reply_rouge_1": (6 / 7 + 2 / 3 + 0 + 1 + 0) / 5,
+    "reply_rouge_2": (2 * (2 / 2 * 2 / 3) / (2 / 2 + 2 / 3)) / 5,
+    "reply_rouge_L": (6 / 7 + 2 / 3 + 0 + 1 + 0) / 5,
+    "reply_intra_distinct_1": (1 + 1 / 2 + 1 + 1 + 1) / 5,
+    "reply_intra_distinct_2": (1 + 1 + 3 * 1e-7) / 5,
+    "reply_inter_distinct_1": 6 / 8,  # dog is rex tam sea two; rex and tam came twice
+    "reply_inter_distinct_2": 1.0,
+    "action_accuracy": 1 / 2,
+    "action_decision_f1": 2 / (2 + 1 + 1),
+    "emote_accuracy": 1 / 2,
+    "emote_decision_f1": 1.0,
+    "knowledge_r1": 1 / 2,
+    "probe_persona_accuracy": 1.0,
+    "probe_setting_accuracy": 0.0,
+    "probe_history_accuracy": 1.0,
+    "probe_unanswerable_accuracy": 0.0,
+    "probe_persona_swapped_accuracy": 1 / 2,
+    "probe_persona_leak": 1 / 2,
+}
+
+
+def test_every_metric_by_hand():
+    found = values(HAND)
+    assert list(found) == list(NAMES) == list(BY_HAND)
+    assert found == {name: pytest.approx(value, rel=1e-9, abs=1e-12) for name, value in BY_HAND.items()}
+
+
+def test_what_a_bot_cannot_do_is_no_zero():
+    """A foreign bot that only talks, one that only acts, and one that is silent."""
+    talks = [
+        ScoredTarget(t.id, t.episode, gold_reply="a b", reply="c", gold_action="hug", gold_emote="nod") for t in HAND
+    ]
+    assert {name.partition("_")[0] for name in report(talks)} == {"reply"}
+    acts = [
+        ScoredTarget(t.id, t.episode, "persona", value="b", gold_reply="b", gold_action="x", action="x") for t in HAND
+    ]
+    assert {name.partition("_")[0] for name in report(acts)} == {"action"}
+    silent = [dataclasses.replace(t, reply="", swapped=None) for t in HAND]
+    assert {name.partition("_")[0] for name in report(silent)} == {"reply", "action", "emote", "knowledge"}
+    assert [name for name in report(silent) if name.startswith("reply")] == list(NAMES[:4])
+
+
+def test_replies_without_a_pair_of_words_have_no_distinct_pairs():
+    found = report([target(0, gold_reply="yes", reply="no")])
+    assert found["reply_inter_distinct_1"]["value"] == 1
+    assert "reply_inter_distinct_2" not in found
+
+
+def test_nats_that_are_no_number_are_said_and_spoil_no_other_figure(recwarn):
+    targets = random_targets(0, episodes=5)
+    spoilt = [dataclasses.replace(targets[0], reply_nats=math.nan), *targets[1:]]
+    before, after = report(targets, 50), report(spoilt, 50)
+    for name, metric in after.items():
+        if name in ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte"):
+            assert math.isnan(metric["value"])
+            assert set(metric) == {"value", "count"}
+        else:
+            assert metric == before[name]
+    only = report([target(0, "a", reply_nats=math.nan, reply_tokens=1), target(0, "b", reply_nats=1.0, reply_tokens=1)])
+    assert math.isnan(only["reply_ppl"]["value"])
+    assert not recwarn
 
 
 def test_decisions_are_left_out_where_nobody_ever_acts():
@@ -136,7 +273,7 @@ def test_intervals_surround_the_value_and_follow_the_seed():
     targets = random_targets(0)
     metrics = report(targets, bootstrap_samples=500)
     for name, metric in metrics.items():
-        if name == "reply_inter_distinct_2":
+        if name.startswith("reply_inter_distinct"):
             assert set(metric) == {"value", "count"}
         else:
             assert metric["low"] <= metric["value"] + 1e-9, name
@@ -146,6 +283,20 @@ def test_intervals_surround_the_value_and_follow_the_seed():
     assert report(targets, bootstrap_samples=500) == metrics
     assert report(targets, bootstrap_samples=500, seed=1) != metrics
     assert [name for name in NAMES if name in metrics] == list(metrics)
+
+
+def test_corpus_bleu_is_resampled_with_the_others():
+    targets = [
+        target(0, f"e{i}", gold_reply="good day to you sir knight", reply=reply)
+        for i, reply in enumerate(["good day to you sir knight"] * 10 + ["who is it that you ask for"] * 10)
+    ]
+    metrics = report(targets, bootstrap_samples=300)
+    whole = metrics["reply_corpus_bleu"]
+    assert 0.2 < whole["low"] < whole["value"] < whole["high"] < 0.9
+    same = [dataclasses.replace(t, reply=t.gold_reply) for t in targets]
+    assert report(same, 50)["reply_corpus_bleu"] == {
+        name: pytest.approx(value) for name, value in {"value": 1, "count": 20, "low": 1, "high": 1}.items()
+    }
 
 
 def test_one_dialogue_has_no_interval():

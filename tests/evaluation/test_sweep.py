@@ -95,6 +95,7 @@ def test_the_table_has_mean_and_deviation_for_each_experiment(tmp_path):
     run_jobs(jobs, lambda text: None)
     text, data = sweep_table(jobs, {})
     assert "| metric    | demo (2 seeds) | other (1 seed) |" in text
+    assert "no number ±" not in text
     assert "50.0 ± 14.1 %" in text
     assert "70.0 %" in text
     assert data["splits"]["test"]["demo"]["reply_f1"] == {

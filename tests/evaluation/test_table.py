@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import math
 
@@ -45,7 +46,7 @@ def test_files(tmp_path):
     assert printed == [TABLE]
     assert (folder / "valid.md").read_text(encoding="utf-8") == TABLE
     data = json.loads((folder / "valid.json").read_text())
-    assert list(data) == ["experiment", "split", "step", "examples", "decoding", "metrics", "baselines"]
+    assert list(data) == ["experiment", "split", "step", "examples", "decoding", "metrics", "baselines", "notes"]
     assert data["metrics"]["reply_ppl"] == {"value": 16.44464, "count": 34, "low": 15.0, "high": 18.25}
     assert data["baselines"]["ngram"]["reply_ppl"]["value"] is None  # JSON has no infinity
     with open(folder / "valid.csv", newline="") as file:
@@ -61,6 +62,13 @@ def test_files(tmp_path):
     }
 
 
+def test_notes_stand_below_the_table_and_in_the_json(tmp_path):
+    noted = dataclasses.replace(RESULT, notes=("Does not apply: knowledge_r1.", "One dialogue."))
+    text = write_result(tmp_path, noted, None)
+    assert text == f"{TABLE}\nDoes not apply: knowledge_r1.\n\nOne dialogue.\n"
+    assert json.loads((tmp_path / "valid.json").read_text())["notes"] == list(noted.notes)
+
+
 def test_the_table_is_printed(tmp_path, capsys):
     write_result(tmp_path, RESULT)
     assert TABLE in capsys.readouterr().out
@@ -74,6 +82,11 @@ def test_the_table_is_printed(tmp_path, capsys):
         ("reply_bits_per_byte", 1.6194, "1.619"),
         ("probe_persona_leak", 0.0, "0.0 %"),
         ("reply_f1", 1.0, "100.0 %"),
+        ("reply_ppl", math.nan, "no number"),
+        ("reply_ppl", math.inf, "inf"),
+        ("generated_zipf", 0.936, "0.94"),
+        ("generated_words", 7.25, "7.2"),
+        ("generated_ppl", 12.383, "12.38"),
     ],
 )
 def test_figures(name, value, text):

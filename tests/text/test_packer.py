@@ -17,6 +17,7 @@ from persona_tf.example import (
     Strings,
     Target,
     examples,
+    lay_out,
     strings,
 )
 from persona_tf.text.config import TextConfig
@@ -355,3 +356,19 @@ def test_eager_graph_and_saved_model_give_the_same_ids(packer, make_examples, tm
 def test_config_errors(fields, message):
     with pytest.raises(ValueError, match=message):
         TextConfig(**fields)
+
+
+def test_what_is_told_is_never_dropped_and_takes_no_room_from_what_was_said(small, tokenizer):
+    items = [f"I fear {n}." for n in ("geese", "cats", "bread", "rain")]
+    plain = _example(items, [(i % 2, f"turn {i}") for i in range(40)], [("Yes.", "", "none")])
+    plain = dataclasses.replace(plain, targets=(dataclasses.replace(plain.targets[0], gold=(2,), gold_turns=(39,)),))
+    told = lay_out(plain, ExampleConfig(knowledge_as_history=True))
+    row, without = _row(small, told), _row(small, plain)
+    kept = _parts(row, tokenizer, "history_turn", "history_ids")
+    assert [kept[turn] for turn in (1, 2, 3, 4)] == [["<self>", item] for item in items]
+    said = _parts(without, tokenizer, "history_turn", "history_ids")
+    assert {turn: words for turn, words in kept.items() if turn > 4} == {t + 4: words for t, words in said.items() if t}
+    assert len(kept) < 20, "old turns were dropped"
+    assert row["knowledge_ids"] == []
+    assert set(row["target_turn"]) == {turn + 4 for turn in without["target_turn"]} == {45}
+    assert (row["gold_item"], row["gold_turn"]) == ([-1, -1], [3, 44])

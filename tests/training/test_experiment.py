@@ -75,3 +75,11 @@ def test_muon_takes_half_precision_where_the_model_does(make_model, precision, h
 def test_the_default_number_of_kinds_is_that_of_the_kinds():
     defaults = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
     assert (defaults["kinds"], defaults["emotes"]) == (len(KEY_KINDS), len(EMOTE_LABELS))
+
+
+def test_select_needs_items_to_select_from():
+    model, example = ModelConfig(fusion="select"), ExampleConfig(knowledge_as_history=True)
+    with pytest.raises(ValueError, match="knowledge_as_history leaves none: take 'soft' or 'concat'"):
+        experiment.model_config(types.SimpleNamespace(model=model, example=example), 77)
+    other = types.SimpleNamespace(model=ModelConfig(fusion="soft"), example=example)
+    assert experiment.model_config(other, 77).fusion == "soft"

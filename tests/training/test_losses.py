@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from persona_tf.data.corpus import pack_corpus
+from persona_tf.example import TOLD
 from persona_tf.model import likelihood
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.loop import head_metrics
@@ -174,3 +176,26 @@ def test_what_is_decayed(make_model):
     optimizer.build(model.trainable_variables)
     decayed = {w.path.split("/")[-1] for w in model.trainable_variables if optimizer._use_weight_decay(w)}
     assert decayed == {"kernel"}
+
+
+def test_what_is_told_in_the_history_is_learned_to_be_needed_and_copied(make_model, make_examples, packer, sums, cast):
+    """As many labels as where it is known apart, and their gold is where the same words stand."""
+    told = make_examples(knowledge_as_history=True)
+    batch = pack_corpus(told, packer).rows(np.arange(len(told)))
+    outputs = make_model(fusion="soft")(batch)
+    found = head_sums(outputs, batch)
+    assert {head: float(parts[1]) for head, parts in found.items()} == {head: parts[1] for head, parts in sums.items()}
+    assert float(found["pointer"][0]) > 0
+    assert float(found["knowledge"][0]) > 0
+    gold = np.asarray(likelihood._gold(outputs, batch, whole=True))
+    ids = np.asarray(outputs.memory.ids)
+    checked = 0
+    for row, plain in enumerate(cast):
+        for number, target in enumerate(plain.targets):
+            at = np.flatnonzero((batch["target_index"][row] == number) & (batch["target_ids"][row] != 0))[0]
+            wanted = sorted(TOLD[plain.items[i].kind].format(plain.items[i].text) for i in target.gold)
+            wanted += sorted(turn.speech for turn in plain.history if turn.turn in target.gold_turns and turn.speech)
+            words = packer.tokenizer.decode(ids[row][gold[row, at]].tolist())
+            assert all(text in words for text in wanted)
+            checked += len(wanted)
+    assert checked == 8

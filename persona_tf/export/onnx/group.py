@@ -57,6 +57,7 @@ class Group:
         self._base = tables.turns(turn).reshape(count, -1)
         if tables.fusion == "soft":
             self._base += np.concatenate([part.gist for part in sources])
+        self._places = tables.embedded_places(search.most + 1)
         self._arrays = self._start(sessions, states, memories)
         self._arrays |= self._biases(sources, most, absorbed)
         self._arrays |= self._own(count, turn.shape, most)
@@ -78,8 +79,9 @@ class Group:
 
     def _feed(self, ids: np.ndarray, index: int) -> None:
         arrays = self._arrays
-        x = self._tables.embedded(ids, np.array(index))
-        np.add(x, self._base, out=arrays["x"])
+        x = np.take(self._tables.tokens, ids, axis=0, out=arrays["x"], mode="clip")
+        x += self._places[index]
+        x += self._base
         arrays["before"][:] = index
         arrays["length"][...] = index + 1
         if self._config.copy_head:
@@ -88,6 +90,9 @@ class Group:
 
     def _look(self, ids: np.ndarray) -> None:
         """Keeps what is said of emote and sources."""
+        if ids.min() >= len(v.SPECIALS):
+            self.attention += self._arrays["attention"]
+            return
         if (at_emote := ids == v.EMOTE).any():
             self.emotes[at_emote] = self._tables.emotes(self._arrays["state"][at_emote])
         counted = (ids >= len(v.SPECIALS)) | (ids == v.REPLY)

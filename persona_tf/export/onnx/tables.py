@@ -54,6 +54,10 @@ class Tables:
         x += self._arrays["kinds"][kind]
         return x
 
+    def embedded_places(self, count: int) -> np.ndarray:
+        """What the first ``count`` positions add to a token that is written: [count, D]."""
+        return self._positions(count)[:count] + self._arrays["kinds"][0]
+
     def turns(self, numbers: np.ndarray) -> np.ndarray:
         """What numbers of turns, int [...], add to an embedding: [..., D]."""
         unique, place = np.unique(numbers, return_inverse=True)

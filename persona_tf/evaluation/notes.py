@@ -1,0 +1,85 @@
+"""What a table has to say beside its figures: how some were computed, what is not there, and why. Knows predictions."""
+
+import math
+from collections.abc import Sequence
+
+from persona_tf.evaluation.corpus_bleu import bleu_signature
+from persona_tf.evaluation.prediction_file import ScoredTarget
+from persona_tf.evaluation.report import NAMES, Metrics
+from persona_tf.evaluation.rouge import rouge_signature
+
+_NEEDS = {
+    "reply_ppl": "no reply_nats and reply_tokens",
+    "reply_word_ppl": "no reply_nats and reply_words",
+    "reply_bits_per_byte": "no reply_nats and reply_bytes",
+    "reply_persona_gap": "no shuffled_persona_nats",
+    **dict.fromkeys((name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))), "not ranked"),
+    "knowledge_r1": "no knowledge_gold or no knowledge_chosen",
+    "probe_persona_swapped_accuracy": "no persona probe was asked again",
+    "probe_persona_leak": "no persona probe was asked again",
+}
+"""What is missing where such a metric is: fields of the predictions. Of the others see `_reason`."""
+
+
+def notes(targets: Sequence[ScoredTarget], metrics: Metrics) -> tuple[str, ...]:
+    """Lines to stand below the table of ``metrics``, which is the report on ``targets``.
+
+    They name the libraries' signatures, the metrics that do not apply and why, those that are no number, how many
+    replies are empty, and why there are no intervals.
+    """
+    found = [*_signatures(metrics), *_absent(targets, metrics), *_no_number(targets, metrics)]
+    empty = sum(not target.reply.strip() for target in targets)
+    if empty:
+        found.append(f"Empty replies: {_of(empty, len(targets))}.")
+    if len({target.episode for target in targets}) == 1:
+        found.append("One dialogue: there is nothing to draw intervals from.")
+    return tuple(found)
+
+
+def _signatures(metrics: Metrics) -> list[str]:
+    found = []
+    if "reply_corpus_bleu" in metrics:
+        found.append(f"reply_corpus_bleu: sacreBLEU {bleu_signature()}")
+    if "reply_rouge_1" in metrics:
+        found.append(f"reply_rouge: {rouge_signature()}")
+    return found
+
+
+def _absent(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for name in NAMES:
+        if name not in metrics:
+            reasons.setdefault(_reason(name, targets), []).append(name)
+    why = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in reasons.items())
+    return [f"Does not apply: {why}."] if why else []
+
+
+def _reason(name: str, targets: Sequence[ScoredTarget]) -> str:
+    if not targets:
+        return "no targets"
+    kind, gold = name.partition("_")[0], f"gold_{name.partition('_')[0]}"
+    if name.startswith(("action", "emote")):
+        missing = not any(getattr(target, gold) for target in targets)
+        return f"no {gold}" if missing else f"the bot chooses no {kind}"
+    if name in _NEEDS:
+        return _NEEDS[name]
+    if kind == "probe" and not any(name == f"probe_{target.source}_accuracy" for target in targets):
+        return "no such probes"
+    if kind == "reply" and not any(target.gold_reply for target in targets):
+        return "no gold_reply"
+    silent = not any(target.reply.strip() for target in targets)
+    return "all replies are empty" if silent else "no reply has so many words"
+
+
+def _no_number(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:
+    names = [name for name, metric in metrics.items() if math.isnan(metric["value"])]
+    if not names:
+        return []
+    numbers = [(target.id, (target.reply_nats, target.shuffled_persona_nats or 0.0)) for target in targets]
+    guilty = [name for name, nats in numbers if any(map(math.isnan, nats))]
+    where = f": of {_of(len(guilty), len(targets))} targets, first {guilty[0]!r}" if guilty else ""
+    return [f"No number: {', '.join(names)}. The nats are none{where}; has the model diverged?"]
+
+
+def _of(some: int, everything: int) -> str:
+    return f"all {everything:,}" if some == everything else f"{some:,} of {everything:,}"

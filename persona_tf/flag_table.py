@@ -1,0 +1,32 @@
+"""The flags of all verbs: kind, default and what is said of each. Which verb takes which, __main__ says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+FLAGS: Mapping[str, tuple[str, Any, str]] = {
+    "experiment": ("string", "", "a folder of experiments/"),
+    "run": ("string", "", "folder of the run; default runs/EXPERIMENT/SEED"),
+    "data_dir": ("string", "", "folder of the data; default $PERSONA_TF_DATA_DIR, else data/"),
+    "other": ("string", "", "folder of the run whose bot is the partner; default: the same"),
+    "turns": ("integer", 20, "turns of a chat, both bots together"),
+    "chats": ("integer", 10, "how many chats"),
+    "experiments": ("list", [], "folders of experiments/, with commas"),
+    "seeds": ("list", ["0", "1", "2"], "seeds of each experiment, with commas"),
+    "runs": ("string", "", "folder of the runs; default runs/"),
+    "out": ("string", "", "the file to write"),
+    "splits": ("list", [], "splits to evaluate, with commas; default: those of the experiment"),
+    "predictions": ("string", "", "a .jsonl file to score in the place of a run"),
+    "references": ("string", "", "predictions of another bot, for answers that have no gold replies beside"),
+    "ways": ("list", [], "ways of choosing words, such as 'greedy,top-p 0.9'; default: all"),
+    "seed": ("integer", None, "seed of the conversation; default: another each time (self_chat: 0)"),
+    "engine": ("string", "auto", "what computes the words: auto, tensorflow, onnx or onnx_int8"),
+    "name": ("string", "", "the bot's name; default: drawn from the world, like the next three"),
+    "partner": ("string", "", "your name"),
+    "place": ("string", "", "where you meet: 'NAME', 'NAME: description' or none"),
+    "persona": ("string", "", "facts of the bot: 'I bake.|I sing.', a file with one a line, or none"),
+    "split": ("list", [], "splits, with commas"),
+    "n": ("integer", 1, "how many dialogues are shown"),
+    "option": ("multi_string", [], "NAME=VALUE for the source; may be given several times"),
+    "debug": ("boolean", False, "show the whole traceback of an error, and all that TensorFlow says"),
+}
+"""By name; the kinds are absl's: ``string``, ``integer``, ``boolean``, ``list``, ``multi_string``."""

@@ -1,0 +1,61 @@
+import dataclasses
+import math
+
+from persona_tf.evaluation.notes import notes
+from persona_tf.evaluation.prediction_file import ScoredTarget
+from persona_tf.evaluation.report import NAMES, report
+
+TALK = [
+    ScoredTarget(f"{e}/1", e, gold_reply="good day", reply="good day sir", reply_nats=2.0, reply_tokens=3) for e in "ab"
+]
+
+
+def told(targets):
+    return notes(targets, report(targets, bootstrap_samples=10))
+
+
+def test_the_libraries_sign():
+    lines = told(TALK)
+    assert lines[0].startswith("reply_corpus_bleu: sacreBLEU nrefs:1|")
+    assert lines[1].startswith("reply_rouge: rouge-score ")
+
+
+def test_each_metric_is_in_the_table_or_said_to_be_missing():
+    metrics = report(TALK)
+    [absent] = [line for line in told(TALK) if line.startswith("Does not apply")]
+    for name in NAMES:
+        assert (name in metrics) != (f" {name}" in absent), name
+    assert "reply_word_ppl (no reply_nats and reply_words)" in absent
+    assert "action_accuracy, action_decision_f1 (no gold_action)" in absent
+    assert "knowledge_r1 (no knowledge_gold or no knowledge_chosen)" in absent
+    assert "probe_unanswerable_accuracy (no such probes)" in absent
+
+
+def test_what_the_bot_does_not_do_is_told_apart_from_what_nobody_does():
+    asked = [dataclasses.replace(t, gold_action="hug Tam", source="persona", value="Rex") for t in TALK]
+    assert "action_accuracy, action_decision_f1 (the bot chooses no action)" in " ".join(told(asked))
+    silent = [dataclasses.replace(t, reply="") for t in asked]
+    assert "Empty replies: all 2." in told(silent)
+    assert "reply_rouge_L" in " ".join(told(silent))
+    assert "probe_persona_accuracy (all replies are empty)" in " ".join(told(silent))
+    assert "Empty replies: 1 of 2." in told([TALK[0], silent[1]])
+    assert "reply_f1" in " ".join(told([dataclasses.replace(t, reply=" \n") for t in TALK])), "blanks say nothing"
+
+
+def test_replies_of_one_word_have_no_pairs():
+    short = [dataclasses.replace(t, reply="yes") for t in TALK]
+    assert "reply_inter_distinct_2 (no reply has so many words)" in " ".join(told(short))
+
+
+def test_nats_that_are_no_number_are_traced():
+    spoilt = [TALK[0], dataclasses.replace(TALK[1], reply_nats=math.nan)]
+    [line] = [line for line in told(spoilt) if line.startswith("No number")]
+    assert line == "No number: reply_ppl. The nats are none: of 1 of 2 targets, first 'b/1'; has the model diverged?"
+
+
+def test_one_dialogue_has_no_intervals_and_nothing_has_no_figures():
+    assert "One dialogue: there is nothing to draw intervals from." in told(TALK[:1])
+    assert not any("One dialogue" in line for line in told(TALK))
+    [line] = told([])
+    assert line.startswith("Does not apply: reply_ppl, ")
+    assert line.endswith("(no targets).")
