@@ -94,15 +94,15 @@ class Scores:
         return [one[name]["value"] for one in self.reports]
 
     def drawn(self, name: str) -> Floats:
-        """The mean over seeds of a metric, [S]; empty where it does not add up over dialogues."""
-        if not all(name in one.names for one in self.sums):
+        """The mean over seeds of a metric, [S]; empty where `dialogues` says 0."""
+        if not self.dialogues(name):
             return np.empty(0)
         columns = [draws[:, one.names.index(name)] for one, draws in zip(self.sums, self.draws, strict=True)]
         return scaled(name, np.stack(columns)).mean(0)
 
     def dialogues(self, name: str) -> int:
-        """How many dialogues have a metric; 0 where it does not add up over dialogues."""
-        if not all(name in one.names for one in self.sums):
+        """How many dialogues have a metric; 0 where it does not add up over dialogues, or is no number."""
+        if not all(name in one.names for one in self.sums) or not np.isfinite(self.values(name)).all():
             return 0
         return min(int((one.denominators[:, one.names.index(name)] > 0).sum()) for one in self.sums)
 

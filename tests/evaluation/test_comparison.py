@@ -147,3 +147,12 @@ def test_the_same_targets_are_wanted():
         score([[target(0)], [target(1)]])
     with pytest.raises(ValueError, match="as many seeds"):
         differences(scored(0), score([[target(0, gold_reply="a")]] * 2, 10), paired=True)
+
+
+def test_a_metric_that_is_no_number_has_no_interval(recwarn):
+    broken = [dataclasses.replace(t, reply_nats=math.nan) for t in answered(0)]
+    found = differences(score([broken], 50), score([answered(0)], 50))
+    assert math.isnan(found["reply_bits_per_byte"].value)
+    assert found["reply_bits_per_byte"].marks == ""
+    assert found["probe_persona_accuracy"].low == 0
+    assert not recwarn
