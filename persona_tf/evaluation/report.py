@@ -55,6 +55,8 @@ _SCALES: dict[str, Callable[[Floats], Floats]] = {
 
 _LIKELIHOODS = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", "reply_persona_gap")
 
+_RANKS = tuple(f"reply_{part}{ending}" for ending in ("", "_per_token") for part in ("r1", "r5", "mrr"))
+
 NAMES = (
     *_LIKELIHOODS,
     "reply_f1",
@@ -68,12 +70,7 @@ NAMES = (
     "reply_intra_distinct_2",
     "reply_inter_distinct_1",
     "reply_inter_distinct_2",
-    "reply_r1",
-    "reply_r5",
-    "reply_mrr",
-    "reply_r1_per_token",
-    "reply_r5_per_token",
-    "reply_mrr_per_token",
+    *_RANKS,
     "action_accuracy",
     "action_decision_f1",
     "emote_accuracy",
@@ -192,7 +189,7 @@ def _applies(targets: Sequence[ScoredTarget]) -> Callable[[str], bool]:
         "knowledge_r1": any(t.knowledge_chosen for t in targets),
         "probe_persona_swapped_accuracy": swaps,
         "probe_persona_leak": swaps,
-        **dict.fromkeys(_LIKELIHOODS, True),
+        **dict.fromkeys((*_LIKELIHOODS, *_RANKS), True),
     }
     return lambda name: known.get(name, says)
 

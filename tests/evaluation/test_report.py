@@ -94,6 +94,7 @@ HAND = (
         reply_words=4,
         reply_bytes=13,
         shuffled_persona_nats=8.0,
+        ranked=Ranked(("Hm.", "My dog is Rex", "No."), (7.0, 6.0, 4.5), (1, 3, 1)),
         knowledge_gold=("persona/0",),
         knowledge_chosen="persona/0",
     ),
@@ -141,6 +142,12 @@ BY_HAND = {
     "reply_intra_distinct_2": (1 + 1 + 3 * 1e-7) / 5,
     "reply_inter_distinct_1": 6 / 8,  # dog is rex tam sea two; rex and tam came twice
     "reply_inter_distinct_2": 1.0,
+    "reply_r1": 0.0,  # "No." costs less
+    "reply_r5": 1.0,
+    "reply_mrr": 1 / 2,
+    "reply_r1_per_token": 1.0,
+    "reply_r5_per_token": 1.0,
+    "reply_mrr_per_token": 1.0,
     "action_accuracy": 1 / 2,
     "action_decision_f1": 2 / (2 + 1 + 1),
     "emote_accuracy": 1 / 2,
@@ -173,7 +180,8 @@ def test_what_a_bot_cannot_do_is_no_zero():
     assert {name.partition("_")[0] for name in report(acts)} == {"action"}
     silent = [dataclasses.replace(t, reply="", swapped=None) for t in HAND]
     assert {name.partition("_")[0] for name in report(silent)} == {"reply", "action", "emote", "knowledge"}
-    assert [name for name in report(silent) if name.startswith("reply")] == list(NAMES[:4])
+    ranks = [name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))]
+    assert [name for name in report(silent) if name.startswith("reply")] == [*NAMES[:4], *ranks]
 
 
 def test_replies_without_a_pair_of_words_have_no_distinct_pairs():
