@@ -112,15 +112,13 @@ def expected_source(memory: Memory, log_probs):
     return ops.matmul(ops.cast(probs, memory.pooled.dtype), memory.pooled)
 
 
-def gold_mask(memory: Memory, features: dict, whole: bool = False):
-    """Which items and turns each target token draws on: bool [B, T, M], at the first token of each or at all."""
+def gold_mask(memory: Memory, features: dict):
+    """Which items and turns each target token draws on: bool [B, T, M], at all of their tokens."""
     item, turn = features["gold_item"], features["gold_turn"]
     target = features["target_index"][:, :, None] == features["gold_target"][:, None, :]
     is_item = ops.logical_and(memory.item[:, :, None] == item[:, None, :], item[:, None, :] >= 0)
     is_turn = ops.logical_and(memory.turn[:, :, None] == turn[:, None, :], turn[:, None, :] > 0)
     source = ops.logical_or(is_item, is_turn)
-    if not whole:
-        source = ops.logical_and(source, memory.first[:, :, None])
     pairs = ops.matmul(ops.cast(target, "float32"), ops.transpose(ops.cast(source, "float32"), (0, 2, 1)))
     return pairs > 0
 

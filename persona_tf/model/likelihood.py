@@ -72,8 +72,10 @@ def _knowledge_nats(outputs: Outputs, features: dict):
 
 
 def _gold(outputs: Outputs, features: dict, whole: bool = False):
+    """What each token draws on and sees: bool [B, T, M], at the first token of each item or turn, or at all."""
     seen = fusion.visible(outputs.memory, features["target_turn"])
-    return ops.logical_and(fusion.gold_mask(outputs.memory, features, whole), seen)
+    gold = ops.logical_and(fusion.gold_mask(outputs.memory, features), seen)
+    return gold if whole else ops.logical_and(gold, outputs.memory.first[:, None, :])
 
 
 def _cross_entropy(labels, logits):

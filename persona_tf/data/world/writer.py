@@ -69,7 +69,9 @@ class Writer:
         branch.exchange(branch._another())
         said, answer = branch.turns[-2:]
         self._asked_aside |= branch._asked - self._asked
-        return Aside(len(self.turns), said, dataclasses.replace(answer, available_actions=(), probe=None))
+        # What only a test reads is left out; the value teaches the pointer.
+        probe = answer.probe and Probe(answer.probe.source, answer.probe.slot, answer.probe.value)
+        return Aside(len(self.turns), said, dataclasses.replace(answer, available_actions=(), probe=probe))
 
     def _another(self) -> Exchange:
         """An exchange that nobody planned: mostly a question."""

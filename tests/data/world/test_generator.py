@@ -24,7 +24,7 @@ from persona_tf.data.world.state import Place, State, bare
 from persona_tf.data.world.voice import Voice
 from persona_tf.data.world.writer import mentions
 from persona_tf.data.world_cache import world_config
-from persona_tf.episode import EMOTES, Episode
+from persona_tf.episode import EMOTES, Episode, Probe
 from persona_tf.example import ExampleConfig, knowledge_items
 
 GOLDEN = "0aa2b2fbf410c9a817bb268925d73e612f82e3f69c04cd0c9d387b130d0c4a7a"
@@ -107,10 +107,13 @@ def test_of_asides_nothing_stays(index):
     assert Episode.from_json(json.loads(_dump(episode))) == episode
     [bot], state = episode.learners, _state(episode)
     assert len(episode.asides) == 8
+    assert any(aside.answer.probe for aside in episode.asides)
     for aside in episode.asides:
         assert episode.turns[aside.at].speaker == aside.question.speaker == 1 - bot
         assert aside.answer.speaker == bot
-        assert aside.answer.probe is None
+        if probe := aside.answer.probe:
+            assert probe == Probe(probe.source, probe.slot, probe.value), "decoys are for tests"
+            assert probe.value in aside.answer.speech
         drawn_on = [key for key in aside.answer.grounding if key.startswith("turn/")]
         assert all(int(key.removeprefix("turn/")) <= aside.at for key in drawn_on)
     for number, turn in enumerate(episode.turns):
