@@ -73,7 +73,7 @@ bench: $(BENCH_STAMP)
 
 test: $(STAMP)
 	@echo "Running the quick tests (a few minutes on two cores) ..."
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 	@echo "All is well. Next: make train EXP=quickstart, or make chat EXP=quickstart where that is done."
 
 test-slow: $(STAMP)
