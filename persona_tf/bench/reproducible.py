@@ -59,8 +59,9 @@ def _write(name: str, writer: Any, contexts: dict[str, np.ndarray], groups: Any)
     """The ids of all replies, int32 [replies, length]; each group of rows is asked for at once."""
     out = np.zeros((len(contexts["knowledge_ids"]), _DECODE.max_reply_tokens + 1), np.int32)
     for rows in tqdm(groups, name):
+        some = {key: part[rows] for key, part in contexts.items()}
         # XLA compiles anew for each shape, so it gets one.
-        trimmed = {key: _trimmed(part[rows], "XLA" not in name) for key, part in contexts.items()}
+        trimmed = some if "XLA" in name else _trimmed(some)
         knowledge, history = writer.read_knowledge(trimmed), writer.read_history(trimmed)
         turn = np.full((len(rows), 1), _PART // 16 + 1, np.int32)
         ids = writer.write(knowledge, history, turn, rows.astype(np.int32)[:, None, None]).ids[:, 0, 0]
@@ -68,8 +69,8 @@ def _write(name: str, writer: Any, contexts: dict[str, np.ndarray], groups: Any)
     return out
 
 
-def _trimmed(part: np.ndarray, trim: bool) -> np.ndarray:
+def _trimmed(features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Without the columns that are padding in all rows, but for the last few."""
-    used = np.flatnonzero(part.any(axis=0))
-    length = part.shape[1] if not trim or not len(used) else -(-(used[-1] + 1) // LENGTH_STEP) * LENGTH_STEP
-    return part[:, : min(length, part.shape[1])]
+    most = {part: int((features[f"{part}_ids"] != 0).sum(axis=1).max()) for part in ("knowledge", "history")}
+    ends = {part: -(-count // LENGTH_STEP) * LENGTH_STEP for part, count in most.items()}
+    return {key: array[:, : ends.get(key.partition("_")[0])] for key, array in features.items()}

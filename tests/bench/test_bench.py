@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from persona_tf.bench import bench
+from persona_tf.bench import bench, reproducible
 from persona_tf.bench.models import random_features
 from persona_tf.bench.timing import alternate
 from persona_tf.bench.training import padded_batches
@@ -43,3 +43,10 @@ def test_fixed_padding_holds_the_same_tokens(corpus):
         real = batch["knowledge_ids"] > 0
         places = np.broadcast_to(np.arange(real.shape[1]), real.shape)
         np.testing.assert_array_equal(places[real] // length, batch["knowledge_item"][real])
+
+
+@pytest.mark.slow
+def test_replies_are_the_same_however_they_are_asked_for():
+    told = reproducible.same_replies(6)
+    assert told.startswith("of 6 replies, as many are the same")
+    assert [int(part.split()[-1]) for part in told.split("for word: ")[1].split(", ") if part[-1].isdigit()] == [6] * 5
