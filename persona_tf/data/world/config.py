@@ -37,6 +37,9 @@ class WorldConfig:
     """Questions with a known answer a dialogue."""
     asides: int = 0
     """Exchanges besides that a dialogue of training has, mostly questions: each could have come next at some place."""
+    aside_weights: tuple[float, float, float, float, float] = (0.4, 0.25, 0.6, 0.1, 0.45)
+    """What asides are: weights of the four sources, and of events and small talk. While nothing was told, history's
+    falls to the persona, so that it weighs more here than in ``sources``."""
     sources: tuple[float, float, float, float] = (0.4, 0.25, 0.25, 0.1)
     """Weights of persona, setting, history and unanswerable questions (`Probe.SOURCES`)."""
     made_up: float = 0.4
@@ -69,11 +72,14 @@ class WorldConfig:
             raise ValueError(f"WorldConfig.asides: expected 0 to 15, got {self.asides}")
         if self.phrasings < 0:
             raise ValueError(f"WorldConfig.phrasings: expected 0 or more, got {self.phrasings}")
-        if len(self.sources) != 4 or min(self.sources) < 0 or sum(self.sources) <= 0:
-            raise ValueError(
-                "WorldConfig.sources: expected four weights (persona, setting, history, unanswerable), "
-                f"got {self.sources}"
-            )
+        kinds = "persona, setting, history, unanswerable"
+        self._check_weights("sources", kinds)
+        self._check_weights("aside_weights", f"{kinds}, talk")
+
+    def _check_weights(self, name: str, kinds: str) -> None:
+        weights, count = getattr(self, name), kinds.count(",") + 1
+        if len(weights) != count or min(weights) < 0 or sum(weights) <= 0:
+            raise ValueError(f"WorldConfig.{name}: expected {count} weights ({kinds}), not all 0, got {weights}")
 
     def size(self, split: str) -> int:
         """Episodes in `split`.

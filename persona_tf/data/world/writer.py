@@ -18,11 +18,8 @@ from persona_tf.episode import Aside, Probe, Swap, Turn
 MOST_ACTIONS = 20
 """Longest list of available actions that a turn shows."""
 
-TALK_ASIDE = 0.25
-"""Share of asides that are events and small talk; the others are questions."""
-
-LATER = 2.5
-"""How much more often asides ask for what was told, once something was."""
+AGAIN = 0.2
+"""How readily an aside asks for a fact that was asked for before, beside one that was not."""
 
 
 class Writer:
@@ -77,20 +74,27 @@ class Writer:
         """An exchange that nobody planned: mostly a question."""
         voice, first = self.voice, not self.turns
         exchange = Exchange(len(self.turns), "free", greets=first and voice.chance(0.7))
-        if voice.chance(TALK_ASIDE):
-            return exchange
         told = [*self._told, *self._gifts]
-        # At first nothing was told; later it is asked for more often, so that all in all it is as often as planned.
-        weights = dict(zip(Probe.SOURCES, voice.config.sources, strict=True))
-        weights["history"] *= LATER
-        [source] = voice.rng.choices(Probe.SOURCES, tuple(weights.values()))
-        if source == "history" and told:
-            return dataclasses.replace(exchange, kind="probe", source=source, asks=voice.one(told))
+        kinds = (*Probe.SOURCES, "talk")
+        [kind] = voice.rng.choices(kinds, voice.config.aside_weights)
+        if kind == "talk":
+            return exchange
         # As in `plan`: nobody begins with what cannot be known.
-        askable = source == "setting" or (
-            source == "unanswerable" and exchange.turn > 1 and self.scene.unknown(voice, self._not_unknown())
-        )
-        return dataclasses.replace(exchange, kind="probe", source=source if askable else "persona")
+        possible = {
+            "setting": True,
+            "history": bool(told),
+            "unanswerable": exchange.turn > 1 and self.scene.unknown(voice, self._not_unknown()) is not None,
+        }
+        source = kind if possible.get(kind) else "persona"
+        asks = voice.one(told) if source == "history" else self._fact_aside() if source == "persona" else None
+        return dataclasses.replace(exchange, kind="probe", source=source, asks=asks)
+
+    def _fact_aside(self) -> Known:
+        """A fact of the persona to ask for aside: the easy ones seldom, those asked for before less."""
+        known = self.scene.known["persona"]
+        again = [AGAIN if k.slot.name in self._asked else 1.0 for k in known]
+        [fact] = self.voice.rng.choices(known, [a * self._weight(k) for a, k in zip(again, known, strict=True)])
+        return fact
 
     # -- the kinds of exchange --
 
