@@ -18,8 +18,11 @@ from persona_tf.episode import Aside, Probe, Swap, Turn
 MOST_ACTIONS = 20
 """Longest list of available actions that a turn shows."""
 
-AGAIN = 0.2
-"""How readily an aside asks for a fact that was asked for before, beside one that was not."""
+EASY = ("own_name", "partner_name", *ALWAYS)
+"""Facts that every character has, learned long before the others."""
+
+SELDOM = 0.15
+"""How readily an aside asks for an easy fact, or for one that was asked for before, beside any other."""
 
 
 class Writer:
@@ -92,9 +95,8 @@ class Writer:
     def _fact_aside(self) -> Known:
         """A fact of the persona to ask for aside: the easy ones seldom, those asked for before less."""
         known = self.scene.known["persona"]
-        again = [AGAIN if k.slot.name in self._asked else 1.0 for k in known]
-        [fact] = self.voice.rng.choices(known, [a * self._weight(k) for a, k in zip(again, known, strict=True)])
-        return fact
+        seldom = {*EASY, *self._asked}
+        return self.voice.rng.choices(known, [SELDOM if k.slot.name in seldom else 1.0 for k in known])[0]
 
     # -- the kinds of exchange --
 
@@ -315,7 +317,7 @@ class Writer:
         """How readily something is asked, so that all slots are about as often: what has rivals rather than not."""
         slot, needed = known.slot, {k.slot.needs for k in self.scene.known["persona"]}
         weight = (0.25, 0.6, 1.0)[min(len(self._rivals(known)), 2)]
-        if slot.name in ("own_name", "partner_name", *ALWAYS):
+        if slot.name in EASY:
             return 0.3 * weight
         if slot.name in needed:
             return 0.5 * weight
