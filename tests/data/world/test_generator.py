@@ -143,7 +143,7 @@ def test_asides_ask_for_easy_facts_seldom():
     found = episodes("train", 100, config=world_config(config.load("world_base").data.options_of_training))
     probes = [aside.answer.probe for episode in found for aside in episode.asides if aside.answer.probe]
     asked = [probe.slot for probe in probes if probe.source == "persona"]
-    assert sum(slot in writer.EASY for slot in asked) < 0.15 * len(asked)
+    assert sum(slot in writer.EASY for slot in asked) < 0.2 * len(asked), "of ten facts, four are easy"
 
 
 def test_asides_do_not_wait_for_what_is_unknown():
