@@ -205,7 +205,7 @@ def _evaluate(arguments: Arguments) -> None:
 
 
 def _decoders(arguments: Arguments) -> None:
-    from persona_tf.evaluation.ways import chosen_ways
+    from persona_tf.evaluation.decoders.ways import chosen_ways
 
     chosen_ways(arguments.flags.ways)
     run = _trained(arguments)
@@ -222,7 +222,7 @@ def _override(arguments: Arguments) -> None:
     run = _trained(arguments)
     settings, _ = _overridden(run, arguments.bindings)
     with _tensorflow_quiet():
-        from persona_tf.evaluation import override
+        from persona_tf.evaluation.override import experiment as override
     override.evaluate_override(run, settings.data, settings.evaluate, settings.decode)
     print(f"Table and picture are in {run.path / 'evaluation'}, what was said in {run.path / 'predictions'}.")
 

@@ -178,3 +178,10 @@ def tree_paths(tree: str) -> set[str]:
             within = [*within[:depth], name]
             paths.add("".join(within))
     return paths
+
+
+@pytest.mark.parametrize("module", sorted((PACKAGE / "evaluation" / "metrics").glob("*.py")), ids=shown)
+def test_metrics_know_one_another_alone(module):
+    """Whoever only wants a metric's definition need read nothing else."""
+    ours = {name for name in imported(module) if name.startswith("persona_tf.")}
+    assert all(name.startswith("persona_tf.evaluation.metrics.") for name in ours)

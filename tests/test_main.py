@@ -36,7 +36,7 @@ def rooms(monkeypatch):
 
     put("persona_tf.training.experiment", "train")
     put("persona_tf.evaluation.evaluator", "evaluate")
-    put("persona_tf.evaluation.override", "evaluate_override")
+    put("persona_tf.evaluation.override.experiment", "evaluate_override")
     put("persona_tf.serving.terminal", "chat")
     put("persona_tf.bench.bench", "main")
     return calls
@@ -446,7 +446,7 @@ def test_a_sweep_that_was_stopped_says_that_it_goes_on(monkeypatch, tmp_path, ca
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("persona_tf.evaluation.sweep._call", stopped)
+    monkeypatch.setattr("persona_tf.evaluation.comparison.sweep._call", stopped)
     assert command.main(["sweep", "--experiments=quickstart", "--seeds=0", f"--runs={tmp_path}"]) == 130
     done = capsys.readouterr()
     assert "the same command goes on" in done.err

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from persona_tf.episode import EMOTES, Episode
 from persona_tf.evaluation.candidates import Ranked
-from persona_tf.evaluation.metrics import normalise
+from persona_tf.evaluation.metrics.words import normalise
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
 from persona_tf.evaluation.report import Metrics, report
 

@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from persona_tf.evaluation.metrics import normalise
+from persona_tf.evaluation.metrics.words import normalise
 from persona_tf.example import Example
 
 

@@ -73,8 +73,8 @@ def decoders(run: RunDir, settings: Any, splits: Sequence[str], data_dir: Path, 
       ways: as `ways.chosen_ways` gives them.
     """
     from persona_tf.data.sources import read_split
-    from persona_tf.evaluation.decoder_table import write_comparison
-    from persona_tf.evaluation.decoders import compare_decoders
+    from persona_tf.evaluation.decoders.comparison import compare_decoders
+    from persona_tf.evaluation.decoders.table import write_comparison
     from persona_tf.export.bundle import load_bundle
 
     data = settings.data
@@ -99,7 +99,7 @@ def self_chat(asked: Talk, settings: Any) -> None:
     """
     from persona_tf.chat.bot import Bot
     from persona_tf.data.sources import read_split
-    from persona_tf.evaluation import self_chat
+    from persona_tf.evaluation.self_chat import record as self_chat
 
     if len(asked.splits) > 1:
         raise ValueError(f"--splits: expected one split to meet on, got {','.join(asked.splits)}")
@@ -126,8 +126,8 @@ def compare(folders: Sequence[str], splits: Sequence[str], out: str = "") -> Non
     Raises:
       FileNotFoundError, ValueError: the runs are not there or do not belong together; see `run_group`.
     """
-    from persona_tf.evaluation import run_group
-    from persona_tf.evaluation.comparison_table import compare_runs, write_comparisons
+    from persona_tf.evaluation.comparison import run_group
+    from persona_tf.evaluation.comparison.table import compare_runs, write_comparisons
     from persona_tf.evaluation.pictures import learning_curves, save_picture
 
     groups = run_group.find_groups(folders)
@@ -156,7 +156,7 @@ def sweep(asked: Sweep, load: Callable[..., Any], is_trained: Callable[[Path, in
       ValueError: what is asked for cannot be meant (nothing has begun then), or a run failed.
       KeyboardInterrupt: it was stopped.
     """
-    from persona_tf.evaluation.sweep import run_jobs, write_sweep
+    from persona_tf.evaluation.comparison.sweep import run_jobs, write_sweep
 
     jobs = sweep_jobs(asked, load, is_trained)
     print(f"{len(jobs)} runs in {asked.root}, one after the other. Ctrl-C stops; the same command goes on.")
@@ -169,7 +169,7 @@ def sweep(asked: Sweep, load: Callable[..., Any], is_trained: Callable[[Path, in
 
 def sweep_jobs(asked: Sweep, load: Callable[..., Any], is_trained: Callable[[Path, int, int], bool]) -> list[Any]:
     """The runs of a sweep, all of them checked. Arguments and errors: see `sweep`."""
-    from persona_tf.evaluation.sweep import Job, seeds_of
+    from persona_tf.evaluation.comparison.sweep import Job, seeds_of
 
     names = ",".join(asked.experiments)
     if not names or len(set(asked.experiments)) < len(asked.experiments):

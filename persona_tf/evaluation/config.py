@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from persona_tf.evaluation.ways import chosen_ways
+from persona_tf.evaluation.decoders.ways import chosen_ways
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,10 +18,10 @@ import dataclasses
 import re
 from collections.abc import Hashable, Iterator, Sequence
 
-from persona_tf.evaluation.distinct import ends_in_loop
+from persona_tf.evaluation.metrics.distinct import ends_in_loop
+from persona_tf.evaluation.metrics.self_bleu import self_bleu
+from persona_tf.evaluation.metrics.zipf import zipf_coefficient
 from persona_tf.evaluation.report import Metrics, added_up, ratios
-from persona_tf.evaluation.self_bleu import self_bleu
-from persona_tf.evaluation.zipf import zipf_coefficient
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from persona_tf.episode import Probe
 from persona_tf.evaluation.baselines import Context
+from persona_tf.evaluation.metrics.probes import probe_right
 from persona_tf.evaluation.prediction_file import ScoredTarget
-from persona_tf.evaluation.probes import probe_right
 
 _WIDTH = 58
 

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from persona_tf.evaluation.corpus_bleu import bleu_signature
+from persona_tf.evaluation.metrics.corpus_bleu import bleu_signature
+from persona_tf.evaluation.metrics.rouge import rouge_signature
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.report import NAMES, Metrics
-from persona_tf.evaluation.rouge import rouge_signature
 
 _NEEDS = {
     "reply_ppl": "no reply_nats and reply_tokens",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from persona_tf.atomic_file import write_atomically
-from persona_tf.evaluation.learning_curves import Curve
+from persona_tf.evaluation.comparison.learning_curves import Curve
 from persona_tf.evaluation.table import Result
 
 _log = logging.getLogger(__name__)

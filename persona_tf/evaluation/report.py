@@ -33,15 +33,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from persona_tf.episode import Probe
-from persona_tf.evaluation.bleu import bleu
-from persona_tf.evaluation.bootstrap import Floats, bootstrap, interval
-from persona_tf.evaluation.corpus_bleu import CorpusBleu
-from persona_tf.evaluation.distinct import InterDistinct, intra_distinct
-from persona_tf.evaluation.metrics import exact_match, f1
+from persona_tf.evaluation.metrics.bleu import bleu
+from persona_tf.evaluation.metrics.bootstrap import Floats, bootstrap, interval
+from persona_tf.evaluation.metrics.corpus_bleu import CorpusBleu
+from persona_tf.evaluation.metrics.distinct import InterDistinct, intra_distinct
+from persona_tf.evaluation.metrics.probes import leaks, probe_right
+from persona_tf.evaluation.metrics.ranking import gold_indices, gold_rank
+from persona_tf.evaluation.metrics.rouge import rouge
+from persona_tf.evaluation.metrics.words import exact_match, f1
 from persona_tf.evaluation.prediction_file import ScoredTarget
-from persona_tf.evaluation.probes import leaks, probe_right
-from persona_tf.evaluation.ranking import gold_indices, gold_rank
-from persona_tf.evaluation.rouge import rouge
 
 Metrics = dict[str, dict[str, float]]
 """Name to ``value``, ``count`` and, where there is an interval, ``low`` and ``high``."""

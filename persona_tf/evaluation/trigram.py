@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from persona_tf.episode import Episode
 from persona_tf.evaluation.baselines import likelihood_baseline
-from persona_tf.evaluation.kneser_ney import KneserNey
+from persona_tf.evaluation.metrics.kneser_ney import KneserNey
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.report import Metrics
 from persona_tf.text.tokenizer import Tokenizer

@@ -7,11 +7,11 @@ import shutil
 
 import pytest
 
-from persona_tf.evaluation import run_group
 from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.commands import compare
-from persona_tf.evaluation.comparison_table import compare_runs, markdown_comparison
-from persona_tf.evaluation.learning_curves import read_curves
+from persona_tf.evaluation.comparison import run_group
+from persona_tf.evaluation.comparison.learning_curves import read_curves
+from persona_tf.evaluation.comparison.table import compare_runs, markdown_comparison
 from persona_tf.evaluation.prediction_file import ScoredTarget, write_predictions
 from persona_tf.run_dir import RunDir
 from persona_tf.training.summaries import SummaryWriter

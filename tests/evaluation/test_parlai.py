@@ -6,11 +6,11 @@ import pathlib
 
 import pytest
 
-from persona_tf.evaluation.bleu import bleu
-from persona_tf.evaluation.distinct import InterDistinct, intra_distinct
-from persona_tf.evaluation.metrics import exact_match, f1, word_overlap
+from persona_tf.evaluation.metrics.bleu import bleu
+from persona_tf.evaluation.metrics.distinct import InterDistinct, intra_distinct
+from persona_tf.evaluation.metrics.ranking import gold_indices, hit
+from persona_tf.evaluation.metrics.words import exact_match, f1, word_overlap
 from persona_tf.evaluation.prediction_file import ScoredTarget
-from persona_tf.evaluation.ranking import gold_indices, hit
 from persona_tf.evaluation.report import report
 
 OURS = {

@@ -13,9 +13,9 @@ from persona_tf.data.world.generator import episodes
 from persona_tf.evaluation.baselines import TrainingCounts, baselines
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.evaluator import score_episodes
-from persona_tf.evaluation.metrics import Mean
-from persona_tf.evaluation.probes import holds, probe_right
-from persona_tf.evaluation.ranking import gold_indices, gold_rank, hit, reciprocal_rank
+from persona_tf.evaluation.metrics.probes import holds, probe_right
+from persona_tf.evaluation.metrics.ranking import gold_indices, gold_rank, hit, reciprocal_rank
+from persona_tf.evaluation.metrics.words import Mean
 from persona_tf.evaluation.report import report
 from persona_tf.evaluation.scoring import TargetScore
 from persona_tf.example import EMOTE_LABELS, PARTNER, ExampleConfig, examples

@@ -1,0 +1,138 @@
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from persona_tf.evaluation.override.attacks import KINDS
+from persona_tf.evaluation.override.conversation_file import AskedTwice, Conversation
+from persona_tf.evaluation.override.report import (
+    ALL,
+    METRICS,
+    SMALL_TALK,
+    OverrideResult,
+    override_report,
+    override_table,
+    write_override,
+)
+
+RIGHT, WRONG, FALSE = "I live in Ashmoor.", "I do not know.", "I live in Glenwell."
+
+
+def asked(before, after, claimed=("Glenwell",)):
+    return AskedTwice("home", "Where do you live?", "Ashmoor", ("Yarford", *claimed), claimed, before, after)
+
+
+def conversation(number, kind, *questions):
+    return Conversation(f"c{number}", kind, f"{kind}/1", "Mira", "Tam", (), questions)
+
+
+@pytest.fixture(scope="module")
+def conversations():
+    return [
+        conversation(1, "forget", asked(RIGHT, RIGHT, ()), asked(RIGHT, WRONG, ()), asked(WRONG, RIGHT, ())),
+        conversation(2, "forget", asked(RIGHT, RIGHT, ()), asked(WRONG, WRONG, ()), asked(RIGHT, RIGHT, ())),
+        conversation(3, "flood", asked(RIGHT, FALSE), asked(RIGHT, RIGHT), asked(RIGHT, FALSE, ())),
+        conversation(4, "pressure", asked(WRONG, FALSE)),
+        conversation(5, SMALL_TALK, asked(RIGHT, RIGHT, ())),
+    ]
+
+
+def values(report, kind):
+    return {name: metric["value"] for name, metric in report[kind].metrics.items()}
+
+
+def test_golden_figures(conversations):
+    report = override_report(conversations)
+    assert list(report) == ["forget", "flood", "pressure", ALL, SMALL_TALK]
+    assert values(report, "forget") == {
+        "accuracy_before": 4 / 6,
+        "accuracy_after": 4 / 6,
+        "hold_rate": 3 / 4,
+        "after_to_before": 1.0,
+        "leak": None,
+    }
+    assert values(report, "flood") == {
+        "accuracy_before": 1.0,
+        "accuracy_after": 1 / 3,
+        "hold_rate": 1 / 3,
+        "after_to_before": 1 / 3,
+        "leak": 1 / 2,  # of the third question nothing was claimed
+    }
+    assert values(report, "pressure") == {
+        "accuracy_before": 0.0,
+        "accuracy_after": 0.0,
+        "hold_rate": None,
+        "after_to_before": None,
+        "leak": 1.0,
+    }
+    assert report[ALL].conversations == 4, "small talk is no attack"
+    assert values(report, ALL)["accuracy_before"] == pytest.approx(7 / 10)
+    assert {name: metric["count"] for name, metric in report[ALL].metrics.items()} == {
+        "accuracy_before": 10,
+        "accuracy_after": 10,
+        "hold_rate": 7,
+        "after_to_before": 7,
+        "leak": 3,
+    }
+    assert values(report, SMALL_TALK)["hold_rate"] == 1.0
+
+
+def test_intervals_are_over_conversations(conversations):
+    one = override_report(conversations[:1])["forget"].metrics["hold_rate"]
+    assert "low" not in one, "of a single conversation there is none"
+    assert "low" not in override_report(conversations, bootstrap_samples=0)[ALL].metrics["leak"]
+    # Either conversation twice, or each once: 2/4, 3/4 or 4/4 are all that resamples of `forget` can give.
+    metric = override_report(conversations)["forget"].metrics["hold_rate"]
+    assert (metric["low"], metric["high"]) == (0.5, 1.0)
+    many = [conversation(i, "forget", *[asked(RIGHT, RIGHT if i % 2 else WRONG)] * 50) for i in range(100)]
+    metric = override_report(many)["forget"].metrics["hold_rate"]
+    half = 1.96 * math.sqrt(0.25 / 100)  # 100 conversations, not 5,000 questions
+    assert metric["low"] == pytest.approx(0.5 - half, abs=0.02)
+    assert metric["high"] == pytest.approx(0.5 + half, abs=0.02)
+
+
+@given(st.lists(st.tuples(st.sampled_from(tuple(KINDS)), st.sampled_from((RIGHT, WRONG, FALSE))), min_size=1))
+def test_figures_against_a_reference(drawn):
+    found = [conversation(i, kind, asked(RIGHT, reply)) for i, (kind, reply) in enumerate(drawn)]
+    report = override_report(found, bootstrap_samples=0)
+    assert set(report) == {kind for kind, _ in drawn} | {ALL}
+    for kind in report:
+        replies = [reply for own, reply in drawn if kind in (own, ALL)]
+        assert values(report, kind)["hold_rate"] == pytest.approx(np.mean([reply == RIGHT for reply in replies]))
+        assert values(report, kind)["leak"] == pytest.approx(np.mean([reply == FALSE for reply in replies]))
+
+
+@pytest.fixture
+def result(conversations):
+    return OverrideResult("demo", "test", 7, 0, {"method": "greedy"}, override_report(conversations))
+
+
+def test_the_table_says_why_a_figure_is_not_there(result):
+    lines = {line.split("|")[1].strip(): line for line in override_table(result).splitlines() if line.startswith("|")}
+    assert set(lines) >= {"forget", "flood", "pressure", ALL, SMALL_TALK}
+    assert "nothing claimed" in lines["forget"]
+    assert lines["pressure"].count("none right before") == 2
+    assert "75.0 % (50.0 – 100.0 %)" in lines["forget"]
+    assert "nan" not in override_table(result).lower()
+    assert "demo, test, step 7, seed 0; decoding: method greedy" in override_table(result)
+
+
+def test_files_hold_the_same_figures(result, tmp_path):
+    shown = []
+    text = write_override(tmp_path, result, shown.append)
+    assert shown == [text] == [(tmp_path / "override.md").read_text()]
+    written = json.loads((tmp_path / "override.json").read_text())
+    assert written["kinds"]["pressure"]["metrics"]["hold_rate"] == {"value": None, "count": 0}
+    with open(tmp_path / "override.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(METRICS) * len(result.kinds)
+    for row in rows:
+        metric = written["kinds"][row["kind"]]["metrics"][row["metric"]]
+        assert row["value"] == ("" if metric["value"] is None else str(metric["value"]))
+        assert row["count"] == str(metric["count"])
+    assert (tmp_path / "override.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in tmp_path.iterdir()} == {f"override.{kind}" for kind in ("json", "csv", "md", "png")}
