@@ -86,7 +86,7 @@ class Word:
 
 
 COMMON_WEIGHT = 0.1
-"""What a common word counts: something between two facts that share no other word, nothing by itself."""
+"""What a common word counts: it may tip the scale, alone it is no sign of a fact."""
 
 
 def telling_words(text: str, language: str) -> tuple[Word, ...]:

@@ -73,23 +73,24 @@ def scored(name: str, judged: Judged, language: str) -> Turns:
         gold += [index in used for index in range(len(facts))]
         dialogue += [numbers.setdefault(id, len(numbers))] * len(facts)
     if not scores:
-        raise ValueError(f"{name}: no turn of anyone with facts")
+        raise ValueError(
+            f"{name}: no turn of which is known what facts it uses. Toloka's table does not say, its JSON lines do: "
+            "name that file with --toloka_file."
+        )
     return Turns(name, turns, np.array(scores), np.array(gold), np.array(dialogue))
 
 
 def figures(turns: Turns, threshold: float, samples: int = 1000) -> dict[str, Any]:
     """Precision, recall and F of the labels at a threshold, with counts; with ``samples``, with intervals."""
     labelled = (turns.scores >= threshold) & (turns.scores > 0)
-    right = labelled & turns.gold
-    counts = {"labelled": labelled, "gold": turns.gold, "right": right}
+    counted = {"labelled": labelled, "gold": turns.gold, "right": labelled & turns.gold}
+    of_dialogues = {name: np.bincount(turns.dialogue, values) for name, values in counted.items()}
     found: dict[str, Any] = {"threshold": threshold, "turns": turns.turns, "dialogues": turns.dialogues}
-    found |= {name: int(values.sum()) for name, values in counts.items()}
-    sums = {name: np.bincount(turns.dialogue, values, turns.dialogues) for name, values in counts.items()}
-    ratios = {"precision": (right, labelled), "recall": (right, turns.gold)}
+    found |= {name: int(values.sum()) for name, values in of_dialogues.items()}
     for name, below in (("precision", "labelled"), ("recall", "gold")):
-        found[name] = _ratio(*ratios[name])
+        found[name] = found["right"] / found[below] if found[below] else 0.0
         if samples:
-            low, high = interval(bootstrap(sums["right"], sums[below], samples))
+            low, high = interval(bootstrap(of_dialogues["right"], of_dialogues[below], samples))
             found[f"{name}_low"], found[f"{name}_high"] = float(low), float(high)
     weight = BETA * BETA
     whole = weight * found["gold"] + found["labelled"]
@@ -123,36 +124,42 @@ def world_turns(split: str, data_dir: pathlib.Path, kind: str, size: int = 0) ->
                 yield episode.id, turn.speech, [fact.text for fact in facts], frozenset(used)
 
 
-def toloka_turns(splits: Sequence[str], data_dir: pathlib.Path) -> Iterator[tuple]:
-    """Turns of Toloka's file that say which facts they use, see `Judged`."""
-    for dialogue in parse_toloka(toloka_path(data_dir), Skips()):
+def toloka_turns(splits: Sequence[str], data_dir: pathlib.Path, file: str = "") -> Iterator[tuple]:
+    """Turns of Toloka's file that say which facts they use, see `Judged`; ``file`` as `toloka_path` takes it."""
+    for dialogue in parse_toloka(toloka_path(data_dir, file), Skips()):
         if split_of(dialogue.id) in splits:
             for turn in dialogue.turns:
                 if turn.gold is not None:
                     yield dialogue.id, turn.text, dialogue.facts[turn.speaker], frozenset(turn.gold)
 
 
-def measure(data_dir: pathlib.Path, world_size: int = 0) -> dict[str, Any]:
+def measure(data_dir: pathlib.Path, world_size: int = 0, toloka_file: str = "") -> dict[str, Any]:
     """All figures, JSON-able: for each language the sweep on the tuning part, and the figures on the other one.
 
     Args:
       data_dir: DATA_DIR with Toloka's JSON lines in it; the world is generated there.
       world_size: dialogues a split of the world; 0: as many as figures are reported on.
+      toloka_file: a name in DATA_DIR/toloka; "" takes what is there.
 
     Raises:
       DataError: a file is missing.
+      ValueError: Toloka's file does not say which facts are used.
     """
     tuning = {
         "en": scored("world valid, asked", world_turns("valid", data_dir, "asked", world_size), "en"),
-        "ru": scored("toloka train", toloka_turns(("train",), data_dir), "ru"),
+        "ru": scored("toloka train", toloka_turns(("train",), data_dir, toloka_file), "ru"),
     }
-    kinds = {"asked": "asked", "said": "asked, facts whose value is said", "all": "all turns of bots"}
+    kinds = {
+        ("test", "asked"): "world test, asked",
+        ("test", "said"): "world test, asked, facts whose value is said",
+        ("test", "all"): "world test, all turns of bots",
+        ("test_unseen", "asked"): "world test_unseen, asked",
+    }
     measured = {
         "en": [
-            scored(f"world test, {about}", world_turns("test", data_dir, kind, world_size), "en")
-            for kind, about in kinds.items()
+            scored(name, world_turns(split, data_dir, kind, world_size), "en") for (split, kind), name in kinds.items()
         ],
-        "ru": [scored("toloka valid and test", toloka_turns(("valid", "test"), data_dir), "ru")],
+        "ru": [scored("toloka valid and test", toloka_turns(("valid", "test"), data_dir, toloka_file), "ru")],
     }
     return {
         language: {
@@ -183,8 +190,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data_dir", type=pathlib.Path, default=default_data_dir())
     parser.add_argument("--folder", type=pathlib.Path, default=FOLDER, help="for results.json and results.md")
     parser.add_argument("--world_size", type=int, default=0, help="dialogues a split of the world; default: all")
+    parser.add_argument("--toloka_file", default="", help="in DATA_DIR/toloka; default: what is there")
     options = parser.parse_args(argv)
-    found = measure(options.data_dir, options.world_size)
+    found = measure(options.data_dir, options.world_size, options.toloka_file)
     write_atomically(options.folder / "results.json", (json.dumps(found, indent=1) + "\n").encode())
     write_atomically(options.folder / "results.md", markdown(found).encode())
     print(markdown(found))
@@ -198,10 +206,6 @@ def _used(episode: Episode, speaker: int, grounding: Sequence[str]) -> set[int]:
 
 def _sweep(turns: Turns) -> list[dict[str, Any]]:
     return [figures(turns, threshold, 0) for threshold in SWEEP]
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> float:
-    return float(part.sum() / whole.sum()) if whole.sum() else 0.0
 
 
 def _row(name: str, row: dict[str, Any]) -> list[str]:
