@@ -59,8 +59,10 @@ def _reason(name: str, targets: Sequence[ScoredTarget]) -> str:
         return "no targets"
     kind, gold = name.partition("_")[0], f"gold_{name.partition('_')[0]}"
     if name.startswith(("action", "emote")):
-        missing = not any(getattr(target, gold) for target in targets)
-        return f"no {gold}" if missing else f"the bot chooses no {kind}"
+        if not any(getattr(target, gold) for target in targets):
+            return f"no {gold}"
+        unknown = name == "action_decision_f1" and any(target.action for target in targets)
+        return "no action_generated" if unknown else f"the bot chooses no {kind}"
     if name in _NEEDS:
         return _NEEDS[name]
     if kind == "probe" and not any(name == f"probe_{target.source}_accuracy" for target in targets):

@@ -34,6 +34,8 @@ def test_each_metric_is_in_the_table_or_said_to_be_missing():
 def test_what_the_bot_does_not_do_is_told_apart_from_what_nobody_does():
     asked = [dataclasses.replace(t, gold_action="hug Tam", source="persona", value="Rex") for t in TALK]
     assert "action_accuracy, action_decision_f1 (the bot chooses no action)" in " ".join(told(asked))
+    chooses = [dataclasses.replace(t, action="hug Tam") for t in asked]
+    assert "action_decision_f1 (no action_generated)" in " ".join(told(chooses))
     silent = [dataclasses.replace(t, reply="") for t in asked]
     assert "Empty replies: all 2." in told(silent)
     assert "reply_rouge_L" in " ".join(told(silent))
