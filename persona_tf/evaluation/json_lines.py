@@ -64,5 +64,5 @@ def _parsed(line: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise ValueError(f"expected one JSON object a line, got {line.strip()!r:.60} ({error})") from error
     if not isinstance(data, dict):
-        raise ValueError(f"expected a JSON object, got {line.strip()!r:.60}")
+        raise ValueError(f"expected a JSON object, got {data!r:.60}")
     return data
