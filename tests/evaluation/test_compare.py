@@ -202,8 +202,8 @@ def test_other_candidates_are_no_comparison(two, tmp_path):
     def ranked(*candidates):
         return targets(ranked=Ranked(candidates, (1.0,) * len(candidates), (1,) * len(candidates)))
 
-    make_run(tmp_path / "runs" / "alpha" / "0", ranked("a", "b"))
-    make_run(tmp_path / "runs" / "beta" / "0", ranked("a", "c"))
+    make_run(tmp_path / "runs" / "alpha" / "0", ranked("It is Rook.", "b"))
+    make_run(tmp_path / "runs" / "beta" / "0", ranked("It is Rook.", "c"))
     with pytest.raises(ValueError, match="other candidates were ranked"):
         compare(two, ())
 
