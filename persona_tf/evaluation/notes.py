@@ -24,10 +24,10 @@ _NEEDS = {
 def notes(targets: Sequence[ScoredTarget], metrics: Metrics) -> tuple[str, ...]:
     """Lines to stand below the table of ``metrics``, which is the report on ``targets``.
 
-    They name the libraries' signatures, the metrics that do not apply and why, those that are no number, how many
-    replies are empty, and why there are no intervals.
+    They name the libraries' signatures, how many candidates were ranked, the metrics that do not apply and why, those
+    that are no number, how many replies are empty, and why there are no intervals.
     """
-    found = [*_signatures(metrics), *_absent(targets, metrics), *_no_number(targets, metrics)]
+    found = [*_signatures(metrics), *_candidates(targets), *_absent(targets, metrics), *_no_number(targets, metrics)]
     empty = sum(not target.reply.strip() for target in targets)
     if empty:
         found.append(f"Empty replies: {_of(empty, len(targets))}.")
@@ -43,6 +43,14 @@ def _signatures(metrics: Metrics) -> list[str]:
     if "reply_rouge_1" in metrics:
         found.append(f"reply_rouge: {rouge_signature()}")
     return found
+
+
+def _candidates(targets: Sequence[ScoredTarget]) -> list[str]:
+    counts = {len(target.ranked.candidates) for target in targets if target.ranked}
+    if not counts:
+        return []
+    least, most = min(counts), max(counts)
+    return [f"reply_r1, reply_r5, reply_mrr: among {most} candidates{f', or as few as {least}' * (least < most)}."]
 
 
 def _absent(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:

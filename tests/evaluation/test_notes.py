@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.notes import notes
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.report import NAMES, report
@@ -42,6 +43,16 @@ def test_what_the_bot_does_not_do_is_told_apart_from_what_nobody_does():
     assert "probe_persona_accuracy (all replies are empty)" in " ".join(told(silent))
     assert "Empty replies: 1 of 2." in told([TALK[0], silent[1]])
     assert "reply_f1" in " ".join(told([dataclasses.replace(t, reply=" \n") for t in TALK])), "blanks say nothing"
+
+
+def test_it_is_told_among_how_many_a_reply_was_to_be_found():
+    def ranked(count):
+        return Ranked(("good day", *map(str, range(count - 1))), (1.0,) * count, (1,) * count)
+
+    twenty, three = (dataclasses.replace(t, ranked=ranked(n)) for t, n in zip(TALK, (20, 3), strict=True))
+    assert "reply_r1, reply_r5, reply_mrr: among 20 candidates." in told([twenty, TALK[1]])
+    assert "reply_r1, reply_r5, reply_mrr: among 20 candidates, or as few as 3." in told([twenty, three])
+    assert not any("candidates" in line for line in told(TALK))
 
 
 def test_replies_of_one_word_have_no_pairs():
