@@ -19,8 +19,9 @@ from persona_tf.atomic_file import atomic_text_file, write_atomically
 class Result:
     """One evaluation of one bot on one split: what the JSON file holds.
 
-    ``metrics`` maps a name to ``value``, ``count`` and perhaps ``low`` and ``high``; ``baselines`` maps a
-    baseline's name to such metrics. ``decoding`` says how the replies were made; ``notes`` stand below the table.
+    ``step`` is that of training, 0 where it is not known, as of a file of predictions. ``metrics`` maps a name to
+    ``value``, ``count`` and perhaps ``low`` and ``high``; ``baselines`` maps a baseline's name to such metrics.
+    ``decoding`` says how the replies were made; ``notes`` stand below the table.
     """
 
     experiment: str
@@ -55,7 +56,8 @@ def write_result(folder: str | os.PathLike[str], result: Result, show: Callable[
 def markdown(result: Result) -> str:
     """The table as Markdown that can also be read as plain text: columns are aligned."""
     decoding = ", ".join(f"{name} {value}" for name, value in result.decoding.items())
-    head = f"{result.experiment}, {result.split}, step {result.step:,}, {result.examples:,} examples"
+    step = f"step {result.step:,}, " if result.step else ""
+    head = f"{result.experiment}, {result.split}, {step}{result.examples:,} examples"
     title = f"{head}; decoding: {decoding}" if decoding else head
     columns = ["metric", "value", "95 % interval", "count", *result.baselines]
     rows = [columns, *(_markdown_row(result, name) for name in result.metrics)]

@@ -38,6 +38,10 @@ def test_the_table():
     assert markdown(RESULT) == TABLE
 
 
+def test_of_a_file_no_step_is_known():
+    assert markdown(dataclasses.replace(RESULT, step=0)).startswith("tiny, valid, 34 examples; decoding")
+
+
 def test_files(tmp_path):
     printed = []
     assert write_result(tmp_path / "evaluation", RESULT, printed.append) == TABLE
