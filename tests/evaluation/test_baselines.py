@@ -80,6 +80,12 @@ def test_majority_follows_training():
     assert run(gold_reply="Hello there!")["majority"]["reply_f1"] == 1
 
 
+def test_of_actions_never_seen_the_verb_that_is_used_most_is_likeliest():
+    counts = TrainingCounts(actions={"hug king": 5, "get lamp": 1, "get sword": 1})
+    able = dataclasses.replace(asked(0), available_actions=("get cup", "hug queen"), gold_action="hug queen")
+    assert baselines([able], [CONTEXT], counts)["majority"]["action_accuracy"]["value"] == 1
+
+
 def test_random_is_chance():
     found = run(2000)["random"]
     assert found["action_accuracy"] == pytest.approx(1 / 3, abs=0.05)

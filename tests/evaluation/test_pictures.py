@@ -49,6 +49,7 @@ def test_curves_have_a_colour_a_run_and_a_line_a_seed():
     assert list(shown) == ["valid/loss", "train/loss"]
     assert [list(line.get_ydata()) for line in shown["valid/loss"].lines] == [[2.0], [1.0, 0.5]]
     assert len({line.get_color() for line in shown["valid/loss"].lines}) == 1
+    assert [line.get_marker() for line in shown["valid/loss"].lines] == [".", "None"], "one point has no line to it"
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b $^"]
     with pytest.raises(ValueError, match="no run has one of the curves"):
         learning_curves({"a": [{"other": [(1, 1.0)]}]})

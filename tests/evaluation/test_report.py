@@ -61,6 +61,14 @@ def test_ranks_by_nats_and_by_nats_a_token():
     assert found["reply_mrr_per_token"] == pytest.approx((1 + 1 / 6) / 2)
 
 
+@pytest.mark.parametrize("rank", [1, 2, 5, 6])
+def test_of_five_best_the_fifth_is_one(rank):
+    nats = tuple(float(place) for place in range(1, 8))
+    ranked = Ranked(tuple("gold" if place == rank else f"no {place}" for place in range(1, 8)), nats, (1,) * 7)
+    found = values([target(gold_reply="gold", ranked=ranked)])
+    assert (found["reply_r1"], found["reply_r5"], found["reply_mrr"]) == (rank == 1, rank <= 5, 1 / rank)
+
+
 def test_actions():
     targets = [
         target(0, gold_action="hug king", action="hug king", action_generated="hug king"),  # tp
@@ -265,6 +273,12 @@ def test_swapped_persona_and_its_leak():
     assert found["probe_persona_swapped_accuracy"] == 0.25
     assert found["probe_persona_leak"] == 0.5
     assert found["probe_persona_accuracy"] == 1.0
+
+
+def test_only_persona_probes_count_as_swapped_persona():
+    swap = Swapped("sea", "barn", "sea")
+    found = values([target(source="setting", value="barn", reply="barn", swapped=swap)])
+    assert found == {"probe_setting_accuracy": 1}
 
 
 def random_targets(seed, episodes=40, accuracy=0.5):
