@@ -212,7 +212,7 @@ def _decoders(arguments: Arguments) -> None:
     settings, _ = _overridden(run, arguments.bindings)
     ways = chosen_ways(arguments.flags.ways or settings.evaluate.ways)
     with _tensorflow_quiet():
-        from persona_tf.evaluation import decoders as _  # noqa: F401
+        from persona_tf.evaluation.decoders import comparison as _  # noqa: F401
     from persona_tf.evaluation.commands import decoders
 
     decoders(run, settings, arguments.flags.splits, _data_dir(arguments), ways)
@@ -259,7 +259,7 @@ def _self_chat(arguments: Arguments) -> None:
     runs = [_trained(arguments), *([_trained_in(given.other)] if given.other else [])]
     overridden = [_overridden(run, arguments.bindings) for run in runs]
     with _tensorflow_quiet():
-        from persona_tf.evaluation import self_chat as _  # noqa: F401
+        from persona_tf.evaluation.self_chat import record as _  # noqa: F401
     from persona_tf.evaluation.commands import Talk, self_chat
 
     decode = [settings.decode if decoding else None for settings, decoding in overridden]

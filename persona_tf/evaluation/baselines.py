@@ -152,15 +152,18 @@ def _rng(seed: int, target: ScoredTarget) -> random.Random:
 
 def _bare(target: ScoredTarget) -> ScoredTarget:
     """The target without what the bot said to it."""
-    no_likelihood = dataclasses.replace(target, reply_nats=0.0, reply_tokens=0)
     return dataclasses.replace(
-        no_likelihood,
+        target,
         reply="",
         action="",
-        action_generated="",
+        action_generated=None,
         emote="",
-        emote_generated="",
+        emote_generated=None,
+        reply_nats=0.0,
+        reply_tokens=0,
+        shuffled_persona_nats=None,
         knowledge_chosen="",
+        leant_on={},
     )
 
 

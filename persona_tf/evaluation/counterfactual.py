@@ -1,9 +1,10 @@
 """Examples in which one thing is not true: a value of a probe is swapped, or the persona is another's."""
 
+import dataclasses
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from persona_tf.example import Example, Item, with_texts
+from persona_tf.example import Example, with_texts
 
 
 def swap_value(example: Example) -> Example | None:
@@ -15,30 +16,45 @@ def swap_value(example: Example) -> Example | None:
 
 
 def shuffle_personas(examples: Sequence[Example], seed: int = 0) -> list[Example]:
-    """Each example with the persona of another of the same split, seeded, with as many facts.
+    """Each example with the persona of another dialogue of the same split, seeded, with as many facts.
 
-    Where no other example has so many facts, the facts come from several.
+    Where no other dialogue has one of so many facts, all of them others, the facts come from several. An example stays
+    as it is, and equals itself, where it has no persona or the other dialogues have too few facts.
     """
     rng = random.Random(f"shuffled personas {seed}")
-    facts = [_facts(example) for example in examples]
-    told = [frozenset(item.text for item in own) for own in facts]
-    by_count: dict[int, list[int]] = {}
-    for index, own in enumerate(facts):
-        by_count.setdefault(len(own), []).append(index)
-    pool = [item for own in facts for item in own]
+    personas = [_Persona.of(example) for example in examples]
+    by_count: dict[int, list[_Persona]] = {}
+    for persona in personas:
+        by_count.setdefault(len(persona.facts), []).append(persona)
     shuffled = []
-    for index, own in enumerate(facts):
-        others = [i for i in by_count[len(own)] if told[index].isdisjoint(told[i])]
-        strange = facts[rng.choice(others)] if others else _strangers(pool, told[index], len(own), rng)
-        texts = dict(zip((item.key for item in own), (item.text for item in strange), strict=False))
-        shuffled.append(with_texts(examples[index], texts))
+    for example, own in zip(examples, personas, strict=True):
+        others = [other for other in by_count[len(own.facts)] if own.is_strange(other)]
+        strange = rng.choice(others).facts if others else _strangers(personas, own, rng)
+        texts = dict(zip(own.facts, strange.values(), strict=False)) if len(strange) == len(own.facts) else {}
+        shuffled.append(with_texts(example, texts))
     return shuffled
 
 
-def _strangers(pool: Sequence[Item], own: frozenset[str], count: int, rng: random.Random) -> list[Item]:
-    strange = [item for item in pool if item.text not in own]
-    return rng.sample(strange, min(count, len(strange)))
+@dataclasses.dataclass(frozen=True)
+class _Persona:
+    """Key to text of the facts of an example, and these texts once more."""
+
+    dialogue: str
+    facts: Mapping[str, str]
+    texts: frozenset[str]
+
+    @classmethod
+    def of(cls, example: Example) -> "_Persona":
+        facts = {item.key: item.text for item in example.knowledge if item.kind == "persona"}
+        return cls(example.episode_id, facts, frozenset(facts.values()))
+
+    def is_strange(self, other: "_Persona") -> bool:
+        """Whether ``other`` is of another dialogue and has no fact of this one."""
+        return other.dialogue != self.dialogue and self.texts.isdisjoint(other.texts)
 
 
-def _facts(example: Example) -> list[Item]:
-    return [item for item in example.knowledge if item.kind == "persona"]
+def _strangers(personas: Iterable[_Persona], own: _Persona, rng: random.Random) -> dict[str, str]:
+    """As many facts as ``own`` has, each of any other dialogue; fewer where there are not as many."""
+    others = {text: text for persona in personas if persona.dialogue != own.dialogue for text in persona.facts.values()}
+    strange = [text for text in others if text not in own.texts]
+    return {text: text for text in rng.sample(strange, min(len(own.facts), len(strange)))}

@@ -93,7 +93,7 @@ def score_episodes(
     scores = list(itertools.chain.from_iterable(scorer.score(chosen)))
     answers = list(itertools.chain.from_iterable(answer_all(bot, chosen, config.batch_targets, label + "replies")))
     singles = [_single(example, target) for example in chosen for target in example.targets]
-    actions = _actions(scorer, singles)
+    actions = _actions(scorer, singles, scores)
     swapped = _swapped(bot, chosen, config, label + "swapped")
     shuffled = _shuffled_nats(scorer, chosen, config)
     ranked = _ranked(scorer, chosen, config)
@@ -157,9 +157,10 @@ def _single(example: Example, target: Target) -> Example:
     )
 
 
-def _actions(scorer: Scorer, singles: Sequence[Example]) -> list[str]:
-    """The likeliest available action (smallest summed nats) where the gold turn acts; "" elsewhere."""
-    acting = [e for e in singles if e.targets[0].action and e.targets[0].available_actions]
+def _actions(scorer: Scorer, singles: Sequence[Example], scores: Sequence[TargetScore]) -> list[str]:
+    """The likeliest available action (smallest summed nats) where the gold turn acts or the bot would; "" elsewhere."""
+    would = [bool(e.targets[0].action) or s.no_action < 0.5 for e, s in zip(singles, scores, strict=True)]
+    acting = [e for e, acts in zip(singles, would, strict=True) if acts and e.targets[0].available_actions]
     ranked = iter(scorer.rank_actions(acting))
     chosen = {id(example): min(nats, key=lambda a: nats[a]) for example, nats in zip(acting, ranked, strict=True)}
     return [chosen.get(id(example), "") for example in singles]
@@ -189,11 +190,12 @@ def _as_swapped(probe: Probe | None, answer: Answer) -> Swapped:
 
 
 def _shuffled_nats(scorer: Scorer, chosen: Sequence[Example], config: EvalConfig) -> list[float | None]:
-    """Nats of each gold reply under another dialogue's persona."""
+    """Nats of each gold reply under another dialogue's persona; None where there is none to be had."""
     if not config.shuffled_persona:
         return [None for example in chosen for _ in example.targets]
-    scores = scorer.score(shuffle_personas(chosen, config.seed))
-    return [score.reply_nats for scores_of_one in scores for score in scores_of_one]
+    shuffled = shuffle_personas(chosen, config.seed)
+    pairs = zip(chosen, shuffled, scorer.score(shuffled), strict=True)
+    return [None if other == own else score.reply_nats for own, other, scores in pairs for score in scores]
 
 
 def _ranked(scorer: Scorer, chosen: Sequence[Example], config: EvalConfig) -> list[Ranked | None]:
@@ -218,7 +220,7 @@ def _scored_target(
     emote, emote_generated = best_emote(score, EMOTE_LABELS, NO_EMOTE)
     return ScoredTarget(
         id=f"{example.id}/{target.turn}",
-        episode=example.id.rpartition(":")[0],
+        episode=example.episode_id,
         source=probe.source if probe else "",
         slot=probe.slot if probe else "",
         question=_last_speech(example.history),

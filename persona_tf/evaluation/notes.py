@@ -24,10 +24,10 @@ _NEEDS = {
 def notes(targets: Sequence[ScoredTarget], metrics: Metrics) -> tuple[str, ...]:
     """Lines to stand below the table of ``metrics``, which is the report on ``targets``.
 
-    They name the libraries' signatures, the metrics that do not apply and why, those that are no number, how many
-    replies are empty, and why there are no intervals.
+    They name the libraries' signatures, how many candidates were ranked, the metrics that do not apply and why, those
+    that are no number, how many replies are empty, and why there are no intervals.
     """
-    found = [*_signatures(metrics), *_absent(targets, metrics), *_no_number(targets, metrics)]
+    found = [*_signatures(metrics), *_candidates(targets), *_absent(targets, metrics), *_no_number(targets, metrics)]
     empty = sum(not target.reply.strip() for target in targets)
     if empty:
         found.append(f"Empty replies: {_of(empty, len(targets))}.")
@@ -45,6 +45,14 @@ def _signatures(metrics: Metrics) -> list[str]:
     return found
 
 
+def _candidates(targets: Sequence[ScoredTarget]) -> list[str]:
+    counts = {len(target.ranked.candidates) for target in targets if target.ranked}
+    if not counts:
+        return []
+    least, most = min(counts), max(counts)
+    return [f"reply_r1, reply_r5, reply_mrr: among {most} candidates{f', or as few as {least}' * (least < most)}."]
+
+
 def _absent(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for name in NAMES:
@@ -59,8 +67,10 @@ def _reason(name: str, targets: Sequence[ScoredTarget]) -> str:
         return "no targets"
     kind, gold = name.partition("_")[0], f"gold_{name.partition('_')[0]}"
     if name.startswith(("action", "emote")):
-        missing = not any(getattr(target, gold) for target in targets)
-        return f"no {gold}" if missing else f"the bot chooses no {kind}"
+        if not any(getattr(target, gold) for target in targets):
+            return f"no {gold}"
+        unknown = name == "action_decision_f1" and any(target.action for target in targets)
+        return "no action_generated" if unknown else f"the bot chooses no {kind}"
     if name in _NEEDS:
         return _NEEDS[name]
     if kind == "probe" and not any(name == f"probe_{target.source}_accuracy" for target in targets):

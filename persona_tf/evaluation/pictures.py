@@ -39,11 +39,11 @@ def save_picture(path: Path, draw: Callable[..., Any], *figures: Any) -> bool:
 
 
 def png(figure: Any) -> bytes:
-    """A matplotlib figure as the bytes of a PNG file."""
+    """A matplotlib figure as the bytes of a PNG file; equal figures give equal bytes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # names in any script: boxes will do
-        figure.savefig(buffer, format="png", dpi=100)
+        figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -102,9 +102,8 @@ def probe_bars(result: Result) -> Any:
     axes.set_title(
         f"{result.experiment}, {result.split}: probes, 95 % intervals over dialogues", fontsize=9, parse_math=False
     )
-    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0)) if axes.get_legend_handles_labels()[
-        1
-    ] else None
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 

@@ -106,7 +106,7 @@ def report(targets: Iterable[ScoredTarget], bootstrap_samples: int = 1000, seed:
 
     Args:
       targets: the predictions on one split.
-      bootstrap_samples: 0 leaves the intervals out; so does a single dialogue.
+      bootstrap_samples: 0 leaves the intervals out; so does a metric that a single dialogue has.
       seed: of the bootstrap.
 
     Returns:
@@ -152,17 +152,16 @@ def added_up(
 
 
 def ratios(sums: EpisodeSums, samples: int, seed: int) -> Metrics:
-    """The value of each metric of ``sums``, with its interval where ``samples`` is not 0 and dialogues are several."""
+    """The value of each metric of ``sums``, its interval where ``samples`` is not 0 and several dialogues have it."""
     if not sums.names:
         return {}
     values = sums.numerators.sum(0) / sums.denominators.sum(0)
     metrics: Metrics = {
         name: {"value": float(scaled(name, values[m])), "count": sums.counts[m]} for m, name in enumerate(sums.names)
     }
-    if samples and len(sums.episodes) > 1:
-        numbers = [m for m in range(len(sums.names)) if not np.isnan(values[m])]
-        if not numbers:
-            return metrics
+    several = (sums.denominators > 0).sum(0) > 1
+    numbers = [m for m in range(len(sums.names)) if several[m] and not np.isnan(values[m])]
+    if samples and numbers:
         low, high = interval(bootstrap(sums.numerators[:, numbers], sums.denominators[:, numbers], samples, seed))
         for i, m in enumerate(numbers):
             name = sums.names[m]
@@ -182,9 +181,9 @@ def _applies(targets: Sequence[ScoredTarget]) -> Callable[[str], bool]:
     acts = any(t.action or t.action_generated for t in targets)
     shows = any(t.emote or t.emote_generated for t in targets)
     known = {
-        "action_accuracy": acts,
+        "action_accuracy": any(t.action for t in targets),
         "action_decision_f1": acts and any(t.gold_action for t in targets),
-        "emote_accuracy": shows,
+        "emote_accuracy": any(t.emote for t in targets),
         "emote_decision_f1": shows and any(t.gold_emote for t in targets),
         "knowledge_r1": any(t.knowledge_chosen for t in targets),
         "probe_persona_swapped_accuracy": swaps,
@@ -209,7 +208,7 @@ def _corpus_bleu(targets: Sequence[ScoredTarget], samples: int, seed: int) -> Me
     if not count:
         return {}
     metric: dict[str, float] = {"value": whole.value, "count": count}
-    if samples and len(parts) > 1:
+    if samples and sum(map(bool, pairs.values())) > 1:
         rows = np.array([part.row() for part in parts], np.float64)
         sums = np.rint(len(rows) * bootstrap(rows, np.ones_like(rows), samples, seed)).astype(int).tolist()
         low, high = interval([CorpusBleu.from_row(row).value for row in sums])
@@ -270,7 +269,8 @@ def _ranking(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
 def _choices(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     if target.gold_action:
         yield "action_accuracy", target.action == target.gold_action, 1
-    yield "action_decision_f1", *_decision(target.action_generated, target.gold_action)
+    if target.action_generated is not None:
+        yield "action_decision_f1", *_decision(target.action_generated, target.gold_action)
     if target.gold_emote:
         yield "emote_accuracy", target.emote == target.gold_emote, 1
     shown = target.emote if target.emote_generated is None else target.emote_generated
@@ -287,8 +287,7 @@ def _decision(decided: str, gold: str) -> tuple[int, int]:
 def _probe(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     if target.source not in Probe.SOURCES:
         return
-    value = "" if target.source == "unanswerable" else target.value
-    yield f"probe_{target.source}_accuracy", probe_right(target.reply, value, target.decoys), 1
+    yield f"probe_{target.source}_accuracy", probe_right(target.reply, target.right_value, target.decoys), 1
     if target.source == "persona" and target.swapped is not None:
         swapped = target.swapped
         wrong = (*target.decoys, swapped.old_value)

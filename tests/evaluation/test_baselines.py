@@ -80,6 +80,12 @@ def test_majority_follows_training():
     assert run(gold_reply="Hello there!")["majority"]["reply_f1"] == 1
 
 
+def test_of_actions_never_seen_the_verb_that_is_used_most_is_likeliest():
+    counts = TrainingCounts(actions={"hug king": 5, "get lamp": 1, "get sword": 1})
+    able = dataclasses.replace(asked(0), available_actions=("get cup", "hug queen"), gold_action="hug queen")
+    assert baselines([able], [CONTEXT], counts)["majority"]["action_accuracy"]["value"] == 1
+
+
 def test_random_is_chance():
     found = run(2000)["random"]
     assert found["action_accuracy"] == pytest.approx(1 / 3, abs=0.05)
@@ -98,12 +104,27 @@ def test_a_gold_that_stands_first_profits_from_no_tie():
 
 
 def test_nothing_of_the_model_is_left():
-    for metrics in run(3).values():
-        assert "reply_ppl" not in metrics
-        assert metrics["reply_f1"] > -1
+    """Whatever the bot answered, the baselines are the same, and have no likelihood."""
+    other = {
+        "reply": "My dog is Rex.",
+        "action": "get cup",
+        "action_generated": "",
+        "emote": "nod",
+        "emote_generated": "",
+        "swapped": Swapped("Fido", "Rex", "Fido"),
+        "knowledge_chosen": "object/0",
+        "reply_nats": 1.0,
+        "shuffled_persona_nats": 2.0,
+        "leant_on": {"persona/0": 1.0},
+    }
+    found = run(3)
+    assert found == run(3, **other)
+    assert not [name for metrics in found.values() for name in metrics if name.endswith(("ppl", "byte", "gap"))]
+
+
+def test_who_has_nothing_to_say_gets_no_figure():
     empty = baselines([asked(0)], [Context()], TrainingCounts())
     for metrics in empty.values():
-        # One that has nothing to say, do or show gets no figure, not a zero.
         assert not [name for name in metrics if name.startswith(("reply", "probe", "knowledge"))]
     assert not [name for name in empty["majority"] if name.startswith("emote")]
 

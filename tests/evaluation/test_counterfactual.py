@@ -5,7 +5,7 @@ import pytest
 from persona_tf.data.world.generator import episodes
 from persona_tf.episode import Character, Episode, Fact, Probe, Swap, Turn
 from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import Example, ExampleConfig, Item, Target, examples
 
 
 def asked(swap, **config):
@@ -60,6 +60,36 @@ def test_a_shuffled_persona_is_anothers_with_as_many_facts(as_history):
         assert [t.speech for t in after.history[after.told :]] == [t.speech for t in before.history[before.told :]]
 
 
-def test_one_dialogue_alone_keeps_its_persona():
-    [example] = [asked(None)]
-    assert texts(shuffle_personas([example])[0]) == texts(example)
+def told(dialogue, learner, *facts):
+    """An example with these facts; nothing is said."""
+    items = tuple(Item(f"persona/{i}", "persona", fact) for i, fact in enumerate(facts))
+    return Example(f"{dialogue}:{learner}", (Item("self_name/0", "self_name", "Mira"), *items), (), (Target(0, "Hm."),))
+
+
+def facts(example):
+    return {item.text for item in example.items if item.kind == "persona"}
+
+
+def test_a_shuffled_persona_is_not_the_partners():
+    cast = [told("a", 0, "x", "y"), told("a", 1, "p", "q"), told("b", 0, "m", "n")]
+    for seed in range(5):
+        shuffled = shuffle_personas(cast, seed)
+        assert facts(shuffled[0]) == facts(shuffled[1]) == {"m", "n"}
+
+
+def test_where_no_other_has_so_many_facts_they_come_from_several():
+    shuffled = shuffle_personas([told("a", 0, "x", "y", "z"), told("b", 0, "p", "q"), told("c", 0, "r", "x")])
+    assert facts(shuffled[0]) == {"p", "q", "r"}
+
+
+@pytest.mark.parametrize(
+    "cast",
+    [
+        [told("a", 0, "x", "y")],
+        [told("a", 0, "x", "y"), told("a", 1, "p", "q")],
+        [told("a", 0, "x", "y"), told("b", 0, "p", "x")],
+        [told("a", 0), told("b", 0)],
+    ],
+)
+def test_where_there_are_no_others_the_example_stays_as_it_is(cast):
+    assert shuffle_personas(cast) == cast

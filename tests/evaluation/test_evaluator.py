@@ -121,6 +121,14 @@ def test_swaps_and_shuffles_can_be_left_out():
     assert {target.swapped for target in targets} == {target.shuffled_persona_nats for target in targets} == {None}
 
 
+def test_what_cannot_be_shuffled_is_not_scored_as_if_it_were():
+    """Of the own persona in the place of another's the gap would be 0."""
+    bot = Echo()
+    targets, _ = score_episodes(bot, bot, list(episodes("test", 1)), EvalConfig(shuffled_persona=True))
+    assert {target.shuffled_persona_nats for target in targets} == {None}
+    assert "reply_persona_gap" not in report(targets)
+
+
 def test_one_target_scores_alone_as_in_company(bundle):
     found = [e for episode in episodes("test", 3) for e in examples(episode, ExampleConfig())]
     together = [score for scores in Scorer(bundle).score(found) for score in scores]

@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.notes import notes
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.report import NAMES, report
@@ -26,6 +27,7 @@ def test_each_metric_is_in_the_table_or_said_to_be_missing():
     for name in NAMES:
         assert (name in metrics) != (f" {name}" in absent), name
     assert "reply_word_ppl (no reply_nats and reply_words)" in absent
+    assert "reply_persona_gap (no shuffled_persona_nats)" in absent
     assert "action_accuracy, action_decision_f1 (no gold_action)" in absent
     assert "knowledge_r1 (no knowledge_gold or no knowledge_chosen)" in absent
     assert "probe_unanswerable_accuracy (no such probes)" in absent
@@ -34,12 +36,24 @@ def test_each_metric_is_in_the_table_or_said_to_be_missing():
 def test_what_the_bot_does_not_do_is_told_apart_from_what_nobody_does():
     asked = [dataclasses.replace(t, gold_action="hug Tam", source="persona", value="Rex") for t in TALK]
     assert "action_accuracy, action_decision_f1 (the bot chooses no action)" in " ".join(told(asked))
+    chooses = [dataclasses.replace(t, action="hug Tam") for t in asked]
+    assert "action_decision_f1 (no action_generated)" in " ".join(told(chooses))
     silent = [dataclasses.replace(t, reply="") for t in asked]
     assert "Empty replies: all 2." in told(silent)
     assert "reply_rouge_L" in " ".join(told(silent))
     assert "probe_persona_accuracy (all replies are empty)" in " ".join(told(silent))
     assert "Empty replies: 1 of 2." in told([TALK[0], silent[1]])
     assert "reply_f1" in " ".join(told([dataclasses.replace(t, reply=" \n") for t in TALK])), "blanks say nothing"
+
+
+def test_it_is_told_among_how_many_a_reply_was_to_be_found():
+    def ranked(count):
+        return Ranked(("good day", *map(str, range(count - 1))), (1.0,) * count, (1,) * count)
+
+    twenty, three = (dataclasses.replace(t, ranked=ranked(n)) for t, n in zip(TALK, (20, 3), strict=True))
+    assert "reply_r1, reply_r5, reply_mrr: among 20 candidates." in told([twenty, TALK[1]])
+    assert "reply_r1, reply_r5, reply_mrr: among 20 candidates, or as few as 3." in told([twenty, three])
+    assert not any("candidates" in line for line in told(TALK))
 
 
 def test_replies_of_one_word_have_no_pairs():

@@ -61,6 +61,14 @@ def test_ranks_by_nats_and_by_nats_a_token():
     assert found["reply_mrr_per_token"] == pytest.approx((1 + 1 / 6) / 2)
 
 
+@pytest.mark.parametrize("rank", [1, 2, 5, 6])
+def test_of_five_best_the_fifth_is_one(rank):
+    nats = tuple(float(place) for place in range(1, 8))
+    ranked = Ranked(tuple("gold" if place == rank else f"no {place}" for place in range(1, 8)), nats, (1,) * 7)
+    found = values([target(gold_reply="gold", ranked=ranked)])
+    assert (found["reply_r1"], found["reply_r5"], found["reply_mrr"]) == (rank == 1, rank <= 5, 1 / rank)
+
+
 def test_actions():
     targets = [
         target(0, gold_action="hug king", action="hug king", action_generated="hug king"),  # tp
@@ -74,6 +82,7 @@ def test_actions():
     assert "emote_accuracy" not in metrics
 
 
+NODS = {"gold_action": "nod", "action": "bow", "action_generated": ""}
 HAND = (
     target(
         0,
@@ -121,7 +130,7 @@ HAND = (
         knowledge_chosen="persona/0",
     ),
     target(2, "e1", source="setting", value="barn", gold_reply="in barn", reply="sea"),
-    target(3, "e1", source="history", value="two", gold_reply="two", reply="two", gold_action="nod", action="bow"),
+    target(3, "e1", source="history", value="two", gold_reply="two", reply="two", **NODS),
     target(4, "e1", source="unanswerable", decoys=("Rex",), gold_reply="who knows", reply="Rex"),
 )
 BY_HAND = {
@@ -182,6 +191,15 @@ def test_what_a_bot_cannot_do_is_no_zero():
     assert {name.partition("_")[0] for name in report(silent)} == {"reply", "action", "emote", "knowledge"}
     ranks = [name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))]
     assert [name for name in report(silent) if name.startswith("reply")] == [*NAMES[:4], *ranks]
+
+
+def test_what_a_file_does_not_say_is_no_zero():
+    """Of each of choice and decision some files hold one only."""
+    asked = {"gold_action": "hug", "gold_emote": "nod"}
+    chosen = [target(i, action="hug", emote="nod", **asked) for i in range(2)]
+    assert values(chosen) == {"action_accuracy": 1, "emote_accuracy": 1, "emote_decision_f1": 1}
+    decided = [target(i, action_generated="hug", emote_generated="nod", **asked) for i in range(2)]
+    assert values(decided) == {"action_decision_f1": 1, "emote_decision_f1": 1}
 
 
 def test_replies_without_a_pair_of_words_have_no_distinct_pairs():
@@ -257,6 +275,12 @@ def test_swapped_persona_and_its_leak():
     assert found["probe_persona_accuracy"] == 1.0
 
 
+def test_only_persona_probes_count_as_swapped_persona():
+    swap = Swapped("sea", "barn", "sea")
+    found = values([target(source="setting", value="barn", reply="barn", swapped=swap)])
+    assert found == {"probe_setting_accuracy": 1}
+
+
 def random_targets(seed, episodes=40, accuracy=0.5):
     rng = np.random.default_rng(seed)
     return [
@@ -307,8 +331,17 @@ def test_corpus_bleu_is_resampled_with_the_others():
     }
 
 
-def test_one_dialogue_has_no_interval():
-    assert "low" not in report([target(0, gold_reply="a b", reply="a b")])["reply_f1"]
+def test_what_one_dialogue_has_has_no_interval():
+    one = target(0, "a", gold_reply="a b", reply="a b", source="persona", value="b")
+    assert "low" not in report([one])["reply_f1"]
+    found = report(
+        [one, target(0, "b", gold_reply="a b", reply="a c"), target(0, "c", gold_action="hug", action="hug")]
+    )
+    assert found["reply_f1"]["low"] < found["reply_f1"]["high"]
+    for name in ("probe_persona_accuracy", "action_accuracy"):
+        assert found[name] == {"value": 1, "count": 1}, "else it would be as sure as can be"
+    assert "low" in found["reply_corpus_bleu"]
+    assert "low" not in report([one, target(0, "c", reply="x")])["reply_corpus_bleu"]
 
 
 @given(st.integers(1, 39))

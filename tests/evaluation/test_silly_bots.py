@@ -118,6 +118,9 @@ def test_a_constant_selector_chooses_by_chance(scored):
     acting = [t for t in targets if t.gold_action]
     assert len(acting) > 25
     assert as_chance_says(found["action_accuracy"], [1 / len(t.available_actions) for t in acting])
+    able = [t for t in targets if t.available_actions]
+    assert len(able) > len(acting)
+    assert found["action_decision_f1"] == 2 * len(acting) / (len(acting) + len(able)), "it acts wherever it can"
     knowing = [(t, c) for t, c in zip(*scored[constant], strict=True) if t.knowledge_gold]
     chances = [len({k for k, _ in c.items} & set(t.knowledge_gold)) / len(c.items) for t, c in knowing]
     assert as_chance_says(found["knowledge_r1"], chances)
