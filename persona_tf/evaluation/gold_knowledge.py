@@ -7,7 +7,6 @@ fact are counted; intervals are 95 % bootstrap intervals over dialogues.
 
 import argparse
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -23,8 +22,8 @@ from persona_tf.data.toloka import toloka_path
 from persona_tf.data.toloka_files import parse_toloka
 from persona_tf.data.toloka_splits import split_of
 from persona_tf.episode import Episode
-from persona_tf.evaluation.metrics.bootstrap import Floats, bootstrap, interval
-from persona_tf.evaluation.table import markdown_table, shown
+from persona_tf.evaluation.metrics.bootstrap import Floats, bounds
+from persona_tf.evaluation.table import markdown_table, shown, shown_range, write_json
 
 SWEEP = (0.1, 0.3, 0.5, 0.7, 1.0, 1.1, 1.5, 2.0)
 """Thresholds that are tried. 0.1: any shared word will do; 1: one word that no other fact has."""
@@ -90,8 +89,8 @@ def figures(turns: Turns, threshold: float, samples: int = 1000) -> dict[str, An
     for name, below in (("precision", "labelled"), ("recall", "gold")):
         found[name] = found["right"] / found[below] if found[below] else 0.0
         if samples:
-            low, high = interval(bootstrap(of_dialogues["right"], of_dialogues[below], samples))
-            found[f"{name}_low"], found[f"{name}_high"] = float(low), float(high)
+            ends = bounds(of_dialogues["right"], of_dialogues[below], samples)
+            found |= {f"{name}_{end}": value for end, value in ends.items()}
     weight = BETA * BETA
     whole = weight * found["gold"] + found["labelled"]
     found["f"] = (1 + weight) * found["right"] / whole if whole else 0.0
@@ -193,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--toloka_file", default="", help="in DATA_DIR/toloka; default: what is there")
     options = parser.parse_args(argv)
     found = measure(options.data_dir, options.world_size, options.toloka_file)
-    write_atomically(options.folder / "results.json", (json.dumps(found, indent=1) + "\n").encode())
+    write_json(options.folder / "results.json", found)
     write_atomically(options.folder / "results.md", markdown(found).encode())
     print(markdown(found))
 
@@ -211,8 +210,8 @@ def _sweep(turns: Turns) -> list[dict[str, Any]]:
 def _row(name: str, row: dict[str, Any]) -> list[str]:
     cells = [name, f"{row['threshold']:g}"]
     for metric in ("precision", "recall"):
-        low, high = (shown(metric, row[f"{metric}_{end}"]).removesuffix(" %") for end in ("low", "high"))
-        cells += [shown(metric, row[metric]), f"{low} – {high}"]
+        ends = row.get(f"{metric}_low"), row.get(f"{metric}_high")
+        cells += [shown(metric, row[metric]), shown_range(metric, *ends)]
     return [*cells, *(f"{row[count]:,}" for count in ("labelled", "gold", "dialogues"))]
 
 
