@@ -14,15 +14,18 @@
 | gold_emote, emote | shown by the character ("" means nothing); chosen by the bot |
 | emote_generated | as in talking, "" means that it decides to show nothing; null: the same as ``emote`` |
 | swapped | null, or the answer with the counterfactual in place: ``{"value", "old_value", "reply"}`` |
+| missing | null, or the reply to the probe when all that tells the answer is taken away |
 | reply_nats | of the gold reply: summed nats of its target tokens |
 | reply_tokens, reply_words, reply_bytes | of the gold reply: target tokens with END, words, UTF-8 bytes |
-| shuffled_persona_nats | null, or of the gold reply when the persona is another dialogue's |
+| changed_nats | of the gold reply when the bot was shown something else, by name of the change, see `CHANGES` |
 | ranked | null, or ``{"candidates", "nats", "tokens"}``: what each candidate would cost as the reply |
-| knowledge_gold | keys of the items that the turn draws on |
+| knowledge_gold | keys of the items and turns that the turn draws on |
+| knowledge_texts | the texts of the items among them, also of those that the bot was not shown |
 | knowledge_chosen | key of the item that the bot chose; "" when it chooses none |
-| leant_on | key to share of the cross-attention mass |
+| leant_on | key to share of the cross-attention mass; a small one that was not needed may be left out |
 
-Fields other than ``id`` and ``episode`` may be left out; unknown ones are errors. So are numbers that are negative or
+Fields other than ``id`` and ``episode`` may be left out; unknown ones are errors. ``shuffled_persona_nats``, which
+older files have, is read as ``persona_shuffled`` of ``changed_nats``. So are numbers that are negative or
 not finite; of nats, rounding may leave a little less than 0.
 """
 
@@ -37,6 +40,17 @@ from typing import Any
 
 from persona_tf.atomic_file import atomic_text_file
 from persona_tf.evaluation.candidates import Ranked
+
+CHANGES = (
+    "persona_shuffled",
+    "persona_missing",
+    "setting_shuffled",
+    "setting_missing",
+    "history_shuffled",
+    "history_missing",
+)
+"""What a gold reply can be scored again with: persona, setting or what was said before is another dialogue's, or is
+not there. Of what was said, the turn that is answered stays."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,13 +83,15 @@ class ScoredTarget:
     emote: str = ""
     emote_generated: str | None = None
     swapped: Swapped | None = None
+    missing: str | None = None
     reply_nats: float = 0.0
     reply_tokens: int = 0
     reply_words: int = 0
     reply_bytes: int = 0
-    shuffled_persona_nats: float | None = None
+    changed_nats: Mapping[str, float] = dataclasses.field(default_factory=dict)
     ranked: Ranked | None = None
     knowledge_gold: tuple[str, ...] = ()
+    knowledge_texts: tuple[str, ...] = ()
     knowledge_chosen: str = ""
     leant_on: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
@@ -85,7 +101,8 @@ class ScoredTarget:
         lists = {name: list(data[name]) for name in _LISTS}
         swapped = None if self.swapped is None else dataclasses.asdict(self.swapped)
         ranked = None if self.ranked is None else self.ranked.to_json()
-        return {**data, **lists, "swapped": swapped, "ranked": ranked, "leant_on": dict(self.leant_on)}
+        weights = {name: dict(data[name]) for name in ("changed_nats", "leant_on")}
+        return {**data, **lists, **weights, "swapped": swapped, "ranked": ranked}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ScoredTarget":
@@ -101,13 +118,15 @@ class ScoredTarget:
                 if not all(isinstance(entry, str) for entry in fields[name]):
                     raise ValueError(f"field {name!r}: expected strings, got {fields[name]!r:.80}")
                 fields[name] = tuple(fields[name])
-        for key, weight in fields.get("leant_on", {}).items():
-            if isinstance(weight, bool) or not isinstance(weight, int | float):
-                raise ValueError(f"field 'leant_on': expected a number for {key!r}, got {weight!r:.80}")
-            _check_number(f"leant_on.{key}", weight)
-        for name in (*_NUMBERS, "shuffled_persona_nats"):
+        for name in (*_NUMBERS, _OLD):
             if fields.get(name) is not None:
                 _check_number(name, fields[name], -_ROUNDING_NATS if name.endswith("nats") else 0)
+        old = fields.pop(_OLD, None)
+        if old is not None:
+            fields["changed_nats"] = {"persona_shuffled": old, **fields.get("changed_nats", {})}
+        for name in ("changed_nats", "leant_on"):
+            _check_weights(name, fields.get(name, {}), -_ROUNDING_NATS if name.endswith("nats") else 0)
+        _check(fields.get("changed_nats", {}), dict.fromkeys(CHANGES, (int, float)), (), inside="changed_nats.")
         if fields.get("swapped") is not None:
             _check(fields["swapped"], _SWAPPED_TYPES, tuple(_SWAPPED_TYPES), inside="swapped.")
             fields["swapped"] = Swapped(**fields["swapped"])
@@ -166,7 +185,8 @@ def _read_ranked(data: Mapping[str, Any]) -> Ranked:
 
 
 _ROUNDING_NATS = 1e-3
-_LISTS = ("decoys", "available_actions", "knowledge_gold")
+_LISTS = ("decoys", "available_actions", "knowledge_gold", "knowledge_texts")
+_OLD = "shuffled_persona_nats"
 _RANKED_TYPES = dict.fromkeys(("candidates", "nats", "tokens"), (list, tuple))
 _SWAPPED_TYPES = {"value": (str,), "old_value": (str,), "reply": (str,)}
 _NUMBERS: dict[str, tuple[type, ...]] = {
@@ -181,15 +201,17 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **_NUMBERS,
     "emote_generated": (str, type(None)),
     "swapped": (dict, type(None)),
+    "missing": (str, type(None)),
     "ranked": (dict, type(None)),
-    "shuffled_persona_nats": (int, float, type(None)),
+    _OLD: (int, float, type(None)),
+    "changed_nats": (dict,),
     "leant_on": (dict,),
 }
 
 
 def _line(target: ScoredTarget) -> str:
     numbers = [getattr(target, name) for name in _NUMBERS] + list(target.leant_on.values())
-    numbers.append(target.shuffled_persona_nats or 0.0)
+    numbers.extend(target.changed_nats.values())
     numbers.extend(target.ranked.nats if target.ranked else ())
     if not all(math.isfinite(number) for number in numbers):
         raise ValueError(
@@ -221,6 +243,13 @@ def _check(
         if not isinstance(value, types[name]) or (isinstance(value, bool) and bool not in types[name]):
             expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types[name])
             raise ValueError(f"field {inside + name!r}: expected {expected}, got {value!r:.80}")
+
+
+def _check_weights(name: str, weights: Mapping[str, Any], least: float) -> None:
+    for key, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise ValueError(f"field {name!r}: expected a number for {key!r}, got {weight!r:.80}")
+        _check_number(f"{name}.{key}", weight, least)
 
 
 def _check_number(name: str, number: float, least: float = 0) -> None:

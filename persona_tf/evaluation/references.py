@@ -13,9 +13,10 @@ _ANSWER = (
     "emote",
     "emote_generated",
     "swapped",
+    "missing",
     "reply_nats",
     "reply_tokens",
-    "shuffled_persona_nats",
+    "changed_nats",
     "knowledge_chosen",
     "leant_on",
 )
