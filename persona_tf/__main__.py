@@ -207,7 +207,7 @@ def _evaluate(arguments: Arguments) -> None:
     with _tensorflow_quiet():
         from persona_tf.evaluation import evaluator
     splits, decode = tuple(arguments.flags.splits), settings.decode if decoding else None
-    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode, _board)
+    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode, board=_board)
     print(f"The tables are in {run.path / 'evaluation'}, the replies in {run.path / 'predictions'}.")
 
 

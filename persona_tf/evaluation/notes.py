@@ -28,7 +28,7 @@ def notes(targets: Sequence[ScoredTarget], metrics: Metrics) -> tuple[str, ...]:
     They name the libraries' signatures, how many probes were asked again without what tells the answer, the metrics
     that do not apply and why, those that are no number, how many replies are empty, and why there are no intervals.
     """
-    found = [*_signatures(metrics), *_drawn(targets), *_absent(targets, metrics), *_no_number(targets, metrics)]
+    found = [*_signatures(metrics), *_asked_again(targets), *_absent(targets, metrics), *_no_number(targets, metrics)]
     empty = sum(not target.reply.strip() for target in targets)
     if empty:
         found.append(f"Empty replies: {_of(empty, len(targets))}.")
@@ -46,16 +46,15 @@ def _signatures(metrics: Metrics) -> list[str]:
     return found
 
 
-def _drawn(targets: Sequence[ScoredTarget]) -> list[str]:
+def _asked_again(targets: Sequence[ScoredTarget]) -> list[str]:
+    """How many probes of each source have an answer without what tells it."""
     counts = []
     for source in Probe.SOURCES:
         asked = [target for target in targets if target.source == source]
         again = sum(target.missing is not None for target in asked)
         if again:
             counts.append(f"{source} {_of(again, len(asked))}")
-    return [f"missing: probes asked again without all that tells the answer, drawn: {', '.join(counts)}."] * bool(
-        counts
-    )
+    return [f"missing: probes asked again without all that tells the answer: {', '.join(counts)}."] if counts else []
 
 
 def _absent(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:
