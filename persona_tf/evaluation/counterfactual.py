@@ -55,9 +55,9 @@ def draw_missing(singles: Sequence[Example], most: int, seed: int = 0) -> list[E
             by_source.setdefault(probe.source, []).append(i)
     found: list[Example | None] = [None] * len(singles)
     for places in by_source.values() if most else ():
-        bare = ((i, take_away_value(singles[i])) for i in sorted(places, key=lambda i: _lot(singles[i], seed)))
-        for i, example in itertools.islice((pair for pair in bare if pair[1] is not None), most):
-            found[i] = example
+        drawn = ((i, take_away_value(singles[i])) for i in sorted(places, key=lambda i: _lot(singles[i], seed)))
+        for i, bare in itertools.islice((pair for pair in drawn if pair[1] is not None), most):
+            found[i] = bare
     return found
 
 

@@ -79,6 +79,15 @@ def test_what_the_bot_is_not_shown_is_needed_all_the_same():
     assert {key for context in contexts for key, _ in context.items} == {"self_name/0"}
 
 
+def test_a_bot_can_be_left_without_anything_to_know(bundle):
+    bare = dataclasses.replace(bundle, example=ExampleConfig(kinds=("persona",)))
+    targets, _ = score_episodes(Bot(bare), Scorer(bare), list(episodes("test", 2)), EvalConfig(gaps=True))
+    for target in targets:
+        assert math.isfinite(target.changed_nats["persona_missing"])
+        assert "setting_missing" not in target.changed_nats, "there is none to take away"
+    assert any(target.missing is not None for target in targets)
+
+
 def _seen(example, target):
     """All that a bot is shown for a target, as a string."""
     return "|".join([f"{target.turn}", *(i.text for i in example.items), *(t.speech for t in example.history)])
@@ -245,7 +254,8 @@ def test_evaluate_writes_every_file(bundle, vocabulary_model, tmp_path):
         earlier.scalars({"train/loss": 1.0}, step)
     earlier.close()
     board = lambda folder: contextlib.closing(SummaryWriter(folder, begins=False))  # noqa: E731
-    [result] = evaluate(run, data, CONFIG, tmp_path / "data", board=board)
+    config = dataclasses.replace(CONFIG, gaps=False, shuffled_persona=True)
+    [result] = evaluate(run, data, config, tmp_path / "data", board=board)
     written = json.loads(run.evaluation("test", "json").read_text())
     assert (written["experiment"], written["split"], written["step"]) == ("demo", "test", 7)
     assert written["examples"] == len(read_predictions(run.predictions("test"))) == result.examples
