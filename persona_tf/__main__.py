@@ -147,7 +147,7 @@ def _train(arguments: Arguments) -> None:
             from persona_tf.training import experiment
         experiment.train(settings, run, data_dir, experiment.Hooks(_save_bundle, _show_samples))
     print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
-    evaluator.evaluate(run, settings.data, settings.evaluate, data_dir)
+    evaluator.evaluate(run, settings.data, settings.evaluate, data_dir, board=_board)
     of = f"RUN={shlex.quote(arguments.flags.run)}" if arguments.flags.run else f"EXP={name}"
     print(f"Done. What came of it is in {run.path}. Next:")
     for make, about in _NEXT.items():
@@ -187,6 +187,13 @@ def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, ex
     show_samples(writer, Bot(bundle, settings.decode.as_greedy()), examples, step)
 
 
+def _board(folder: pathlib.Path) -> contextlib.AbstractContextManager[Any]:
+    """For what comes on top of the curves of a training."""
+    from persona_tf.training.summaries import SummaryWriter
+
+    return contextlib.closing(SummaryWriter(folder, begins=False))
+
+
 def _evaluate(arguments: Arguments) -> None:
     predictions, references = arguments.flags.predictions, arguments.flags.references
     if predictions:
@@ -200,7 +207,7 @@ def _evaluate(arguments: Arguments) -> None:
     with _tensorflow_quiet():
         from persona_tf.evaluation import evaluator
     splits, decode = tuple(arguments.flags.splits), settings.decode if decoding else None
-    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode)
+    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode, board=_board)
     print(f"The tables are in {run.path / 'evaluation'}, the replies in {run.path / 'predictions'}.")
 
 

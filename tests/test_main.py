@@ -145,6 +145,9 @@ def test_evaluate_takes_the_splits_of_the_run_or_those_named(rooms, run):
     assert [args[4] for _, args, _ in rooms] == [(), ("valid", "test")]
     assert [args[2].splits for _, args, _ in rooms] == [("test", "test_unseen", "test_novel")] * 2
     assert all(args[5] is None for _, args, _ in rooms)
+    with rooms[0][2]["board"](run.summaries) as writer:
+        writer.scalars({"a": 1.0}, 1)
+    assert len(list(run.summaries.iterdir())) == 1
 
 
 def test_decoding_and_evaluation_can_be_changed_after_training(rooms, run):

@@ -20,22 +20,23 @@ CURVES = ("valid/loss", "valid/reply_loss", "valid/reply_accuracy", "train/loss"
 """The tags that `learning_curves` shows, where a run has them."""
 
 
-def save_picture(path: Path, draw: Callable[..., Any], *figures: Any) -> bool:
-    """Writes a matplotlib figure as PNG; returns whether it could.
+def save_picture(path: Path, draw: Callable[..., Any], *figures: Any) -> Any:
+    """Writes a matplotlib figure as PNG; returns it, or None where it could not.
 
     Args:
       path: complete afterwards, or as it was.
       draw: makes the picture of ``figures``; it imports matplotlib.
     """
     try:
-        write_atomically(path, png(draw(*figures)))
+        picture = draw(*figures)
+        write_atomically(path, png(picture))
     except ImportError as error:
         _log.warning("%s is left out: matplotlib cannot be imported (%s): pip install 'matplotlib>=3.8'", path, error)
     except (OSError, ValueError, RuntimeError) as error:
         _log.warning("%s is left out: %s", path, error)
     else:
-        return True
-    return False
+        return picture
+    return None
 
 
 def png(figure: Any) -> bytes:

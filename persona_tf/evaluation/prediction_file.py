@@ -14,13 +14,15 @@
 | gold_emote, emote | shown by the character ("" means nothing); chosen by the bot |
 | emote_generated | as in talking, "" means that it decides to show nothing; null: the same as ``emote`` |
 | swapped | null, or the answer with the counterfactual in place: ``{"value", "old_value", "reply"}`` |
+| missing | null, or the reply to the probe when all that tells the answer is taken away |
 | reply_nats | of the gold reply: summed nats of its target tokens |
 | reply_tokens, reply_words, reply_bytes | of the gold reply: target tokens with END, words, UTF-8 bytes |
-| shuffled_persona_nats | null, or of the gold reply when the persona is another dialogue's |
+| changed_nats | of the gold reply when the bot was shown something else, by name of the change, see `CHANGES` |
 | ranked | null, or ``{"candidates", "nats", "tokens"}``: what each candidate would cost as the reply |
-| knowledge_gold | keys of the items that the turn draws on |
+| knowledge_gold | keys of the items and turns that the turn draws on |
+| knowledge_texts | the texts of the items among them, also of those that the bot was not shown |
 | knowledge_chosen | key of the item that the bot chose; "" when it chooses none |
-| leant_on | key to share of the cross-attention mass |
+| leant_on | key to share of the cross-attention mass; a small one that was not needed may be left out |
 
 Fields other than ``id`` and ``episode`` may be left out (words and bytes are then counted); unknown ones are errors. So
 are numbers that are negative or not finite (of nats, rounding may leave a little less than 0), nats without tokens or
@@ -40,6 +42,17 @@ from persona_tf.episode import Probe
 from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.json_lines import Types, check_fields, check_type, read_json_lines
 from persona_tf.evaluation.metrics.ranking import gold_indices
+
+CHANGES = (
+    "persona_shuffled",
+    "persona_missing",
+    "setting_shuffled",
+    "setting_missing",
+    "history_shuffled",
+    "history_missing",
+)
+"""What a gold reply can be scored again with: persona, setting or what was said before is another dialogue's, or is
+not there. Of what was said, the turn that is answered stays."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,13 +85,15 @@ class ScoredTarget:
     emote: str = ""
     emote_generated: str | None = None
     swapped: Swapped | None = None
+    missing: str | None = None
     reply_nats: float = 0.0
     reply_tokens: int = 0
     reply_words: int = 0
     reply_bytes: int = 0
-    shuffled_persona_nats: float | None = None
+    changed_nats: Mapping[str, float] = dataclasses.field(default_factory=dict)
     ranked: Ranked | None = None
     knowledge_gold: tuple[str, ...] = ()
+    knowledge_texts: tuple[str, ...] = ()
     knowledge_chosen: str = ""
     leant_on: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
@@ -88,7 +103,8 @@ class ScoredTarget:
         lists = {name: list(data[name]) for name in _LISTS}
         swapped = None if self.swapped is None else dataclasses.asdict(self.swapped)
         ranked = None if self.ranked is None else self.ranked.to_json()
-        return {**data, **lists, "swapped": swapped, "ranked": ranked, "leant_on": dict(self.leant_on)}
+        weights = {name: dict(data[name]) for name in ("changed_nats", "leant_on")}
+        return {**data, **lists, **weights, "swapped": swapped, "ranked": ranked}
 
     @property
     def right_value(self) -> str:
@@ -108,11 +124,10 @@ class ScoredTarget:
         for name, entries in lists.items():
             if not all(isinstance(entry, str) for entry in entries):
                 raise ValueError(f"field {name!r}: expected strings, got {data[name]!r:.80}")
-        for key, share in data.get("leant_on", {}).items():
-            if isinstance(share, bool) or not isinstance(share, int | float):
-                raise ValueError(f"field 'leant_on': expected a number for {key!r}, got {share!r:.80}")
-            _check_number(f"leant_on.{key}", share)
-        for name in (*_NUMBERS, "shuffled_persona_nats"):
+        for name in ("changed_nats", "leant_on"):
+            _check_weights(name, data.get(name, {}), -_ROUNDING_NATS if name.endswith("nats") else 0)
+        check_fields(data.get("changed_nats", {}), dict.fromkeys(CHANGES, (int, float)), (), inside="changed_nats.")
+        for name in _NUMBERS:
             if data.get(name) is not None:
                 _check_number(name, data[name], -_ROUNDING_NATS if name.endswith("nats") else 0)
         _check_likelihood(data)
@@ -203,7 +218,7 @@ def _read_ranked(data: Mapping[str, Any] | None) -> Ranked | None:
 
 
 _ROUNDING_NATS = 1e-3
-_LISTS = ("decoys", "available_actions", "knowledge_gold")
+_LISTS = ("decoys", "available_actions", "knowledge_gold", "knowledge_texts")
 _RANKED_TYPES: Types = {"candidates": (str,), "nats": (int, float), "tokens": (int,)}
 _SWAPPED_TYPES: Types = {"value": (str,), "old_value": (str,), "reply": (str,)}
 _NUMBERS: Types = {
@@ -218,8 +233,9 @@ _TYPES: Types = {
     **_NUMBERS,
     **dict.fromkeys(("action_generated", "emote_generated"), (str, type(None))),
     "swapped": (dict, type(None)),
+    "missing": (str, type(None)),
     "ranked": (dict, type(None)),
-    "shuffled_persona_nats": (int, float, type(None)),
+    "changed_nats": (dict,),
     "leant_on": (dict,),
 }
 
@@ -238,8 +254,7 @@ def _numbers(target: ScoredTarget) -> dict[str, float]:
     """All that may be no number, by name."""
     found = {name: getattr(target, name) for name in _NUMBERS}
     found |= {f"leant_on.{key}": share for key, share in target.leant_on.items()}
-    if target.shuffled_persona_nats is not None:
-        found["shuffled_persona_nats"] = target.shuffled_persona_nats
+    found |= {f"changed_nats.{name}": nats for name, nats in target.changed_nats.items()}
     nats = target.ranked.nats if target.ranked else ()
     return found | {f"ranked.nats[{number}]": value for number, value in enumerate(nats)}
 
@@ -251,7 +266,7 @@ def _counts(gold_reply: str) -> dict[str, int]:
 
 def _check_likelihood(data: Mapping[str, Any]) -> None:
     """A likelihood is nats over tokens: with one of them alone a perplexity of 1 would stand in the table, or none."""
-    given = [name for name in ("reply_nats", "reply_tokens", "shuffled_persona_nats") if data.get(name) is not None]
+    given = [name for name in ("reply_nats", "reply_tokens", "changed_nats") if data.get(name) not in (None, {})]
     for name in ("reply_nats", "reply_tokens"):
         if given and name not in given:
             raise ValueError(f"field {name!r} is missing, but {' and '.join(given)} is there: give both or none")
@@ -267,6 +282,13 @@ def _check_probe(data: Mapping[str, Any]) -> None:
             f"field 'value': expected the right answer to a probe of the source {source!r}, got none; where there is "
             f"none, the source is {UNANSWERABLE!r}"
         )
+
+
+def _check_weights(name: str, weights: Mapping[str, Any], least: float) -> None:
+    for key, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise ValueError(f"field {name!r}: expected a number for {key!r}, got {weight!r:.80}")
+        _check_number(f"{name}.{key}", weight, least)
 
 
 def _check_number(name: str, number: float, least: float = 0) -> None:

@@ -30,13 +30,20 @@ FULL = ScoredTarget(
     emote="grin",
     emote_generated="",
     swapped=Swapped("Fido", "Rex", "It is Rex."),
+    missing="",
     reply_nats=3.5,
     reply_tokens=4,
     reply_words=3,
     reply_bytes=10,
+<<<<<<< ours
     shuffled_persona_nats=4.0,
     ranked=Ranked(("No.", "It is Rex!"), (2.0, 3.5), (2, 4)),
+||||||| base
+=======
+    changed_nats={"persona_shuffled": 4.0, "history_missing": 3},
+>>>>>>> theirs
     knowledge_gold=("persona/2",),
+    knowledge_texts=("My dog is Rex.",),
     knowledge_chosen="persona/0",
     leant_on={"persona/0": 0.75, "turn/2": 0.25},
 )
@@ -70,6 +77,7 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+<<<<<<< ours
 @pytest.mark.parametrize(
     ("bad", "named"),
     [
@@ -81,6 +89,22 @@ def test_a_failure_leaves_the_old_file(tmp_path):
 )
 def test_a_number_that_is_none_is_not_written(tmp_path, bad, named):
     with pytest.raises(ValueError, match=rf"'d2/0': expected finite numbers, got {named}; has the model diverged"):
+||||||| base
+@pytest.mark.parametrize("bad", [{"reply_nats": float("nan")}, {"leant_on": {"persona/0": float("inf")}}])
+def test_a_number_that_is_none_is_not_written(tmp_path, bad):
+    with pytest.raises(ValueError, match=r"'d2/0'.*finite"):
+=======
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"reply_nats": float("nan")},
+        {"leant_on": {"persona/0": float("inf")}},
+        {"changed_nats": {"setting_missing": float("nan")}},
+    ],
+)
+def test_a_number_that_is_none_is_not_written(tmp_path, bad):
+    with pytest.raises(ValueError, match=r"'d2/0'.*finite"):
+>>>>>>> theirs
         write_predictions(tmp_path / "valid.jsonl", [ScoredTarget("d2/0", "d2", **bad)])
 
 
@@ -102,6 +126,10 @@ def with_ranked(candidates, gold_reply="A!", **other):
         ('{"id": "x", "episode": "e", "decoys": "Rex"}', "'decoys': expected list"),
         ('{"id": "x", "episode": "e", "decoys": [1]}', "'decoys': expected strings"),
         ('{"id": "x", "episode": "e", "leant_on": {"a": "b"}}', "'leant_on': expected a number for 'a'"),
+        ('{"id": "x", "episode": "e", "changed_nats": {"persona": 1}}', "unknown field 'changed_nats.persona'; known"),
+        ('{"id": "x", "episode": "e", "changed_nats": {"setting_missing": true}}', "expected a number for 'setting_m"),
+        ('{"id": "x", "episode": "e", "missing": 1}', "'missing': expected str or null"),
+        ('{"id": "x", "episode": "e", "knowledge_texts": [1]}', "'knowledge_texts': expected strings"),
         ('{"id": "x", "episode": "e", "swapped": {"value": "Rex"}}', "'swapped.old_value' is missing"),
         ('{"id": "x", "episode": "e", "swapped": "Rex"}', "'swapped': expected dict or null"),
         ('{"id": "x", "episode": "e", "ranked": {"candidates": ["a"]}}', "'ranked.nats' is missing"),
@@ -156,9 +184,10 @@ def test_a_number_that_cannot_be_is_refused_with_its_place(tmp_path, field, bad)
 
 
 def test_what_rounding_leaves_below_zero_is_read(tmp_path):
-    target = ScoredTarget("d2/0", "d2", reply_nats=-1e-6, shuffled_persona_nats=-1e-6)
+    target = ScoredTarget("d2/0", "d2", reply_nats=-1e-6, changed_nats={"persona_shuffled": -1e-6})
     write_predictions(tmp_path / "own.jsonl", [target])
     assert read_predictions(tmp_path / "own.jsonl") == (target,)
+<<<<<<< ours
 
 
 def test_words_and_bytes_are_counted_where_the_file_leaves_them_out(tmp_path):
@@ -174,3 +203,14 @@ def test_words_and_bytes_are_counted_where_the_file_leaves_them_out(tmp_path):
 def test_an_unanswerable_question_has_no_right_value():
     assert ScoredTarget("x", "e", source="persona", value="Rex").right_value == "Rex"
     assert ScoredTarget("x", "e", source="unanswerable", value="Rex").right_value == ""
+||||||| base
+=======
+
+
+def test_what_older_files_say_of_another_persona_is_read(tmp_path):
+    path = tmp_path / "old.jsonl"
+    path.write_text('{"id": "a", "episode": "e", "shuffled_persona_nats": 2.5}\n{"id": "b", "episode": "e", ')
+    with path.open("a") as file:
+        file.write('"shuffled_persona_nats": null}\n')
+    assert [target.changed_nats for target in read_predictions(path)] == [{"persona_shuffled": 2.5}, {}]
+>>>>>>> theirs
