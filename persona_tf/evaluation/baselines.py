@@ -167,7 +167,6 @@ def _bare(target: ScoredTarget) -> ScoredTarget:
         emote_generated=None,
         reply_nats=0.0,
         reply_tokens=0,
-        shuffled_persona_nats=None,
         knowledge_chosen="",
         changed_nats={},
         leant_on={},

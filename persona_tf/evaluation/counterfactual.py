@@ -105,10 +105,10 @@ def changes(seed: int = 0) -> dict[str, tuple[bool, Callable[[Sequence[Example]]
 
 
 def shuffle_source(examples: Sequence[Example], source: str, seed: int = 0) -> list[Example]:
-    """Each example with the persona or setting of another dialogue of the split, seeded, with as many items of each kind.
+    """Each example with the persona or setting of another dialogue of the split, with as many items of each kind.
 
-    Nothing of it stays. Where no other dialogue has so many, all of them others, the items come from several. An example
-    stays as it is, and equals itself, where it has none or the other dialogues have too few.
+    Nothing of it stays. Where no other dialogue has so many, all of them others, the items come from several. An
+    example stays as it is, and equals itself, where it has none or the other dialogues have too few.
 
     Args:
       examples: of a whole split.
@@ -201,7 +201,7 @@ class _Owned:
 
 
 def _strangers(owned: Iterable[_Owned], own: _Owned, rng: random.Random) -> list[Item]:
-    """As many items of each kind as ``own`` has, each of any other dialogue and told once; fewer where there are not."""
+    """As many items of each kind as ``own`` has, each of any other dialogue; fewer where there are not as many."""
     others = {item.text: item for other in owned if other.dialogue != own.dialogue for item in other.items}
     strange: list[Item] = []
     for kind in dict.fromkeys(own.kinds):

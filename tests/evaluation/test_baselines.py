@@ -116,7 +116,6 @@ def test_a_gold_that_stands_first_profits_from_no_tie():
 
 
 def test_nothing_of_the_model_is_left():
-<<<<<<< ours
     """Whatever the bot answered, the baselines are the same, and have no likelihood."""
     other = {
         "reply": "My dog is Rex.",
@@ -127,37 +126,20 @@ def test_nothing_of_the_model_is_left():
         "swapped": Swapped("Fido", "Rex", "Fido"),
         "knowledge_chosen": "object/0",
         "reply_nats": 1.0,
-        "shuffled_persona_nats": 2.0,
+        "missing": "It is Rex.",
+        "changed_nats": {"persona_shuffled": 2.0},
         "leant_on": {"persona/0": 1.0},
     }
     found = run(3)
     assert found == run(3, **other)
     assert not [name for metrics in found.values() for name in metrics if name.endswith(("ppl", "byte", "gap"))]
+    assert all(metrics["probe_persona_missing_accuracy"] == 0 for metrics in found.values())
 
 
 def test_who_has_nothing_to_say_gets_no_figure():
-||||||| base
-    for metrics in run(3).values():
-        assert "reply_ppl" not in metrics
-        assert metrics["reply_f1"] > -1
-=======
-    for metrics in run(3).values():
-        assert "reply_ppl" not in metrics
-        assert "reply_persona_gap" not in metrics
-        assert metrics["probe_persona_missing_accuracy"] == 0
-        assert metrics["reply_f1"] > -1
->>>>>>> theirs
     empty = baselines([asked(0)], [Context()], TrainingCounts())
     for metrics in empty.values():
-<<<<<<< ours
-        assert not [name for name in metrics if name.startswith(("reply", "probe", "knowledge"))]
-||||||| base
-        # One that has nothing to say, do or show gets no figure, not a zero.
-        assert not [name for name in metrics if name.startswith(("reply", "probe", "knowledge"))]
-=======
-        # One that has nothing to say, do or show gets no figure, not a zero.
         assert not [name for name in metrics if name.startswith(("reply", "probe", "knowledge", "leant_on"))]
->>>>>>> theirs
     assert not [name for name in empty["majority"] if name.startswith("emote")]
 
 

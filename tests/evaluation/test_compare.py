@@ -241,7 +241,7 @@ def test_one_dialogue_has_values_and_no_intervals(tmp_path):
 
 
 def test_perplexities_of_other_tokens_are_left_out(tmp_path):
-    shuffled = {"shuffled_persona_nats": 9.0}
+    shuffled = {"changed_nats": {"persona_shuffled": 9.0}}
     paths = [make_run(tmp_path / "a", targets(**shuffled)), make_run(tmp_path / "b", targets(tokens=5, **shuffled))]
     text = markdown_comparison(compare_runs("test", run_group.read_answers(run_group.find_groups(paths), "test"), 100))
     assert "| reply_ppl" not in text

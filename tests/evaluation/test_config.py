@@ -24,17 +24,13 @@ def test_defaults_and_lists():
         ("bootstrap_samples", None, TypeError),
         ("seed", "0", TypeError),
         ("swapped", 1, TypeError),
-<<<<<<< ours
         ("shuffled_persona", "yes", TypeError),
         ("trigram", 0, TypeError),
         ("ranked", 1, ValueError),
         ("ranked", -2, ValueError),
-||||||| base
-=======
         ("gaps", 1, TypeError),
         ("missing_probes", -1, ValueError),
         ("missing_probes", True, TypeError),
->>>>>>> theirs
         ("ways", "greedy", TypeError),
         ("ways", ("gredy",), ValueError),
         ("override_questions", 0, ValueError),

@@ -4,13 +4,6 @@ import pytest
 
 from persona_tf.data.world.generator import episodes
 from persona_tf.episode import Character, Episode, Fact, Probe, Swap, Turn
-<<<<<<< ours
-from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
-from persona_tf.example import Example, ExampleConfig, Item, Target, examples
-||||||| base
-from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
-from persona_tf.example import ExampleConfig, examples
-=======
 from persona_tf.evaluation.counterfactual import (
     KINDS,
     changes,
@@ -24,8 +17,7 @@ from persona_tf.evaluation.counterfactual import (
 )
 from persona_tf.evaluation.metrics.probes import holds
 from persona_tf.evaluation.prediction_file import CHANGES
-from persona_tf.example import ExampleConfig, examples, strings
->>>>>>> theirs
+from persona_tf.example import Example, ExampleConfig, Item, Target, examples, strings
 
 
 def asked(swap, **config):
@@ -80,7 +72,6 @@ def test_a_shuffled_persona_is_anothers_with_as_many_facts(as_history):
         assert [t.speech for t in after.history[after.told :]] == [t.speech for t in before.history[before.told :]]
 
 
-<<<<<<< ours
 def told(dialogue, learner, *facts):
     """An example with these facts; nothing is said."""
     items = tuple(Item(f"persona/{i}", "persona", fact) for i, fact in enumerate(facts))
@@ -94,12 +85,12 @@ def facts(example):
 def test_a_shuffled_persona_is_not_the_partners():
     cast = [told("a", 0, "x", "y"), told("a", 1, "p", "q"), told("b", 0, "m", "n")]
     for seed in range(5):
-        shuffled = shuffle_personas(cast, seed)
+        shuffled = shuffle_source(cast, "persona", seed)
         assert facts(shuffled[0]) == facts(shuffled[1]) == {"m", "n"}
 
 
 def test_where_no_other_has_so_many_facts_they_come_from_several():
-    shuffled = shuffle_personas([told("a", 0, "x", "y", "z"), told("b", 0, "p", "q"), told("c", 0, "r", "x")])
+    shuffled = shuffle_source([told("a", 0, "x", "y", "z"), told("b", 0, "p", "q"), told("c", 0, "r", "x")], "persona")
     assert facts(shuffled[0]) == {"p", "q", "r"}
 
 
@@ -113,15 +104,7 @@ def test_where_no_other_has_so_many_facts_they_come_from_several():
     ],
 )
 def test_where_there_are_no_others_the_example_stays_as_it_is(cast):
-    assert shuffle_personas(cast) == cast
-||||||| base
-def test_one_dialogue_alone_keeps_its_persona():
-    [example] = [asked(None)]
-    assert texts(shuffle_personas([example])[0]) == texts(example)
-=======
-def test_one_dialogue_alone_keeps_its_persona():
-    [example] = [asked(None)]
-    assert texts(shuffle_source([example], "persona")[0]) == texts(example)
+    assert shuffle_source(cast, "persona") == cast
 
 
 def single(talk, facts=("My cat is Fig.", "I bake.", "Fig is old."), **config):
@@ -277,4 +260,3 @@ def test_every_change_has_its_name_and_touches_just_its_source():
                 assert any(item.kind in KINDS[source] for item in after.items) == (kind == "shuffled")
             elif kind == "missing":
                 assert after.history == before.history[len(past(before)) :]
->>>>>>> theirs

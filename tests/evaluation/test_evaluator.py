@@ -179,7 +179,7 @@ def test_what_cannot_be_shuffled_is_not_scored_as_if_it_were():
     """Of the own persona in the place of another's the gap would be 0."""
     bot = Echo()
     targets, _ = score_episodes(bot, bot, list(episodes("test", 1)), EvalConfig(shuffled_persona=True))
-    assert {target.shuffled_persona_nats for target in targets} == {None}
+    assert [target.changed_nats for target in targets] == [{} for _ in targets]
     assert "reply_persona_gap" not in report(targets)
 
 

@@ -27,7 +27,6 @@ def test_each_metric_is_in_the_table_or_said_to_be_missing():
     for name in NAMES:
         assert (name in metrics) != (f" {name}" in absent), name
     assert "reply_word_ppl (no reply_nats and reply_words)" in absent
-    assert "reply_persona_gap (no shuffled_persona_nats)" in absent
     assert "action_accuracy, action_decision_f1 (no gold_action)" in absent
     assert "knowledge_r1 (no knowledge_gold or no knowledge_chosen)" in absent
     assert "probe_history_missing_accuracy" in absent

@@ -35,13 +35,8 @@ FULL = ScoredTarget(
     reply_tokens=4,
     reply_words=3,
     reply_bytes=10,
-<<<<<<< ours
-    shuffled_persona_nats=4.0,
-    ranked=Ranked(("No.", "It is Rex!"), (2.0, 3.5), (2, 4)),
-||||||| base
-=======
     changed_nats={"persona_shuffled": 4.0, "history_missing": 3},
->>>>>>> theirs
+    ranked=Ranked(("No.", "It is Rex!"), (2.0, 3.5), (2, 4)),
     knowledge_gold=("persona/2",),
     knowledge_texts=("My dog is Rex.",),
     knowledge_chosen="persona/0",
@@ -77,34 +72,17 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-<<<<<<< ours
 @pytest.mark.parametrize(
     ("bad", "named"),
     [
         ({"reply_nats": float("nan")}, "reply_nats nan"),
         ({"leant_on": {"persona/0": float("inf")}}, "leant_on.persona/0 inf"),
-        ({"shuffled_persona_nats": float("nan")}, "shuffled_persona_nats nan"),
+        ({"changed_nats": {"setting_missing": float("nan")}}, "changed_nats.setting_missing nan"),
         ({"ranked": Ranked(("a", "b"), (1.0, float("nan")), (1, 1))}, r"ranked.nats\[1\] nan"),
     ],
 )
 def test_a_number_that_is_none_is_not_written(tmp_path, bad, named):
     with pytest.raises(ValueError, match=rf"'d2/0': expected finite numbers, got {named}; has the model diverged"):
-||||||| base
-@pytest.mark.parametrize("bad", [{"reply_nats": float("nan")}, {"leant_on": {"persona/0": float("inf")}}])
-def test_a_number_that_is_none_is_not_written(tmp_path, bad):
-    with pytest.raises(ValueError, match=r"'d2/0'.*finite"):
-=======
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"reply_nats": float("nan")},
-        {"leant_on": {"persona/0": float("inf")}},
-        {"changed_nats": {"setting_missing": float("nan")}},
-    ],
-)
-def test_a_number_that_is_none_is_not_written(tmp_path, bad):
-    with pytest.raises(ValueError, match=r"'d2/0'.*finite"):
->>>>>>> theirs
         write_predictions(tmp_path / "valid.jsonl", [ScoredTarget("d2/0", "d2", **bad)])
 
 
@@ -143,7 +121,10 @@ def with_ranked(candidates, gold_reply="A!", **other):
         ),
         ('{"id": "x", "episode": "e", "reply_tokens": 5}', "'reply_nats' is missing, but reply_tokens is there"),
         ('{"id": "x", "episode": "e", "reply_nats": 5}', "'reply_tokens' is missing, but reply_nats is there"),
-        ('{"id": "x", "episode": "e", "shuffled_persona_nats": 5}', "'reply_nats' is missing, but shuffled_persona"),
+        (
+            '{"id": "x", "episode": "e", "changed_nats": {"persona_shuffled": 5}}',
+            "'reply_nats' is missing, but changed_nats",
+        ),
         (
             '{"id": "x", "episode": "e", "source": "Persona"}',
             "'source': expected \"\" or one of .* got 'Persona'",
@@ -169,7 +150,7 @@ BAD = ["NaN", "Infinity", "-Infinity", "1e999", "-0.5", "-1", "1" + "0" * 400]
 @pytest.mark.parametrize(
     ("field", "bad"),
     [
-        *((field, bad) for field in ("reply_nats", "shuffled_persona_nats", "leant_on") for bad in BAD),
+        *((field, bad) for field in ("reply_nats", "leant_on") for bad in BAD),
         *((field, bad) for field in ("reply_tokens", "reply_words", "reply_bytes") for bad in BAD[-2:]),
     ],
 )
@@ -187,7 +168,6 @@ def test_what_rounding_leaves_below_zero_is_read(tmp_path):
     target = ScoredTarget("d2/0", "d2", reply_nats=-1e-6, changed_nats={"persona_shuffled": -1e-6})
     write_predictions(tmp_path / "own.jsonl", [target])
     assert read_predictions(tmp_path / "own.jsonl") == (target,)
-<<<<<<< ours
 
 
 def test_words_and_bytes_are_counted_where_the_file_leaves_them_out(tmp_path):
@@ -203,14 +183,3 @@ def test_words_and_bytes_are_counted_where_the_file_leaves_them_out(tmp_path):
 def test_an_unanswerable_question_has_no_right_value():
     assert ScoredTarget("x", "e", source="persona", value="Rex").right_value == "Rex"
     assert ScoredTarget("x", "e", source="unanswerable", value="Rex").right_value == ""
-||||||| base
-=======
-
-
-def test_what_older_files_say_of_another_persona_is_read(tmp_path):
-    path = tmp_path / "old.jsonl"
-    path.write_text('{"id": "a", "episode": "e", "shuffled_persona_nats": 2.5}\n{"id": "b", "episode": "e", ')
-    with path.open("a") as file:
-        file.write('"shuffled_persona_nats": null}\n')
-    assert [target.changed_nats for target in read_predictions(path)] == [{"persona_shuffled": 2.5}, {}]
->>>>>>> theirs

@@ -156,19 +156,10 @@ HAND = (
         value="two",
         gold_reply="two",
         reply="two",
-        gold_action="nod",
-        action="bow",
+        **NODS,
         swapped=Swapped("six", "two", "six"),
         missing="no idea",
     ),
-<<<<<<< ours
-    target(2, "e1", source="setting", value="barn", gold_reply="in barn", reply="sea"),
-    target(3, "e1", source="history", value="two", gold_reply="two", reply="two", **NODS),
-||||||| base
-    target(2, "e1", source="setting", value="barn", gold_reply="in barn", reply="sea"),
-    target(3, "e1", source="history", value="two", gold_reply="two", reply="two", gold_action="nod", action="bow"),
-=======
->>>>>>> theirs
     target(4, "e1", source="unanswerable", decoys=("Rex",), gold_reply="who knows", reply="Rex"),
 )
 BY_HAND = {
@@ -374,10 +365,11 @@ def test_swapped_persona_and_its_leak():
     assert found["probe_persona_accuracy"] == 1.0
 
 
-def test_only_persona_probes_count_as_swapped_persona():
+def test_each_source_counts_what_was_swapped_in_it():
     swap = Swapped("sea", "barn", "sea")
     found = values([target(source="setting", value="barn", reply="barn", swapped=swap)])
-    assert found == {"probe_setting_accuracy": 1}
+    probes = {name: value for name, value in found.items() if name.startswith("probe")}
+    assert probes == {"probe_setting_accuracy": 1, "probe_setting_swapped_accuracy": 1, "probe_setting_leak": 0}
 
 
 def random_targets(seed, episodes=40, accuracy=0.5):
