@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from persona_tf.atomic_file import check_writable
 from persona_tf.data import commands
-from persona_tf.flag_table import FLAGS
+from persona_tf.flag_table import FLAGS, check_names, in_words
 from persona_tf.system_errors import explained
 from persona_tf.text.native_stderr import everything_shown, without_lines
 
@@ -69,9 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         arguments = _parse(name, rest)
-    except flags.Error as error:
-        message = str(error).rstrip(" ?.")
-        return _fail(f"{name}: {message}. See: python -m persona_tf {name} --help", 2)
+    except (flags.Error, ValueError) as error:
+        return _fail(f"{name}: {in_words(str(error))}. See: python -m persona_tf {name} --help", 2)
     return _run(name, arguments)
 
 
@@ -190,6 +190,9 @@ def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, ex
 def _evaluate(arguments: Arguments) -> None:
     predictions, references = arguments.flags.predictions, arguments.flags.references
     if predictions:
+        idle = [f"--{name}" for name in ("experiment", "run", "splits") if getattr(arguments.flags, name)]
+        if idle := [*idle, *(f"{_OVERRIDES}{binding}" for binding in arguments.bindings)]:
+            raise ValueError(f"--predictions=FILE is scored without a run: leave out {' and '.join(idle)}")
         from persona_tf.evaluation.commands import evaluate_file
 
         return evaluate_file(pathlib.Path(predictions), pathlib.Path(references) if references else None)
@@ -197,6 +200,7 @@ def _evaluate(arguments: Arguments) -> None:
         raise ValueError("--references go with --predictions=FILE: whose answers are to be scored?")
     run = _trained(arguments)
     settings, decoding = _overridden(run, arguments.bindings)
+    check_writable(run.evaluation("x", "md").parent, run.predictions("x").parent)
     with _tensorflow_quiet():
         from persona_tf.evaluation import evaluator
     splits, decode = tuple(arguments.flags.splits), settings.decode if decoding else None
@@ -209,7 +213,9 @@ def _decoders(arguments: Arguments) -> None:
 
     chosen_ways(arguments.flags.ways)
     run = _trained(arguments)
-    settings, _ = _overridden(run, arguments.bindings)
+    settings, decoding = _overridden(run, arguments.bindings)
+    settings.decode.check_greedy_but_lengths(decoding)
+    check_writable(run.evaluation("x", "md").parent)
     ways = chosen_ways(arguments.flags.ways or settings.evaluate.ways)
     with _tensorflow_quiet():
         from persona_tf.evaluation import decoders as _  # noqa: F401
@@ -220,7 +226,9 @@ def _decoders(arguments: Arguments) -> None:
 
 def _override(arguments: Arguments) -> None:
     run = _trained(arguments)
-    settings, _ = _overridden(run, arguments.bindings)
+    settings, decoding = _overridden(run, arguments.bindings)
+    settings.decode.check_greedy_but_lengths(decoding)
+    check_writable(run.evaluation("x", "md").parent, run.predictions("x").parent)
     with _tensorflow_quiet():
         from persona_tf.evaluation.override import experiment as override
     override.evaluate_override(run, settings.data, settings.evaluate, settings.decode)
@@ -258,6 +266,7 @@ def _self_chat(arguments: Arguments) -> None:
     given = arguments.flags
     runs = [_trained(arguments), *([_trained_in(given.other)] if given.other else [])]
     overridden = [_overridden(run, arguments.bindings) for run in runs]
+    check_writable(runs[0].self_chat)
     with _tensorflow_quiet():
         from persona_tf.evaluation import self_chat as _  # noqa: F401
     from persona_tf.evaluation.commands import Talk, self_chat
@@ -359,6 +368,8 @@ def _parse(name: str, rest: Sequence[str]) -> Arguments:
     words = values([name, *(word for word in rest if not word.startswith(_OVERRIDES))])[1:]
     if words and not VERBS[name].words:
         raise flags.Error(f"unexpected {words[0]!r}")
+    for flag in VERBS[name].flags:
+        check_names(flag, getattr(values, flag))
     return Arguments(values, tuple(words), tuple(bindings), shlex.join(["python", "-m", "persona_tf", name, *rest]))
 
 
@@ -419,18 +430,14 @@ def _trained(arguments: Arguments) -> "RunDir":
         gin = f' GIN="SEED={settings.train.seed}"' if settings.train.seed else ""
         make = f"make train EXP={settings.experiment.name}{gin}"
         takes = f" (about {_duration(settings.experiment.minutes)} on two cores)"
-    if not run.bundle.is_dir():
-        raise FileNotFoundError(f"no trained bot in {run.path}. This makes one{takes}: {make}")
-    return run
+    return run.check_trained(f"This makes one{takes}: {make}")
 
 
 def _trained_in(folder: str) -> "RunDir":
     """The run in a folder; as `_trained`."""
     from persona_tf.run_dir import RunDir
 
-    if not (run := RunDir(pathlib.Path(folder))).bundle.is_dir():
-        raise FileNotFoundError(f"no trained bot in {folder}. This makes one: make train EXP=... RUN={folder}")
-    return run
+    return RunDir(pathlib.Path(folder)).check_trained(f"This makes one: make train EXP=... RUN={shlex.quote(folder)}")
 
 
 def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", dict[str, Any]]:
@@ -441,6 +448,7 @@ def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", dic
     """
     from persona_tf import config
 
+    run.check_has_config()
     old, new = config.load(run.config), config.load(run.config, bindings)
     for field in ("data", "text", "example", "model", "train"):
         if getattr(old, field) != getattr(new, field):

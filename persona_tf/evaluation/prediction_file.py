@@ -36,6 +36,7 @@ from types import MappingProxyType
 from typing import Any
 
 from persona_tf.atomic_file import atomic_text_file
+from persona_tf.episode import Probe
 from persona_tf.evaluation.candidates import Ranked
 
 
@@ -94,8 +95,14 @@ class ScoredTarget:
         Raises:
           ValueError: a field is missing, unknown, of another type, or a number that cannot be; the message names it.
         """
+        if "id" in data and "episode" not in data:
+            # What one sees who gives answers alone.
+            raise ValueError("field 'episode' is missing: answers of id and reply alone need --references=FILE beside")
         _check(data, _TYPES, ("id", "episode"))
         fields = dict(data)
+        if fields.get("source") and fields["source"] not in Probe.SOURCES:
+            known = ", ".join(Probe.SOURCES)
+            raise ValueError(f"field 'source': expected one of {known}, or nothing, got {fields['source']!r:.80}")
         for name in _LISTS:
             if name in fields:
                 if not all(isinstance(entry, str) for entry in fields[name]):
@@ -142,10 +149,11 @@ def read_predictions(
     targets: dict[str, ScoredTarget] = {}
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
             try:
-                target = _parse(line.decode("utf-8-sig"), defaults)
+                text = _decoded(line).strip()
+                if not text:
+                    continue
+                target = _parse(text, defaults)
             except ValueError as error:
                 raise ValueError(f"{os.fspath(path)}:{number}: {error}") from error
             if target.id in targets:
@@ -199,13 +207,21 @@ def _line(target: ScoredTarget) -> str:
     return json.dumps(target.to_json(), ensure_ascii=False) + "\n"
 
 
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected text in UTF-8 ({error}); save the file anew") from error
+
+
 def _parse(line: str, defaults: Mapping[str, Any]) -> ScoredTarget:
     try:
         data = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"expected one JSON object a line, got {line.strip()!r:.60} ({error})") from error
+    except (ValueError, RecursionError) as error:
+        why = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
+        raise ValueError(f"expected one JSON object a line, got {line!r:.60} ({why})") from error
     if not isinstance(data, dict):
-        raise ValueError(f"expected a JSON object, got {line.strip()!r:.60}")
+        raise ValueError(f"expected a JSON object, got {line!r:.60}")
     return ScoredTarget.from_json({**defaults, **data})
 
 

@@ -16,6 +16,7 @@ _ANSWER = (
     "reply_nats",
     "reply_tokens",
     "shuffled_persona_nats",
+    "ranked",
     "knowledge_chosen",
     "leant_on",
 )

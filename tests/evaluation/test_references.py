@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped, write_predictions
 from persona_tf.evaluation.references import with_references
 
@@ -16,6 +17,7 @@ GOLD = [
         reply="another bot's",
         gold_action="hug",
         action="hug",
+        ranked=Ranked((f"gold {i}", "no"), (1.0, 2.0), (1, 1)),
         swapped=Swapped("Fido", "Rex", "another bot's"),
         reply_nats=9.0,
         reply_tokens=4,
@@ -47,7 +49,8 @@ def test_an_id_and_a_reply_are_enough_in_any_order(files):
     found = with_references(*files(answers(5, 3, 1, 0, 2, 4)))
     assert [target.id for target in found] == [target.id for target in GOLD]
     for i, target in enumerate(found):
-        bare = dataclasses.replace(GOLD[i], reply=f"mine {i}", action="", swapped=None, reply_nats=0.0, reply_tokens=0)
+        bare = dataclasses.replace(GOLD[i], reply=f"mine {i}", action="", swapped=None, ranked=None)
+        bare = dataclasses.replace(bare, reply_nats=0.0, reply_tokens=0)
         assert target == bare, "nothing of the other bot's answer is left"
 
 
