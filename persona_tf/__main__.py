@@ -6,7 +6,6 @@ at run time, the verb hands it over.
 
 import contextlib
 import dataclasses
-import difflib
 import io
 import logging
 import os
@@ -21,7 +20,7 @@ from absl import flags
 
 from persona_tf.atomic_file import check_writable
 from persona_tf.data import commands
-from persona_tf.flag_table import FLAGS, check_names, in_words
+from persona_tf.flag_table import FLAGS, check_names, in_words, near
 from persona_tf.system_errors import explained
 from persona_tf.text.native_stderr import everything_shown, without_lines
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from persona_tf.run_dir import RunDir
 
 _OVERRIDES = "--gin."
+_INTERRUPTED = 130
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, rest = typed[0], typed[1:]
     if name not in VERBS:
-        return _fail(f"unknown verb {name!r}{_near(name, VERBS)}. Verbs: {', '.join(VERBS)}", 2)
+        return _fail(f"unknown verb {name!r}{near(name, VERBS)}. Verbs: {', '.join(VERBS)}", 2)
     if "--help" in rest or "-h" in rest:
         print(_verb_help(name))
         return 0
@@ -86,6 +86,8 @@ def entry_point() -> None:
         # Nobody reads on (`... | head`), or the disk that standard output goes to is full.
         code = 0 if isinstance(error, BrokenPipeError) else _fail(f"standard output cannot be written: {error}", 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if code == _INTERRUPTED:
+        os._exit(code)  # what other threads compute is waited for no more
     sys.exit(code)
 
 
@@ -96,7 +98,7 @@ def _run(name: str, arguments: Arguments) -> int:
             VERBS[name].run(arguments)
     except KeyboardInterrupt:
         again = "; the same command goes on where it stopped" if name in ("train", "sweep") else ""
-        return _fail(f"{name}: stopped{again}", 130)
+        return _fail(f"{name}: stopped{again}", _INTERRUPTED)
     except BrokenPipeError:
         raise
     except (ValueError, OSError, FloatingPointError) as error:
@@ -489,11 +491,6 @@ def _flag_help(name: str) -> Iterator[str]:
         yield f"  --{flag:12} {FLAGS[flag][2]}"
     if name in _TAKES_BINDINGS:
         yield "  --gin.NAME=VALUE overrides the config: --gin.SEED=2, --gin.DecodeConfig.method=sample"
-
-
-def _near(name: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The flags of all verbs: kind, default and what is said of each. Which verb takes which, __main__ says."""
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 FLAGS: Mapping[str, tuple[str, Any, str]] = {
@@ -51,3 +52,13 @@ def check_names(flag: str, names: Any) -> None:
     """
     if flag in ("splits", "split", "ways") and ("" in names or len(set(names)) < len(names)):
         raise ValueError(f"flag --{flag}={','.join(names)}: expected different names with commas between them")
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A suggestion where a name is like one of the known ones, else "".
+
+    >>> near("trian", ["train", "chat"])
+    '; did you mean train?'
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -415,6 +415,22 @@ def test_debug_shows_why_native_code_aborts(flag):
     assert ("no such instruction" in done.stderr) == bool(flag)
 
 
+def test_a_stop_waits_for_no_thread():
+    """Whoever presses Ctrl-C again and again meanwhile would see a traceback."""
+    program = (
+        "import concurrent.futures, time; from persona_tf import __main__ as command\n"
+        "def stopped(_):\n"
+        "    concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 60)\n"
+        "    raise KeyboardInterrupt\n"
+        "command.VERBS = {'override': command.Verb('', stopped, ())}\n"
+        "import sys; sys.argv = ['persona_tf', 'override']; command.entry_point()"
+    )
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert time.monotonic() - start < 40
+    assert (done.returncode, done.stderr) == (130, "persona_tf override: stopped\n")
+
+
 @pytest.mark.parametrize(
     ("number", "todo"),
     [
