@@ -1,4 +1,4 @@
-"""The command line: ``python -m persona_tf VERB``. Flags and logging live here only.
+"""The verbs: ``python -m persona_tf VERB``. Logging is set up here only.
 
 Each verb imports its rooms when it runs, so that ``--help`` is instant. Where a lower room needs a higher one
 at run time, the verb hands it over.
@@ -6,7 +6,6 @@ at run time, the verb hands it over.
 
 import contextlib
 import dataclasses
-import difflib
 import io
 import logging
 import os
@@ -14,13 +13,13 @@ import pathlib
 import random
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
+from persona_tf.atomic_file import check_writable
+from persona_tf.command_line import GIN, Arguments, Verb, help_on, help_on_all, parse
 from persona_tf.data import commands
-from persona_tf.flag_table import FLAGS
+from persona_tf.flag_table import in_words, near
 from persona_tf.system_errors import explained
 from persona_tf.text.native_stderr import everything_shown, without_lines
 
@@ -29,27 +28,7 @@ if TYPE_CHECKING:
     from persona_tf.data.world.config import WorldConfig
     from persona_tf.run_dir import RunDir
 
-_OVERRIDES = "--gin."
-
-
-@dataclasses.dataclass(frozen=True)
-class Arguments:
-    """A command line: flags by name, what stands beside them, ``--gin.NAME=VALUE``, and the whole."""
-
-    flags: Any
-    words: tuple[str, ...]
-    bindings: tuple[str, ...]
-    typed: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Verb:
-    """What a verb does, in one line; the function; the names of its flags; the words it takes."""
-
-    about: str
-    run: Callable[[Arguments], None]
-    flags: tuple[str, ...]
-    words: str = ""
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,19 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     typed = list(sys.argv[1:] if argv is None else argv)
     if not typed or typed[0] in ("--help", "-h", "help"):
-        print(_help())
+        print(help_on_all(VERBS))
         return 0
     name, rest = typed[0], typed[1:]
     if name not in VERBS:
-        return _fail(f"unknown verb {name!r}{_near(name, VERBS)}. Verbs: {', '.join(VERBS)}", 2)
+        return _fail(f"unknown verb {name!r}{near(name, VERBS)}. Verbs: {', '.join(VERBS)}", 2)
     if "--help" in rest or "-h" in rest:
-        print(_verb_help(name))
+        print(help_on(name, VERBS[name]))
         return 0
     try:
-        arguments = _parse(name, rest)
-    except flags.Error as error:
-        message = str(error).rstrip(" ?.")
-        return _fail(f"{name}: {message}. See: python -m persona_tf {name} --help", 2)
+        arguments = parse(name, VERBS[name], rest)
+    except ValueError as error:
+        return _fail(f"{name}: {in_words(str(error))}. See: python -m persona_tf {name} --help", 2)
     return _run(name, arguments)
 
 
@@ -86,6 +64,8 @@ def entry_point() -> None:
         # Nobody reads on (`... | head`), or the disk that standard output goes to is full.
         code = 0 if isinstance(error, BrokenPipeError) else _fail(f"standard output cannot be written: {error}", 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if code == _INTERRUPTED:
+        os._exit(code)  # what other threads compute is waited for no more
     sys.exit(code)
 
 
@@ -96,7 +76,7 @@ def _run(name: str, arguments: Arguments) -> int:
             VERBS[name].run(arguments)
     except KeyboardInterrupt:
         again = "; the same command goes on where it stopped" if name in ("train", "sweep") else ""
-        return _fail(f"{name}: stopped{again}", 130)
+        return _fail(f"{name}: stopped{again}", _INTERRUPTED)
     except BrokenPipeError:
         raise
     except (ValueError, OSError, FloatingPointError) as error:
@@ -197,6 +177,9 @@ def _board(folder: pathlib.Path) -> contextlib.AbstractContextManager[Any]:
 def _evaluate(arguments: Arguments) -> None:
     predictions, references = arguments.flags.predictions, arguments.flags.references
     if predictions:
+        idle = [f"--{name}" for name in ("experiment", "run", "splits") if getattr(arguments.flags, name)]
+        if idle := [*idle, *(f"{GIN}{binding}" for binding in arguments.bindings)]:
+            raise ValueError(f"--predictions=FILE is scored without a run: leave out {' and '.join(idle)}")
         from persona_tf.evaluation.commands import evaluate_file
 
         return evaluate_file(pathlib.Path(predictions), pathlib.Path(references) if references else None)
@@ -204,6 +187,7 @@ def _evaluate(arguments: Arguments) -> None:
         raise ValueError("--references go with --predictions=FILE: whose answers are to be scored?")
     run = _trained(arguments)
     settings, decoding = _overridden(run, arguments.bindings)
+    check_writable(run.evaluation("x", "md").parent, run.predictions("x").parent)
     with _tensorflow_quiet():
         from persona_tf.evaluation import evaluator
     splits, decode = tuple(arguments.flags.splits), settings.decode if decoding else None
@@ -216,7 +200,9 @@ def _decoders(arguments: Arguments) -> None:
 
     chosen_ways(arguments.flags.ways)
     run = _trained(arguments)
-    settings, _ = _overridden(run, arguments.bindings)
+    settings, decoding = _overridden(run, arguments.bindings)
+    settings.decode.check_greedy_but_lengths(decoding)
+    check_writable(run.evaluation("x", "md").parent)
     ways = chosen_ways(arguments.flags.ways or settings.evaluate.ways)
     with _tensorflow_quiet():
         from persona_tf.evaluation.decoders import comparison as _  # noqa: F401
@@ -227,7 +213,9 @@ def _decoders(arguments: Arguments) -> None:
 
 def _override(arguments: Arguments) -> None:
     run = _trained(arguments)
-    settings, _ = _overridden(run, arguments.bindings)
+    settings, decoding = _overridden(run, arguments.bindings)
+    settings.decode.check_greedy_but_lengths(decoding)
+    check_writable(run.evaluation("x", "md").parent, run.predictions("x").parent)
     with _tensorflow_quiet():
         from persona_tf.evaluation.override import experiment as override
     override.evaluate_override(run, settings.data, settings.evaluate, settings.decode)
@@ -265,6 +253,7 @@ def _self_chat(arguments: Arguments) -> None:
     given = arguments.flags
     runs = [_trained(arguments), *([_trained_in(given.other)] if given.other else [])]
     overridden = [_overridden(run, arguments.bindings) for run in runs]
+    check_writable(runs[0].self_chat)
     with _tensorflow_quiet():
         from persona_tf.evaluation.self_chat import record as _  # noqa: F401
     from persona_tf.evaluation.commands import Talk, self_chat
@@ -322,6 +311,7 @@ VERBS: Mapping[str, Verb] = {
         _data,
         ("data_dir", "split", "n", "option"),
         "|".join(commands.ACTIONS) + " SOURCE",
+        gin=False,
     ),
     "vocab": Verb(
         "train an experiment's vocabulary alone, as `train` does",
@@ -346,35 +336,16 @@ VERBS: Mapping[str, Verb] = {
         _self_chat,
         ("experiment", "run", "other", "data_dir", "splits", "turns", "chats", "seed", "engine"),
     ),
-    "compare": Verb("set runs on the same data side by side, with tests", _compare, ("splits", "out"), "RUN RUN ..."),
+    "compare": Verb(
+        "set runs on the same data side by side, with tests", _compare, ("splits", "out"), "RUN RUN ...", False
+    ),
     "sweep": Verb("train experiments with several seeds", _sweep, ("experiments", "seeds", "runs", "data_dir")),
-    "bench": Verb("measure speed, ours and of peers", _bench, (), "[NAME ...]"),
+    "bench": Verb("measure speed, ours and of peers", _bench, (), "[NAME ...]", gin=False),
 }
 """All verbs."""
 
-_TAKES_BINDINGS = ("vocab", "train", "evaluate", "decoders", "override", "chat", "self_chat", "sweep")
 
-
-# ----------------------------------------------------------------------------------------------- arguments
-
-
-def _parse(name: str, rest: Sequence[str]) -> Arguments:
-    bindings = [word.removeprefix(_OVERRIDES) for word in rest if word.startswith(_OVERRIDES)]
-    if bindings and name not in _TAKES_BINDINGS:
-        raise flags.Error(f"{_OVERRIDES}{bindings[0]}: this verb reads no gin")
-    values = _flag_values(name)
-    words = values([name, *(word for word in rest if not word.startswith(_OVERRIDES))])[1:]
-    if words and not VERBS[name].words:
-        raise flags.Error(f"unexpected {words[0]!r}")
-    return Arguments(values, tuple(words), tuple(bindings), shlex.join(["python", "-m", "persona_tf", name, *rest]))
-
-
-def _flag_values(name: str) -> Any:
-    values = flags.FlagValues()
-    for flag in (*VERBS[name].flags, "debug"):
-        kind, default, about = FLAGS[flag]
-        getattr(flags, f"DEFINE_{kind}")(flag, default, about, flag_values=values)
-    return values
+# ----------------------------------------------------------------------------------------------- what is asked for
 
 
 def _data_dir(arguments: Arguments) -> pathlib.Path:
@@ -426,18 +397,14 @@ def _trained(arguments: Arguments) -> "RunDir":
         gin = f' GIN="SEED={settings.train.seed}"' if settings.train.seed else ""
         make = f"make train EXP={settings.experiment.name}{gin}"
         takes = f" (about {_duration(settings.experiment.minutes)} on two cores)"
-    if not run.bundle.is_dir():
-        raise FileNotFoundError(f"no trained bot in {run.path}. This makes one{takes}: {make}")
-    return run
+    return run.check_trained(f"This makes one{takes}: {make}")
 
 
 def _trained_in(folder: str) -> "RunDir":
     """The run in a folder; as `_trained`."""
     from persona_tf.run_dir import RunDir
 
-    if not (run := RunDir(pathlib.Path(folder))).bundle.is_dir():
-        raise FileNotFoundError(f"no trained bot in {folder}. This makes one: make train EXP=... RUN={folder}")
-    return run
+    return RunDir(pathlib.Path(folder)).check_trained(f"This makes one: make train EXP=... RUN={shlex.quote(folder)}")
 
 
 def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", dict[str, Any]]:
@@ -448,6 +415,7 @@ def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", dic
     """
     from persona_tf import config
 
+    run.check_has_config()
     old, new = config.load(run.config), config.load(run.config, bindings)
     for field in ("data", "text", "example", "model", "train"):
         if getattr(old, field) != getattr(new, field):
@@ -464,35 +432,6 @@ def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", dic
 
 def _duration(minutes: float) -> str:
     return f"{minutes:g} minutes" if minutes < 120 else f"{minutes / 60:g} hours"
-
-
-# ----------------------------------------------------------------------------------------------- help
-
-
-def _help() -> str:
-    lines = [f"  {name:10} {verb.about}" for name, verb in VERBS.items()]
-    usage = "usage: python -m persona_tf VERB [--flag=value ...]"
-    return "\n".join([usage, "", *lines, "", "python -m persona_tf VERB --help lists the flags of a verb."])
-
-
-def _verb_help(name: str) -> str:
-    verb = VERBS[name]
-    words = f" {verb.words}" if verb.words else ""
-    return "\n".join(
-        [f"usage: python -m persona_tf {name}{words} [--flag=value ...]", verb.about, "", *_flag_help(name)]
-    )
-
-
-def _flag_help(name: str) -> Iterator[str]:
-    for flag in (*VERBS[name].flags, "debug"):
-        yield f"  --{flag:12} {FLAGS[flag][2]}"
-    if name in _TAKES_BINDINGS:
-        yield "  --gin.NAME=VALUE overrides the config: --gin.SEED=2, --gin.DecodeConfig.method=sample"
-
-
-def _near(name: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A kill, a full disk or an error in the middle harms no old file.
 """
 
 import contextlib
+import errno
 import io
 import os
 import pathlib
@@ -45,6 +46,22 @@ def atomic_text_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         yield text
         text.flush()
         text.detach()
+
+
+def check_writable(*folders: pathlib.Path) -> None:
+    """Fails where files could not be written anyway, before the work that they are of; makes nothing.
+
+    A folder may be missing: then it is asked whether it could be made.
+
+    Raises:
+      NotADirectoryError, PermissionError: the message names what is in the way.
+    """
+    for folder in folders:
+        there = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "expected a folder", str(there))
+        if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, "nothing can be written there", str(there))
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:

@@ -110,11 +110,12 @@ def load(experiment_or_file: str | pathlib.Path, bindings: Iterable[str] = ()) -
       ConfigError: see the class.
     """
     panel = _Panel()
-    for binding in _read(_config_file(experiment_or_file), ()):
+    file = _config_file(experiment_or_file)
+    for binding in _read(file, ()):
         panel.bind(binding)
     for text in bindings:
         panel.bind(_from_command_line(text))
-    panel.check()
+    panel.check(_shown(file))
     settings = _build(panel)
     _check_name(experiment_or_file, settings.experiment.name)
     return settings
@@ -163,8 +164,11 @@ def _config_file(experiment_or_file: str | pathlib.Path) -> pathlib.Path:
     if not experiment_or_file or not file.is_file():
         known = experiments()
         listed = "\n".join(f"  {name:20} {question}" for name, question in known.items())
-        near = _near(str(experiment_or_file), known)
-        raise FileNotFoundError(f"no experiment {str(experiment_or_file)!r}{near}. There are:\n{listed}")
+        near = _near(str(experiment_or_file), known) or "."
+        asked = f"no experiment {str(experiment_or_file)!r}"
+        if not experiment_or_file:
+            asked = "which experiment? --experiment=NAME names it, EXP=NAME to make"
+        raise FileNotFoundError(f"{asked}{near} There are:\n{listed}")
     return file
 
 
@@ -239,6 +243,7 @@ class _Panel:
     def __init__(self) -> None:
         self.fields: dict[str, _Binding] = {}
         self.macros: dict[str, _Binding] = {}
+        self._replaced: dict[str, _Binding] = {}  # macro -> what took the place of a binding that uses it
 
     def bind(self, binding: _Binding) -> None:
         """Takes a binding; refuses one of a config or field that does not exist."""
@@ -251,9 +256,11 @@ class _Panel:
         if binding.field not in names:
             near = _near(binding.field, names) or f"; it has {', '.join(names)}"
             raise ConfigError(f"{binding.place}: {binding.config} has no field {binding.field!r}{near}")
+        if binding.key in self.fields:
+            self._replaced |= dict.fromkeys(_macros_in(self.fields[binding.key].value), binding)
         self.fields[binding.key] = binding
 
-    def check(self) -> None:
+    def check(self, file: str) -> None:
         """Raises a ConfigError unless every macro is used, and every field set and of its type."""
         values = {key: self.resolve(binding) for key, binding in self.fields.items()}
         self._check_macros_used()
@@ -264,7 +271,7 @@ class _Panel:
                 if key in values:
                     self._check_type(key, values[key], hints[field.name])
                 elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-                    raise ConfigError(f"{key} is required, and nothing sets it: add `{key} = ...` to the config")
+                    raise ConfigError(f"{key} is required, and nothing sets it: add `{key} = ...` to {file}")
 
     def resolve(self, binding: _Binding) -> Any:
         """The binding's value with every macro replaced by what it stands for."""
@@ -306,6 +313,8 @@ class _Panel:
         for name, binding in self.macros.items():
             if name not in used:
                 near = _near(name, used) or f"; there are {', '.join(sorted(used)) or 'none'}"
+                if name in self._replaced:
+                    near = f" any more, since {self._replaced[name].place} is in its place: set {name} instead"
                 raise ConfigError(f"{binding.place}: nothing uses the macro {name}{near}")
 
     def _check_type(self, key: str, value: Any, hint: Any) -> None:

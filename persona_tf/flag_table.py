@@ -1,6 +1,8 @@
 """The flags of all verbs: kind, default and what is said of each. Which verb takes which, __main__ says."""
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 FLAGS: Mapping[str, tuple[str, Any, str]] = {
@@ -30,3 +32,33 @@ FLAGS: Mapping[str, tuple[str, Any, str]] = {
     "debug": ("boolean", False, "show the whole traceback of an error, and all that TensorFlow says"),
 }
 """By name; the kinds are absl's: ``string``, ``integer``, ``boolean``, ``list``, ``multi_string``."""
+
+_NO_INTEGER = re.compile(r"invalid literal for int\(\) with base \d+: .*", re.DOTALL)
+
+
+def in_words(message: str) -> str:
+    """What absl says of a command line, without Python's own words for what is no number, and on one line.
+
+    >>> in_words("flag --seed=x: invalid literal for int() with base 10: 'x'")
+    'flag --seed=x: expected a whole number'
+    """
+    return _NO_INTEGER.sub("expected a whole number", message).rstrip(" ?.")
+
+
+def check_names(flag: str, names: Any) -> None:
+    """Raises a ValueError where one of a flag's names is empty, as after a comma at the end, or stands there twice.
+
+    Of experiments and seeds who makes the runs says the same; other flags hold no names.
+    """
+    if flag in ("splits", "split", "ways") and ("" in names or len(set(names)) < len(names)):
+        raise ValueError(f"flag --{flag}={','.join(names)}: expected different names with commas between them")
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A suggestion where a name is like one of the known ones, else "".
+
+    >>> near("trian", ["train", "chat"])
+    '; did you mean train?'
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -78,6 +78,32 @@ class RunDir:
         if self.config.is_file():
             self._check_same(f"{_HEADER}{experiment}\n{config_text}")
 
+    def check_trained(self, todo: str) -> "RunDir":
+        """Checks that a trained bot is there.
+
+        Args:
+          todo: what makes one, for the message.
+
+        Returns:
+          The run itself.
+
+        Raises:
+          FileNotFoundError: there is none; the message says where one is, if that is next to it: in the folder of a
+            seed, or around a bundle that was named itself.
+        """
+        if self.bundle.is_dir():
+            return self
+        abouts = (*sorted(self.path.glob("*/bundle/bundle.json")), *self.path.glob("bundle.json"))
+        near = "".join(f", but there is one in {about.absolute().parents[1]}" for about in abouts[:1])
+        raise FileNotFoundError(f"no trained bot in {self.path}{near}. {todo}")
+
+    def check_has_config(self) -> None:
+        """Raises a FileNotFoundError where there is a bundle, but not what says how it was trained."""
+        if not self.config.is_file():
+            raise FileNotFoundError(
+                f"{self.config}: not there; it says what the bot was trained on. Copy it from where the bundle is from"
+            )
+
     @contextlib.contextmanager
     def as_it_was_unless_begun(self) -> Iterator[None]:
         """Leaves the folder as it was if the body fails before training begins: a new one is gone again.

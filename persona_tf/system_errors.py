@@ -11,6 +11,10 @@ REMEDIES: Mapping[int, str] = {
     errno.EPERM: "Change its permissions (ls -ld shows them)",
     errno.EROFS: "That disk can only be read: make it writable",
     errno.ENOTDIR: "A part of that path is a file where a folder should be: move it away",
+    errno.EEXIST: "A part of that path is a file where a folder should be: move it away",
+    errno.EISDIR: "A folder is there where a file should be: move it away",
+    errno.ENAMETOOLONG: "Take a shorter name",
+    errno.ENOENT: "Look whether that path is right",
 }
 """What to do where the system refuses."""
 
@@ -25,9 +29,11 @@ def explained(error: Exception, flags: Sequence[str]) -> str:
       error: what was raised.
       flags: those that the verb takes; of `PLACES`, they are proposed.
     """
-    todo = REMEDIES.get(error.errno) if isinstance(error, OSError) and error.errno else None
-    if not isinstance(error, OSError) or todo is None:
+    if not isinstance(error, OSError) or not error.errno:
         return str(error)
     where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    todo = REMEDIES.get(error.errno)
+    if todo is None:
+        return f"{where}{error.strerror}"
     places = " or ".join(place for flag, place in PLACES.items() if flag in flags)
     return f"{where}{error.strerror}. {todo}{f', or choose another place with {places}' if places else ''}"

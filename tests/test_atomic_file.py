@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from persona_tf.atomic_file import atomic_file, atomic_text_file, write_atomically
+from persona_tf.atomic_file import atomic_file, atomic_text_file, check_writable, write_atomically
 
 
 def test_write_atomically_makes_folders_and_replaces(tmp_path):
@@ -54,3 +54,24 @@ def test_a_failure_leaves_the_old_file(tmp_path):
         raise KeyError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_can_be_written_is_left_as_it_is(tmp_path):
+    check_writable(tmp_path, tmp_path / "new" / "deeper")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("below", ["", "deeper/still"])
+def test_a_file_where_a_folder_should_be_is_named(tmp_path, below):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match=rf"expected a folder.*{tmp_path / 'file'}'") as caught:
+        check_writable(tmp_path, tmp_path / "file" / below)
+    assert caught.value.errno == errno.ENOTDIR
+
+
+def test_a_folder_that_can_only_be_read_is_named(tmp_path, monkeypatch):
+    # Root may write everywhere, so the system's word is put in.
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: path != tmp_path)
+    with pytest.raises(PermissionError, match=rf"nothing can be written there.*{tmp_path}'") as caught:
+        check_writable(tmp_path / "new" / "deeper")
+    assert caught.value.errno == errno.EACCES

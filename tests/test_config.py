@@ -161,6 +161,7 @@ def test_a_mistake_in_a_file_is_named_with_its_place(clone, line, expected):
         ("STEPS=3\nSEED=4", "expected one NAME=VALUE"),
         ("STEPS=3 4", "--gin.STEPS=3 4"),
         ("STEPS=%gin.REQUIRED", "STEPS is required"),
+        ("TrainConfig.steps=3", "macro STEPS any more, since --gin.TrainConfig.steps=3 is in its place: set STEPS"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_named(clone, binding, expected):
@@ -176,6 +177,8 @@ def test_a_required_macro_that_nothing_sets_is_named_with_its_place(clone):
 def test_a_field_without_default_is_required(clone):
     clone(base=BASE.replace('DataConfig.source = "world"\n', ""))
     assert "DataConfig.source is required" in message()
+    assert "add `DataConfig.source = ...` to " in message()
+    assert "experiments/demo/config.gin" in message()
 
 
 def test_the_name_is_that_of_the_folder(clone):

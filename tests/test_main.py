@@ -78,7 +78,11 @@ def test_help_of_a_verb_lists_its_flags(verb, capsys):
         (["trian"], "did you mean train?"),
         (["train", "--expriment=x"], "'expriment'. Did you mean: experiment"),
         (["train", "quickstart"], "unexpected 'quickstart'"),
-        (["chat", "--seed=x"], "seed"),
+        (["chat", "--seed=x"], "flag --seed=x: expected a whole number. See"),
+        (["self_chat", "--turns=1.5"], "flag --turns=1.5: expected a whole number. See"),
+        (["compare", "a", "b", "--splits=test,"], "flag --splits=test,: expected different names with commas"),
+        (["evaluate", "--splits=test,test"], "flag --splits=test,test: expected different names with commas"),
+        (["decoders", "--ways=,"], "flag --ways=,: expected different names with commas"),
         (["chat", "--splits=x"], "splits"),
         (["data", "stats", "world", "--gin.SEED=2"], "this verb reads no gin"),
     ],
@@ -98,6 +102,13 @@ def test_an_unknown_experiment_lists_those_that_exist(verb, capsys):
     assert all(name in err for name in config.experiments())
 
 
+def test_no_experiment_and_no_run_says_how_to_name_one(capsys):
+    assert command.main(["chat"]) == 1
+    err = capsys.readouterr().err
+    assert "--experiment=NAME" in err
+    assert "quickstart" in err
+
+
 @pytest.mark.parametrize("verb", ["evaluate", "override", "chat"])
 def test_without_a_run_it_says_what_makes_one_and_how_long_it_takes(verb, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(command, "_run_dir", lambda *_: RunDir(tmp_path / "none"))
@@ -111,6 +122,51 @@ def test_without_a_run_it_says_what_makes_one_and_how_long_it_takes(verb, capsys
 def test_a_run_folder_without_a_run_is_named(tmp_path, capsys):
     assert command.main(["chat", f"--run={tmp_path}"]) == 1
     assert f"no trained bot in {tmp_path}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["seeds", "seeds/0/bundle"])
+@pytest.mark.parametrize("flag", ["--run", "--other"])
+def test_a_folder_beside_that_of_a_run_is_told_from_it(given, flag, run, tmp_path, capsys):
+    (tmp_path / "seeds" / "0" / "bundle").mkdir(parents=True)
+    (tmp_path / "seeds" / "0" / "bundle" / "bundle.json").write_text("{}")
+    words = [] if flag == "--run" else [f"--run={run.path}"]
+    assert command.main(["self_chat", *words, f"{flag}={tmp_path / given}"]) == 1
+    expected = f"no trained bot in {tmp_path / given}, but there is one in {tmp_path / 'seeds' / '0'}. This makes one"
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "decoders", "override", "self_chat"])
+def test_a_bundle_without_the_config_of_its_run(verb, run, capsys):
+    run.config.unlink()
+    assert command.main([verb, f"--run={run.path}"]) == 1
+    assert f"{run.config}: not there; it says what the bot was trained on. Copy it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verb", "folder"),
+    [
+        *(("evaluate", folder) for folder in ("evaluation", "predictions")),
+        *(("override", folder) for folder in ("evaluation", "predictions")),
+        ("decoders", "evaluation"),
+        ("self_chat", "self_chat"),
+    ],
+)
+def test_where_results_cannot_be_written_is_told_before_the_work(verb, folder, rooms, run, tmp_path, capsys):
+    (run.path / folder).write_text("mine")
+    data = [] if verb == "override" else [f"--data_dir={tmp_path / 'data'}"]
+    assert command.main([verb, f"--run={run.path}", *data]) == 1
+    err = capsys.readouterr().err
+    assert f"{run.path / folder}: expected a folder. A part of that path is a file where a folder should be" in err
+    assert "RUN= (--run)" in err
+    assert (run.path / folder).read_text() == "mine"
+    assert not rooms
+
+
+@pytest.mark.parametrize("verb", ["decoders", "override"])
+def test_decoding_that_a_verb_would_leave_out_is_refused(verb, run, capsys):
+    words = [verb, f"--run={run.path}", "--gin.DecodeConfig.max_reply_tokens=9", "--gin.DecodeConfig.method=greedy"]
+    assert command.main([*words, "--gin.DecodeConfig.guidance=1"]) == 1
+    assert "DecodeConfig.guidance = 1 would change nothing" in capsys.readouterr().err
 
 
 def test_train_leaves_the_configs_then_trains_then_evaluates_every_split(rooms, tmp_path, capsys):
@@ -213,6 +269,46 @@ def test_a_file_of_predictions_is_scored_without_a_run(tmp_path, capsys):
     assert command.main(["evaluate", f"--predictions={path}"]) == 1
 
 
+@pytest.mark.parametrize(
+    "idle", ["--run=nowhere", "--experiment=quickstart", "--splits=test", "--gin.MAX_EXAMPLES=3"], ids=lambda f: f[:6]
+)
+def test_what_a_file_of_predictions_has_no_use_for_is_refused(idle, tmp_path, capsys):
+    path = tmp_path / "theirs.jsonl"
+    path.write_text('{"id": "a/1", "episode": "a", "gold_reply": "good day", "reply": "good day"}\n')
+    assert command.main(["evaluate", f"--predictions={path}", idle]) == 1
+    left_out = idle if idle.startswith("--gin") else idle.partition("=")[0]
+    assert f"is scored without a run: leave out {left_out}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["predictions", "references"])
+def test_a_file_that_is_none_is_told_with_its_flag(flag, tmp_path, capsys):
+    (tmp_path / "a").write_text('{"id": "a/1", "reply": "good day"}\n')
+    for path, expected in ((tmp_path / "b", "there is no file"), (tmp_path, "expected a file, such as")):
+        files = {"predictions": tmp_path / "a", flag: path}
+        assert command.main(["evaluate", *(f"--{name}={file}" for name, file in files.items())]) == 1
+        err = capsys.readouterr().err
+        assert f"--{flag}: {expected}" in err
+        assert str(path) in err
+
+
+def test_answers_alone_without_references(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text('{"id": "a/1", "reply": "good day"}\n')
+    assert command.main(["evaluate", f"--predictions={tmp_path / 'a.jsonl'}"]) == 1
+    assert "a.jsonl:1: field 'episode' is missing: answers of id and reply alone need --ref" in capsys.readouterr().err
+
+
+def test_a_true_reply_that_was_not_ranked(tmp_path, capsys):
+    ranked = {"candidates": ["one", "two"], "nats": [1, 2], "tokens": [1, 1]}
+    line = {"id": "a/1", "episode": "a", "gold_reply": "three", "reply": "one", "ranked": ranked}
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(line) + "\n")
+    assert command.main(["evaluate", f"--predictions={path}"]) == 1
+    err = capsys.readouterr().err
+    assert f"{path}:1: field 'ranked.candidates': expected the gold_reply 'three' among them, got 2 others" in err
+    path.write_text(json.dumps({**line, "gold_reply": ""}) + "\n")
+    assert command.main(["evaluate", f"--predictions={path}"]) == 0, "there is no true one to be found"
+
+
 def test_answers_alone_are_scored_beside_references(tmp_path, capsys):
     theirs, references = tmp_path / "theirs.jsonl", tmp_path / "test.jsonl"
     theirs.write_text('{"id": "a/1", "reply": "good day"}\n')
@@ -228,6 +324,12 @@ def test_answers_alone_are_scored_beside_references(tmp_path, capsys):
     assert "1 without an answer: 'a/2'; 1 unknown: 'a/1'" in capsys.readouterr().err
     assert command.main(["evaluate", f"--references={references}"]) == 1
     assert "--predictions" in capsys.readouterr().err
+
+
+def test_a_split_that_does_not_exist_is_said_before_any_is_answered(run, tmp_path, capsys):
+    words = [f"--run={run.path}", "--splits=test,nope", f"--data_dir={tmp_path / 'data'}"]
+    assert command.main(["decoders", *words]) == 1
+    assert "no split 'nope'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["--ways=gredy"], ["--gin.EvalConfig.ways=('gredy',)"]])
@@ -316,6 +418,22 @@ def test_debug_shows_why_native_code_aborts(flag):
     assert ("no such instruction" in done.stderr) == bool(flag)
 
 
+def test_a_stop_waits_for_no_thread():
+    """Whoever presses Ctrl-C again and again meanwhile would see a traceback."""
+    program = (
+        "import concurrent.futures, time; from persona_tf import __main__ as command\n"
+        "def stopped(_):\n"
+        "    concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 60)\n"
+        "    raise KeyboardInterrupt\n"
+        "command.VERBS = {'override': command.Verb('', stopped, ())}\n"
+        "import sys; sys.argv = ['persona_tf', 'override']; command.entry_point()"
+    )
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert time.monotonic() - start < 40
+    assert (done.returncode, done.stderr) == (130, "persona_tf override: stopped\n")
+
+
 @pytest.mark.parametrize(
     ("number", "todo"),
     [
@@ -323,6 +441,10 @@ def test_debug_shows_why_native_code_aborts(flag):
         (errno.EACCES, "Change its permissions"),
         (errno.EROFS, "can only be read"),
         (errno.ENOTDIR, "a file where a folder should be"),
+        (errno.EEXIST, "a file where a folder should be"),
+        (errno.EISDIR, "A folder is there where a file should be"),
+        (errno.ENOENT, "Look whether that path is right"),
+        (errno.ENAMETOOLONG, "Take a shorter name"),
     ],
 )
 @pytest.mark.parametrize("path", [("/disk/file",), ()])
@@ -422,6 +544,9 @@ def test_two_bots_talk_and_the_chats_are_in_the_run(run, bundle_dir, tmp_path, c
         ("--splits=test,valid", "--splits: expected one split"),
         ("--splits=tset", "no split 'tset'"),
         ("--gin.STEPS=3", "GIN changes TrainConfig"),
+        ("--turns=0", "--turns: expected 1 or more, got 0"),
+        ("--seed=-1", "--seed: expected a whole number from 0"),
+        (f"--seed={10**300}", "--seed: expected a whole number from 0"),
     ],
 )
 def test_self_chats_that_cannot_be_led(run, flag, expected, tmp_path, capsys):
@@ -435,6 +560,10 @@ def test_compare_and_sweep_check_what_they_are_given(tmp_path, capsys):
         (["compare"], "expected two runs or more"),
         (["compare", str(tmp_path), str(tmp_path / "none")], "holds no run"),
         (["sweep"], "--experiments: expected different names"),
+        (["sweep", "--experiments=../experiments/quickstart"], "expected names of folders of experiments/, got '../"),
+        (["sweep", "--experiments=/a/b.gin"], "expected names of folders of experiments/, got '/a/b.gin'"),
+        (["sweep", "--experiments=quickstart", f"--seeds={2**32}"], "TrainConfig.seed must be below 2 ** 32"),
+        (["sweep", "--experiments=quickstart", "--gin.TrainConfig.seed=2"], "name the seeds of a sweep with --seeds"),
         (["sweep", "--experiments=quikstart", "--seeds=0"], "did you mean quickstart?"),
         (["sweep", "--experiments=quickstart", "--seeds=0,0"], "0 stands there twice"),
         (["sweep", "--experiments=quickstart", "--gin.SEED=2"], "name the seeds of a sweep with --seeds"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
 METHODS = ("greedy", "sample", "beam")
@@ -74,6 +75,9 @@ class DecodeConfig:
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ValueError(f"DecodeConfig.{name} must be at least {least}, got {getattr(self, name)!r}")
+        for name, most in _MOST.items():
+            if getattr(self, name) > most:
+                raise ValueError(f"DecodeConfig.{name} must be at most {most:,}, got {getattr(self, name)!r}")
         self._check_together()
 
     def _check_types(self) -> None:
@@ -117,6 +121,23 @@ class DecodeConfig:
         """Greedy, of the same lengths, and nothing else: what every engine does."""
         return DecodeConfig(max_reply_tokens=self.max_reply_tokens, max_action_tokens=self.max_action_tokens)
 
+    def check_greedy_but_lengths(self, changed: Iterable[str]) -> None:
+        """Checks that a change means something to who decodes in ways of its own, of which the first is `as_greedy`.
+
+        Args:
+          changed: names of fields.
+
+        Raises:
+          ValueError: one of them has another value than `as_greedy` has, which would be left out.
+        """
+        greedy = self.as_greedy()
+        for name in changed:
+            if getattr(self, name) != getattr(greedy, name):
+                raise ValueError(
+                    f"DecodeConfig.{name} = {getattr(self, name)!r} would change nothing: words are chosen in "
+                    "ways that are given, and only max_reply_tokens and max_action_tokens count. Leave it out"
+                )
+
     @property
     def guided(self) -> bool:
         """Whether every word is also looked up without the guide."""
@@ -144,3 +165,6 @@ _LEAST = {
     "max_reply_tokens": 1,
     "max_action_tokens": 1,
 }
+
+_MOST = {"hypotheses": 1024, "max_reply_tokens": 4096, "max_action_tokens": 4096}
+"""Memory is set aside for all of them at once: of many more there would be none left."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from persona_tf.atomic_file import check_writable
 from persona_tf.run_dir import RunDir
 
 if TYPE_CHECKING:
@@ -48,8 +49,14 @@ def evaluate_file(path: Path, references: Path | None = None) -> None:
       references: None, or predictions of another bot, for answers that have no gold replies beside.
 
     Raises:
+      OSError: a file is not there, or is a folder.
       ValueError: it holds none, or see `prediction_file.read_predictions` and `references.with_references`.
     """
+    for flag, file in (("predictions", path), ("references", references)):
+        if file is not None and not file.exists():
+            raise FileNotFoundError(f"--{flag}: there is no file {file}")
+        if file is not None and file.is_dir():
+            raise IsADirectoryError(f"--{flag}: expected a file, such as predictions/test.jsonl, got a folder, {file}")
     from persona_tf.evaluation.notes import notes
     from persona_tf.evaluation.prediction_file import read_predictions
     from persona_tf.evaluation.references import with_references
@@ -59,7 +66,10 @@ def evaluate_file(path: Path, references: Path | None = None) -> None:
     targets = with_references(path, references) if references else read_predictions(path)
     if not targets:
         raise ValueError(f"{path} holds no predictions; see persona_tf/evaluation/prediction_file.py for its lines")
-    metrics = report(targets)
+    try:
+        metrics = report(targets)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     print(markdown(Result(str(path), path.stem, 0, len(targets), {}, metrics, notes=notes(targets, metrics))))
 
 
@@ -68,7 +78,7 @@ def decoders(run: RunDir, settings: Any, splits: Sequence[str], data_dir: Path, 
 
     Args:
       run: whose bot answers.
-      settings: its own, with another EvalConfig perhaps.
+      settings: its own, with another EvalConfig perhaps, and other lengths of replies.
       splits: () is the first of the run's.
       data_dir: where the data are.
       ways: as `ways.chosen_ways` gives them.
@@ -78,10 +88,12 @@ def decoders(run: RunDir, settings: Any, splits: Sequence[str], data_dir: Path, 
     from persona_tf.evaluation.decoders.table import write_comparison
     from persona_tf.export.bundle import load_bundle
 
-    data = settings.data
+    data, chosen = settings.data, splits or settings.evaluate.splits[:1]
+    for episodes in [read_split(data.source, split, data_dir, data.options) for split in chosen]:
+        next(iter(episodes), None)  # a split that is not there is told before the first is answered
     # The engines write the same in float32 alone.
-    bundle = load_bundle(run.bundle, "float32")
-    for split in splits or settings.evaluate.splits[:1]:
+    bundle = dataclasses.replace(load_bundle(run.bundle, "float32"), decode=settings.decode)
+    for split in chosen:
         episodes = read_split(data.source, split, data_dir, data.options)
         rows = compare_decoders(bundle, episodes, settings.evaluate, ways)
         print(write_comparison(run.evaluation(split, "json").parent, split, rows))
@@ -96,8 +108,13 @@ def self_chat(asked: Talk, settings: Any) -> None:
       settings: of the first run; its source says where the two meet.
 
     Raises:
-      ValueError: several splits, or see `record.scenes` and `record.self_chats`.
+      ValueError: several splits, a seed below 0 or of more than 64 bits, or see `record.scenes` and
+        `record.self_chats`.
     """
+    if not 0 <= asked.seed < 1 << 64:
+        raise ValueError(f"--seed: expected a whole number from 0 to 2 ** 64 - 1, got {asked.seed}")
+    if asked.turns < 1:
+        raise ValueError(f"--turns: expected 1 or more, got {asked.turns}")
     from persona_tf.chat.bot import Bot
     from persona_tf.data.sources import read_split
     from persona_tf.evaluation.self_chat import record
@@ -135,6 +152,10 @@ def compare(folders: Sequence[str], splits: Sequence[str], out: str = "") -> Non
     path = Path(out) if out else run_group.common_folder(groups) / "compare.md"
     if path.suffix != ".md":
         raise ValueError(f"--out: expected the name of a Markdown file, such as compare.md, got {path}")
+    check_writable(path.parent)
+    for file in (path, path.with_suffix(".json")):
+        if file.is_dir():
+            raise IsADirectoryError(f"{file} is to be written, but is a folder: give another name with --out")
     chosen = run_group.common_splits(groups, splits)
     found = [compare_runs(split, run_group.read_answers(groups, split)) for split in chosen]
     print(write_comparisons(path, found))
@@ -174,9 +195,14 @@ def sweep_jobs(asked: Sweep, load: Callable[..., Any], is_trained: Callable[[Pat
 
     names = ",".join(asked.experiments)
     if not names or len(set(asked.experiments)) < len(asked.experiments):
-        raise ValueError(f"--experiments: expected different names with commas, got {names!r}")
-    if any(binding.partition("=")[0].strip() == "SEED" for binding in asked.bindings):
-        raise ValueError("--gin.SEED: name the seeds of a sweep with --seeds, such as --seeds=0,1,2")
+        raise ValueError(f"--experiments: expected different names with commas, such as quickstart, got {names!r}")
+    for name in asked.experiments:
+        if Path(name).name != name or name.endswith(".gin"):  # it names folders below the root
+            raise ValueError(f"--experiments: expected names of folders of experiments/, got {name!r}")
+    for binding in asked.bindings:
+        if (macro := binding.partition("=")[0].strip()) in ("SEED", "TrainConfig.seed"):
+            raise ValueError(f"--gin.{macro}: name the seeds of a sweep with --seeds, such as --seeds=0,1,2")
+    check_writable(asked.root)
     jobs = []
     for experiment, seed in itertools.product(asked.experiments, seeds_of(asked.seeds)):
         bindings = (*asked.bindings, f"SEED={seed}")

@@ -66,6 +66,8 @@ class EvalConfig:
                 raise TypeError(f"EvalConfig.{name}: expected an integer, got {value!r}")
             if value < least:
                 raise ValueError(f"EvalConfig.{name}: expected {least} or more, got {value}")
+            if value > _MOST.get(name, value):
+                raise ValueError(f"EvalConfig.{name}: expected {_MOST[name]:,} or less, got {value}")
         if self.ranked == 1:
             raise ValueError("EvalConfig.ranked: expected 2 candidates or more, or 0 for none, got 1")
 
@@ -81,3 +83,6 @@ _LEAST = {
     "override_attacks": 0,
 }
 """The whole numbers, and the least that each can be."""
+
+_MOST = {"batch_targets": 16_384, "bootstrap_samples": 1_000_000}
+"""Of what is in memory at once: more would end the process."""

@@ -20,10 +20,10 @@ def read_json_lines(path: str | os.PathLike[str], parse: Callable[[dict[str, Any
     """
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
             try:
-                yield parse(_parsed(line.decode("utf-8-sig")))
+                text = _decoded(line).strip()
+                if text:
+                    yield parse(_parsed(text))
             except ValueError as error:
                 raise ValueError(f"{os.fspath(path)}:{number}: {error}") from error
 
@@ -58,11 +58,19 @@ def check_type(name: str, value: Any, types: tuple[type, ...]) -> None:
         raise ValueError(f"field {name!r}: expected {expected}, got {value!r:.80}")
 
 
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected text in UTF-8 ({error}); save the file anew") from error
+
+
 def _parsed(line: str) -> dict[str, Any]:
     try:
         data = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"expected one JSON object a line, got {line.strip()!r:.60} ({error})") from error
+    except (ValueError, RecursionError) as error:
+        why = f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else error
+        raise ValueError(f"expected one JSON object a line, got {line!r:.60} ({why})") from error
     if not isinstance(data, dict):
         raise ValueError(f"expected a JSON object, got {data!r:.60}")
     return data

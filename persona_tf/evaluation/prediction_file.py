@@ -119,6 +119,9 @@ class ScoredTarget:
           ValueError: a field is missing, unknown, of another type, at odds with another, or a number that cannot be;
             the message names it.
         """
+        if "id" in data and "episode" not in data:
+            # What one sees who gives answers alone.
+            raise ValueError("field 'episode' is missing: answers of id and reply alone need --references=FILE beside")
         check_fields(data, _TYPES, ("id", "episode"))
         lists = {name: tuple(data[name]) for name in _LISTS if name in data}
         for name, entries in lists.items():

@@ -121,6 +121,10 @@ def _read_about(folder: pathlib.Path) -> dict[str, Any]:
     missing = [name for name in ("experiment", "step", "vocabulary", *_CONFIGS) if name not in about]
     if missing:
         raise ValueError(f"{path}: lacks {missing}; {_ANEW}")
+    kinds = {"experiment": str, "step": int, "vocabulary": str, **dict.fromkeys(_CONFIGS, dict)}
+    for name, kind in kinds.items():
+        if not isinstance(about[name], kind) or isinstance(about[name], bool):
+            raise ValueError(f"{path}: {name}: expected {kind.__name__}, got {about[name]!r:.60}; {_ANEW}")
     return about
 
 

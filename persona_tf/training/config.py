@@ -47,6 +47,8 @@ class TrainConfig:
                 raise ValueError(f"TrainConfig.{field.name} must be of type {field.type.__name__}, got {value!r}")
             if field.type in (int, float) and value < 0:
                 raise ValueError(f"TrainConfig.{field.name} must not be negative, got {value!r}")
+        if self.seed >= 2**32:
+            raise ValueError(f"TrainConfig.seed must be below 2 ** 32, got {self.seed!r}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"TrainConfig.schedule must be one of {SCHEDULES}, got {self.schedule!r}")
         if self.optimizer not in OPTIMIZERS:

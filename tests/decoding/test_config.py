@@ -30,6 +30,9 @@ from persona_tf.decoding.config import DecodeConfig
         ({"guidance": -0.5}, "guidance must be 0 or more, got -0.5"),
         ({"length_alpha": math.nan, "method": "beam"}, "length_alpha must be 0 or more, got nan"),
         ({"max_reply_tokens": 0}, "max_reply_tokens must be at least 1, got 0"),
+        ({"max_reply_tokens": 99_999_999}, "max_reply_tokens must be at most 4,096, got 99999999"),
+        ({"max_action_tokens": 4097}, "max_action_tokens must be at most 4,096, got 4097"),
+        ({"method": "beam", "hypotheses": 10**9}, "hypotheses must be at most 1,024, got 1000000000"),
         ({"max_action_tokens": 0}, "max_action_tokens must be at least 1, got 0"),
         ({"min_reply_tokens": 9, "max_reply_tokens": 8}, r"min_reply_tokens \(9\) is above max_reply_tokens \(8\)"),
         ({"hypotheses": 3}, "greedy writes one answer: hypotheses > 1 needs sample or beam"),
@@ -55,3 +58,11 @@ def test_guided_by_guidance_or_by_mutual_information():
 def test_as_greedy_keeps_the_lengths_only():
     config = DecodeConfig(method="beam", hypotheses=4, guidance=0.5, forced_words=("bread",), max_reply_tokens=9)
     assert config.as_greedy() == DecodeConfig(max_reply_tokens=9)
+
+
+def test_a_change_that_greedy_leaves_out_is_named():
+    config = DecodeConfig(method="sample", top_p=0.9, max_reply_tokens=9)
+    config.check_greedy_but_lengths(())
+    config.check_greedy_but_lengths(("max_reply_tokens", "temperature"))
+    with pytest.raises(ValueError, match=r"DecodeConfig.top_p = 0.9 would change nothing.*max_reply_tokens"):
+        config.check_greedy_but_lengths(("max_reply_tokens", "top_p"))

@@ -169,6 +169,24 @@ def test_no_run(two, tmp_path):
         compare(two, (), "x.txt")
 
 
+@pytest.mark.parametrize("ending", ["md", "json"])
+def test_what_cannot_be_written_is_told_before_anything_is(two, tmp_path, ending):
+    (tmp_path / f"c.{ending}").mkdir()
+    with pytest.raises(IsADirectoryError, match=rf"c\.{ending} is to be written, but is a folder.*--out"):
+        compare(two, (), str(tmp_path / "c.md"))
+    with pytest.raises(NotADirectoryError, match="expected a folder"):
+        compare(two, (), str(tmp_path / "runs" / "alpha" / "0" / "config.gin" / "c.md"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"c.{ending}", "runs"]
+
+
+@pytest.mark.parametrize("first", [b"hello\n", b"[]\n", b"\xff\xfe{\0", b'{"id": "e0'])
+def test_a_broken_file_of_predictions_is_not_taken_for_none(two, tmp_path, first):
+    path = tmp_path / "runs" / "beta" / "0" / "predictions" / "test.jsonl"
+    path.write_bytes(first + path.read_bytes())
+    with pytest.raises(ValueError, match=r"test\.jsonl:1: expected"):
+        compare(two, ())
+
+
 def test_a_seed_given_twice(two, tmp_path):
     with pytest.raises(ValueError, match="is given twice"):
         compare([two[0], tmp_path / "runs" / "alpha"], ())
@@ -189,7 +207,7 @@ def test_splits_in_common(two, tmp_path):
     make_run(tmp_path / "runs" / "alpha" / "0", targets(), "valid")
     groups = run_group.find_groups(two)
     assert run_group.common_splits(groups) == ("test",)
-    with pytest.raises(FileNotFoundError, match="beta/0 has no predictions on valid"):
+    with pytest.raises(FileNotFoundError, match=r"beta/0 has no predictions on valid \(but on test\)"):
         run_group.common_splits(groups, ["valid"])
     shutil.rmtree(tmp_path / "runs" / "alpha" / "0" / "predictions")
     make_run(tmp_path / "runs" / "alpha" / "0", targets(), "valid")

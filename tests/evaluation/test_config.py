@@ -35,6 +35,8 @@ def test_defaults_and_lists():
         ("ways", ("gredy",), ValueError),
         ("override_questions", 0, ValueError),
         ("override_attacks", -1, ValueError),
+        ("batch_targets", 10**9, ValueError),
+        ("bootstrap_samples", 10**9, ValueError),
     ],
 )
 def test_wrong_settings_are_named(field, value, error):

@@ -17,12 +17,12 @@ GOLD = [
         reply="another bot's",
         gold_action="hug",
         action="hug",
+        ranked=Ranked((f"gold {i}", "no"), (1.0, 2.0), (1, 1)),
         swapped=Swapped("Fido", "Rex", "another bot's"),
         reply_nats=9.0,
         reply_tokens=4,
         reply_words=2,
         reply_bytes=6,
-        ranked=Ranked(("No.", f"gold {i}"), (1.0, 2.0), (2, 3)),
     )
     for i in range(6)
 ]

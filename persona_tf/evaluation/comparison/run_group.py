@@ -70,8 +70,9 @@ def common_splits(groups: Sequence[RunGroup], asked: Sequence[str] = ()) -> tupl
         missing = [split for split in asked if split not in have[run.path]]
         if missing or not have[run.path]:
             on = f" on {', '.join(missing)}" if missing else ""
+            there = f" (but on {', '.join(have[run.path])})" if missing and have[run.path] else ""
             raise FileNotFoundError(
-                f"{run.path} has no predictions{on}: was its training or evaluation stopped? "
+                f"{run.path} has no predictions{on}{there}: was its training or evaluation stopped? "
                 f"`{_goes_on(run)}` goes on with it; or compare the others alone"
             )
     common = [split for split in have[runs[0].path] if all(split in found for found in have.values())]
@@ -150,9 +151,14 @@ def _splits(run: RunDir) -> tuple[str, ...]:
 
 
 def _holds_targets(path: Path) -> bool:
+    """Whether that is what the file is for: one that is broken is told of when it is read."""
     with path.open("rb") as file:
         first = file.readline()
-    return not first.strip() or b'"episode"' in first
+    try:
+        about = json.loads(first)
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(about, dict) or "episode" in about
 
 
 def _goes_on(run: RunDir) -> str:

@@ -45,7 +45,7 @@ def chosen_ways(names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """
     for name in names:
         if name not in WAYS:
-            near = difflib.get_close_matches(name, WAYS, 1)
+            near = difflib.get_close_matches(name.lower(), WAYS, 1)
             perhaps = f"; did you mean {near[0]!r}?" if near else "."
             raise ValueError(f"there is no way {name!r} of choosing words{perhaps} There are: {', '.join(WAYS)}")
     return {name: WAYS[name] for name in names or WAYS}

@@ -22,6 +22,8 @@ def test_ways_are_chosen_by_name():
     assert list(chosen_ways(("top-p 0.9", "greedy"))) == ["top-p 0.9", "greedy"]
     with pytest.raises(ValueError, match="no way 'gredy' of choosing words; did you mean 'greedy'"):
         chosen_ways(("gredy",))
+    with pytest.raises(ValueError, match=r"did you mean 'top-p 0\.9'"):
+        chosen_ways(("Top-P 0.9",))
     with pytest.raises(ValueError, match="There are: greedy, greedy int8, "):
         chosen_ways(("?",))  # like no other
 
