@@ -182,8 +182,9 @@ def sweep(asked: Sweep, load: Callable[..., Any], is_trained: Callable[[Path, in
     jobs = sweep_jobs(asked, load, is_trained)
     print(f"{len(jobs)} runs in {asked.root}, one after the other. Ctrl-C stops; the same command goes on.")
     failed = run_jobs(jobs)
-    path = asked.root / "sweep" / f"{'-'.join(asked.experiments)}.md"
-    print(f"\n{write_sweep(path, jobs, failed)}\nThe table is {path}.")
+    if len(failed) < len(jobs):  # else a table of an earlier sweep is worth more
+        path = asked.root / "sweep" / f"{'-'.join(asked.experiments)}.md"
+        print(f"\n{write_sweep(path, jobs, failed)}\nThe table is {path}.")
     if failed:
         raise ValueError(f"{len(failed)} of {len(jobs)} runs failed: {', '.join(failed)}. The same command tries again")
 
