@@ -149,7 +149,7 @@ def _train(arguments: Arguments) -> None:
             from persona_tf.training import experiment
         experiment.train(settings, run, data_dir, experiment.Hooks(_save_bundle, _show_samples))
     print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
-    evaluator.evaluate(run, settings.data, settings.evaluate, data_dir)
+    evaluator.evaluate(run, settings.data, settings.evaluate, data_dir, board=_board)
     of = f"RUN={shlex.quote(arguments.flags.run)}" if arguments.flags.run else f"EXP={name}"
     print(f"Done. What came of it is in {run.path}. Next:")
     for make, about in _NEXT.items():
@@ -189,6 +189,13 @@ def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, ex
     show_samples(writer, Bot(bundle, settings.decode.as_greedy()), examples, step)
 
 
+def _board(folder: pathlib.Path) -> contextlib.AbstractContextManager[Any]:
+    """For what comes on top of the curves of a training."""
+    from persona_tf.training.summaries import SummaryWriter
+
+    return contextlib.closing(SummaryWriter(folder, begins=False))
+
+
 def _evaluate(arguments: Arguments) -> None:
     predictions, references = arguments.flags.predictions, arguments.flags.references
     if predictions:
@@ -206,7 +213,7 @@ def _evaluate(arguments: Arguments) -> None:
     with _tensorflow_quiet():
         from persona_tf.evaluation import evaluator
     splits, decode = tuple(arguments.flags.splits), settings.decode if decoding else None
-    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode)
+    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode, board=_board)
     print(f"The tables are in {run.path / 'evaluation'}, the replies in {run.path / 'predictions'}.")
 
 
@@ -220,7 +227,7 @@ def _decoders(arguments: Arguments) -> None:
     check_writable(run.evaluation("x", "md").parent)
     ways = chosen_ways(arguments.flags.ways or settings.evaluate.ways)
     with _tensorflow_quiet():
-        from persona_tf.evaluation import decoders as _  # noqa: F401
+        from persona_tf.evaluation.decoders import comparison as _  # noqa: F401
     from persona_tf.evaluation.commands import decoders
 
     decoders(run, settings, arguments.flags.splits, _data_dir(arguments), ways)
@@ -270,7 +277,7 @@ def _self_chat(arguments: Arguments) -> None:
     overridden = [_overridden(run, arguments.bindings) for run in runs]
     check_writable(runs[0].self_chat)
     with _tensorflow_quiet():
-        from persona_tf.evaluation import self_chat as _  # noqa: F401
+        from persona_tf.evaluation.self_chat import record as _  # noqa: F401
     from persona_tf.evaluation.commands import Talk, self_chat
 
     decode = [settings.decode if decoding else None for settings, decoding in overridden]
@@ -384,21 +391,11 @@ def _flag_values(name: str) -> Any:
 
 
 def _data_dir(arguments: Arguments) -> pathlib.Path:
-    """The folder of the data; it need not exist yet.
+    """The folder of the data; it need not exist yet. Raises what `source_file.checked_data_dir` raises."""
+    from persona_tf.data.source_file import checked_data_dir, default_data_dir
 
-    Raises:
-      NotADirectoryError: it is a file, or lies below one.
-    """
-    from persona_tf.data.source_file import DATA_DIR_VARIABLE, default_data_dir
-
-    path = pathlib.Path(arguments.flags.data_dir) if arguments.flags.data_dir else default_data_dir()
-    there = next(part for part in (path, *path.absolute().parents) if os.path.lexists(part))
-    if not there.is_dir():
-        raise NotADirectoryError(
-            f"the data are looked for in {path}: expected a folder, but {there} is none. "
-            f"Name another with --data_dir or {DATA_DIR_VARIABLE}"
-        )
-    return path
+    given = arguments.flags.data_dir
+    return checked_data_dir(pathlib.Path(given) if given else default_data_dir())
 
 
 def _run_dir(arguments: Arguments, settings: "Settings") -> "RunDir":

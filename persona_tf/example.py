@@ -135,6 +135,11 @@ class Example:
     told: int = 0
 
     @property
+    def episode_id(self) -> str:
+        """The id of the episode that it is a stretch of: that of the example without the learner."""
+        return self.id.rpartition(":")[0]
+
+    @property
     def knowledge(self) -> tuple[Item, ...]:
         """All knowledge items, also those that are told in the history."""
         return self.items + tuple(turn.item for turn in self.history if turn.item)

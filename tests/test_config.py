@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from persona_tf import config
+from persona_tf.data.sources import SOURCES
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -265,12 +266,23 @@ def test_every_experiment_loads_and_is_short(name):
     assert (ROOT / "experiments" / name / "README.md").is_file()
 
 
-def test_every_fragment_is_used_or_a_mixin():
+def test_every_fragment_is_used_or_one_of_several():
     included = {line.split("'")[1] for f in ROOT.glob("**/*.gin") for line in f.open() if line.startswith("include")}
     fragments = {str(f.relative_to(ROOT)) for f in ROOT.glob("gin/**/*.gin")}
-    alternatives = {f for f in fragments if f.startswith(("gin/mixins/", "gin/decoding/"))}
+    alternatives = {f for f in fragments if f.startswith(("gin/mixins/", "gin/decoding/", "gin/data/"))}
     assert included <= fragments
     assert not fragments - included - alternatives
+
+
+@pytest.mark.parametrize("data", sorted((ROOT / "gin" / "data").glob("*.gin")), ids=lambda f: f.stem)
+def test_what_is_read_can_be_changed(data, tmp_path):
+    text = (ROOT / "experiments/light_base/config.gin").read_text()
+    (tmp_path / "other.gin").write_text(text.replace("gin/data/light.gin", str(data.relative_to(ROOT))))
+    settings = config.load(tmp_path / "other.gin")
+    source = SOURCES[settings.data.source]
+    assert data.stem.split("_")[0] == source.name
+    assert set(settings.data.options) <= set(source.options)
+    assert {settings.data.train_split, settings.data.valid_split, *settings.evaluate.splits} <= set(source.splits)
 
 
 @pytest.mark.parametrize("mixin", sorted((ROOT / "gin" / "mixins").glob("*.gin")), ids=lambda f: f.stem)

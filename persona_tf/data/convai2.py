@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from persona_tf.data.errors import DataError, MissingFileError
+from persona_tf.data.gold_knowledge import with_gold_knowledge
 from persona_tf.data.skips import Skips
 from persona_tf.data.source_file import DATA_DIR_VARIABLE, SourceFile
 from persona_tf.data.text_lines import text_lines
@@ -45,6 +46,7 @@ def read_convai2(
     version: str = "original",
     candidates: bool | None = None,
     learners: Sequence[int] = (1,),
+    grounding: bool = False,
     skips: Skips | None = None,
 ) -> Iterator[Episode]:
     """Reads ``DATA_DIR/convai2/{split}_{persona}_{version}[_no_cands].txt``.
@@ -56,6 +58,7 @@ def read_convai2(
       version: ``original`` facts, or ``revised`` ones (the same in other words).
       candidates: True takes the file with candidates, False the one without, None whichever is there.
       learners: speakers whose turns are targets; (0, 1) makes sense with ``both`` personas.
+      grounding: whether turns get the facts that they use, as `gold_knowledge` tells them; the files do not say.
       skips: receives bad lines; without it they are logged.
 
     Raises:
@@ -63,11 +66,13 @@ def read_convai2(
     """
     if not isinstance(learners, (list, tuple)) or not learners or not set(map(repr, learners)) <= {"0", "1"}:
         raise DataError(f"convai2: learners must be (0,), (1,) or (0, 1), got {learners!r}")
+    if not isinstance(grounding, bool):
+        raise DataError(f"convai2: grounding must be True or False, got {grounding!r}")
     own_skips = Skips() if skips is None else skips
     path = convai2_path(data_dir, split, persona, version, candidates)
     read = 0
     for episode in parse_convai2(path, own_skips, f"{split}_{persona}_{version}", tuple(learners)):
-        yield episode
+        yield with_gold_knowledge(episode, "en") if grounding else episode
         read += 1
     if not read:
         raise DataError(

@@ -27,7 +27,8 @@ def download(
 ) -> None:
     """Brings ``url`` to ``path``, continuing a ``.part`` that an earlier run left.
 
-    Does nothing when the right file is there. A lost connection is taken up again, at most ``attempts``
+    Does nothing when the right file is there. Where nobody publishes a hash, ``sha256`` is "", and any file is right:
+    look into it. A lost connection is taken up again, at most ``attempts``
     times in a row without a new byte.
 
     Raises:
@@ -35,14 +36,14 @@ def download(
         the hash is wrong (the bytes are kept as ``NAME.wrong-hash``).
     """
     if path.exists():
-        found = sha256_of(path)
+        found = sha256_of(path) if sha256 else ""
         if found == sha256:
             return
         raise DataError(f"{path}: expected SHA-256 {sha256}, found {found}. Move the file away, then run this again.")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     _fetch_all(url, part, sha256, progress or _silent, attempts, timeout_s)
-    found = sha256_of(part)
+    found = sha256_of(part) if sha256 else ""
     if found != sha256:
         aside = path.with_name(path.name + ".wrong-hash")
         part.replace(aside)

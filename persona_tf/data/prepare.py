@@ -1,18 +1,22 @@
 """`persona_tf data prepare SOURCE`: brings a source's files to their place, or says what is to do."""
 
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from persona_tf.atomic_file import write_atomically
+from persona_tf.data import toloka
 from persona_tf.data.convai2 import PERSONAS, SPLITS, VERSIONS
 from persona_tf.data.download import download
 from persona_tf.data.errors import DataError
 from persona_tf.data.progress import ProgressLine
-from persona_tf.data.source_file import SourceFile
+from persona_tf.data.skips import Skips
+from persona_tf.data.source_file import SourceFile, sha256_of
 from persona_tf.data.sources import Source, source_named
+from persona_tf.data.toloka_files import parse_toloka
 
 Say = Callable[[str], None]
 
@@ -46,6 +50,8 @@ def prepare(
         _generate(chosen, folder, say, options or {})
     elif chosen.name == "convai2":
         _convai2(chosen, folder, say)
+    elif chosen.name == "toloka":
+        _toloka(folder, say)
     elif chosen.files:
         for file in chosen.files:
             _download(file, folder, say)
@@ -83,6 +89,31 @@ def unpack_convai2(archive: Path, folder: Path) -> list[Path]:
     return written
 
 
+def unpack_toloka(archive: Path, folder: Path) -> list[Path]:
+    """Writes the archive's two tables into ``folder``; a file that is there already is left as it is.
+
+    Raises:
+      DataError: the archive is broken, or lacks a table.
+      OSError: a file cannot be read or written, for instance because the disk is full.
+    """
+    written = []
+    try:
+        with zipfile.ZipFile(archive) as zip:
+            # As in ConvAI2's: a member's own path is never used.
+            members = {PurePosixPath(name).name: name for name in zip.namelist()}
+            for file in (toloka.PROFILES, toloka.TABLE):
+                path = folder / PurePosixPath(file.name).name
+                if path.exists():
+                    continue
+                if path.name not in members:
+                    raise DataError(f"{archive}: no {path.name} in it. {_AGAIN}")
+                write_atomically(path, zip.read(members[path.name]))
+                written.append(path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise DataError(f"{archive}: the archive is broken: {error}. {_AGAIN}") from error
+    return written
+
+
 _AGAIN = "Move it away and prepare again."
 
 
@@ -90,7 +121,8 @@ def _download(file: SourceFile, data_dir: Path, say: Say) -> Path:
     path = file.path(data_dir)
     there = path.exists()
     download(file.url, path, file.sha256, ProgressLine(say, path.name, unit="MB", per_unit=1_000_000))
-    say(f"{path}: {'was there' if there else 'downloaded'}, its hash is right")
+    known = "its hash is right" if file.sha256 else "nobody publishes its hash"
+    say(f"{path}: {'was there' if there else 'downloaded'}, {known}")
     return path
 
 
@@ -110,6 +142,21 @@ def _convai2(source: Source, data_dir: Path, say: Say) -> None:
     for file in source.files:
         written = unpack_convai2(_download(file, data_dir, say), folder)
         say(f"{folder}: unpacked {', '.join(sorted(path.name for path in written)) or 'nothing new'}")
+
+
+def _toloka(data_dir: Path, say: Say) -> None:
+    folder = data_dir / "toloka"
+    if not toloka.TABLE.path(data_dir).exists() and not list(folder.glob("*.jsonl")):
+        archive = _download(toloka.ARCHIVE, data_dir, say)
+        written = unpack_toloka(archive, folder)
+        say(f"{folder}: unpacked {', '.join(path.name for path in written) or 'nothing new'}")
+    skips, path = Skips(), toloka.toloka_path(data_dir)
+    found = sum(1 for _ in parse_toloka(path, skips))
+    say(f"{path}: {found:,} of the {toloka.PUBLISHED[toloka.TABLE]:,} dialogues published. {skips.report()}".rstrip())
+    if (profiles := toloka.PROFILES.path(data_dir)).is_file():
+        right = "its hash is right" if sha256_of(profiles) == toloka.PROFILES.sha256 else "its hash is another"
+        found = sum(1 for _ in toloka.read_profiles(data_dir))
+        say(f"{profiles}: {found:,} of the {toloka.PUBLISHED[toloka.PROFILES]:,} profiles published; {right}")
 
 
 def _generate(source: Source, data_dir: Path, say: Say, options: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from persona_tf.data import convai2, light_pickle, light_text
+from persona_tf.data import convai2, light_pickle, light_text, toloka
 from persona_tf.data.errors import DataError
 from persona_tf.data.skips import Skips
 from persona_tf.data.source_file import SourceFile
@@ -78,8 +78,17 @@ SOURCES = {
         licence="CC BY 4.0",
         homepage="https://parl.ai/projects/convai2/",
         files=(convai2.ARCHIVE,),
-        options=("persona", "version", "candidates", "learners"),
+        options=("persona", "version", "candidates", "learners", "grounding"),
         sizes={"valid": 1000},
+    ),
+    "toloka": Source(
+        name="toloka",
+        splits=toloka.SPLITS,
+        read=toloka.read_toloka,
+        about="Toloka Persona Chat Rus: small talk in Russian between two people with five facts each.",
+        licence="not for commercial use; say that the data were obtained using Yandex.Toloka",
+        homepage="https://toloka.ai/datasets",
+        options=("file", "grounding", "split_by"),
     ),
 }
 """Each source by its name, as `persona_tf data VERB SOURCE` takes it."""

@@ -1,10 +1,13 @@
 """What bots without a model would score on the same targets: the figures beside which others can be read.
 
-``random``    says a random item or turn; acts, shows, ranks and chooses at random, and acts on a coin's toss
+``random``    says a random item or turn; acts, shows, ranks, chooses and leans at random, and acts on a coin's toss
 ``majority``  says, does and shows what the training split does most
 ``repeat``    says what the partner just said, and ranks first what is most like it
-``overlap``   says the item or turn that shares most words with what the partner just said; chooses likewise, and
-              ranks first what is most like an item
+``overlap``   says the item or turn that shares most words with what the partner just said; chooses and leans
+              likewise, and ranks first what is most like an item
+
+``random`` leans on all that could be read by shares drawn evenly, so that it has the precision of a bot that leans on
+everything alike, and the recall of one that draws lots.
 
 None of them has a likelihood; an n-gram model (`kneser_ney`) is the baseline of perplexity, see
 `likelihood_baseline`.
@@ -33,8 +36,9 @@ T = TypeVar("T")
 class Context:
     """What a bot may read before it answers one target.
 
-    ``swapped_items`` are the items with the counterfactual in place; () when there is none. ``history_turns`` are the
-    numbers in the episode of the turns of ``history``.
+    ``swapped_items`` and ``swapped_history`` are what could be read with the counterfactual in place; () when there is
+    none. ``missing`` are the texts that are left when all that tells the answer is taken away. ``history_turns`` are
+    the numbers in the episode of the turns of ``history``.
     """
 
     items: tuple[Item, ...] = ()
@@ -42,6 +46,8 @@ class Context:
     last_partner_speech: str = ""
     swapped_items: tuple[Item, ...] = ()
     history_turns: tuple[int, ...] = ()
+    swapped_history: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,8 +140,8 @@ def likelihood_baseline(targets: Sequence[ScoredTarget], nats: Sequence[float], 
 _PREFIXES = {
     "random": ("",),
     "majority": ("",),
-    "repeat": ("reply_", "probe_"),
-    "overlap": ("reply_", "probe_", "action_accuracy", "knowledge_"),
+    "repeat": ("reply_", "probe_", "knowledge_f1"),
+    "overlap": ("reply_", "probe_", "action_accuracy", "knowledge_", "leant_on_"),
 }
 """Beginnings of the names that each baseline has an answer for."""
 
@@ -152,15 +158,18 @@ def _rng(seed: int, target: ScoredTarget) -> random.Random:
 
 def _bare(target: ScoredTarget) -> ScoredTarget:
     """The target without what the bot said to it."""
-    no_likelihood = dataclasses.replace(target, reply_nats=0.0, reply_tokens=0)
     return dataclasses.replace(
-        no_likelihood,
+        target,
         reply="",
         action="",
-        action_generated="",
+        action_generated=None,
         emote="",
-        emote_generated="",
+        emote_generated=None,
+        reply_nats=0.0,
+        reply_tokens=0,
         knowledge_chosen="",
+        changed_nats={},
+        leant_on={},
     )
 
 
@@ -177,6 +186,8 @@ def _random(target: ScoredTarget, context: Context, rng: random.Random) -> Score
         knowledge_chosen=_draw([key for key, _ in context.items], rng),
         ranked=_ranked(target, lambda candidate: rng.random()),
         swapped=_swapped(target, context, lambda texts: _draw(texts, rng)),
+        missing=_missing(target, context, lambda texts: _draw(texts, rng)),
+        leant_on=_shares({key: rng.expovariate(1) for key in _readable(context)}),
     )
 
 
@@ -194,13 +205,16 @@ def _majority(target: ScoredTarget, context: Context, rng: random.Random, counts
         knowledge_chosen=_best(keys, lambda key: counts.keys.get(key, 0), rng) or "",
         ranked=None,
         swapped=_constant(target, reply),
+        missing=None if target.missing is None else reply,
+        leant_on=_shares({key: counts.keys.get(key, 0) for key in _readable(context)}),
     )
 
 
 def _repeat(target: ScoredTarget, context: Context, rng: random.Random) -> ScoredTarget:
     reply = context.last_partner_speech
     ranked = _ranked(target, lambda candidate: _likeness(candidate, reply))
-    return dataclasses.replace(target, reply=reply, swapped=_constant(target, reply), ranked=ranked)
+    missing = None if target.missing is None else reply
+    return dataclasses.replace(target, reply=reply, swapped=_constant(target, reply), missing=missing, ranked=ranked)
 
 
 def _overlap(target: ScoredTarget, context: Context, rng: random.Random) -> ScoredTarget:
@@ -218,19 +232,39 @@ def _overlap(target: ScoredTarget, context: Context, rng: random.Random) -> Scor
         knowledge_chosen=item[0] if item else "",
         ranked=_ranked(target, lambda candidate: max((_likeness(candidate, text) for text in known), default=0.0)),
         swapped=_swapped(target, context, lambda texts: _best(texts, shared, rng) or ""),
+        missing=_missing(target, context, lambda texts: _best(texts, shared, rng) or ""),
+        leant_on=_shares({key: shared(text) for key, text in _readable(context).items()}),
     )
 
 
-def _texts(context: Context, items: Iterable[Item]) -> list[str]:
+def _texts(context: Context, items: Iterable[Item], history: Sequence[str] | None = None) -> list[str]:
     """All that could be copied; not the question, which resembles itself most."""
-    said = [text for text in context.history if text and text != context.last_partner_speech]
-    return [text for _, text in items] + said
+    heard = context.history if history is None else history
+    return [text for _, text in items] + [text for text in heard if text and text != context.last_partner_speech]
+
+
+def _readable(context: Context) -> dict[str, str]:
+    """Key to text of all that could be copied, see `_texts`."""
+    turns = zip(context.history_turns, context.history, strict=False)
+    said = {f"turn/{number}": text for number, text in turns if text and text != context.last_partner_speech}
+    return {**dict(context.items), **said}
+
+
+def _shares(weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights as shares of their sum; {} where there are none."""
+    whole = sum(weights.values())
+    return {key: weight / whole for key, weight in weights.items()} if whole else {}
 
 
 def _swapped(target: ScoredTarget, context: Context, say: Callable[[list[str]], str]) -> Swapped | None:
-    if target.swapped is None or not context.swapped_items:
+    if target.swapped is None or not (context.swapped_items or context.swapped_history):
         return None
-    return dataclasses.replace(target.swapped, reply=say(_texts(context, context.swapped_items)))
+    texts = _texts(context, context.swapped_items, context.swapped_history)
+    return dataclasses.replace(target.swapped, reply=say(texts))
+
+
+def _missing(target: ScoredTarget, context: Context, say: Callable[[list[str]], str]) -> str | None:
+    return None if target.missing is None else say(list(context.missing))
 
 
 def _ranked(target: ScoredTarget, score: Callable[[str], float]) -> Ranked | None:

@@ -13,6 +13,7 @@ from persona_tf.run_dir import RunDir
 
 if TYPE_CHECKING:
     from persona_tf.decoding.config import DecodeConfig
+    from persona_tf.evaluation.comparison.sweep import Job
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +66,7 @@ def evaluate_file(path: Path, references: Path | None = None) -> None:
     targets = with_references(path, references) if references else read_predictions(path)
     if not targets:
         raise ValueError(f"{path} holds no predictions; see persona_tf/evaluation/prediction_file.py for its lines")
-    try:
-        metrics = report(targets)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    metrics = report(targets)
     print(markdown(Result(str(path), path.stem, 0, len(targets), {}, metrics, notes=notes(targets, metrics))))
 
 
@@ -76,7 +74,7 @@ def decoders(run: RunDir, settings: Any, splits: Sequence[str], data_dir: Path, 
     """Answers in several ways of choosing words, writes a table for each split into the run and shows it.
 
     Args:
-      run: the run.
+      run: whose bot answers.
       settings: its own, with another EvalConfig perhaps, and other lengths of replies.
       splits: () is the first of the run's.
       data_dir: where the data are.
@@ -107,8 +105,8 @@ def self_chat(asked: Talk, settings: Any) -> None:
       settings: of the first run; its source says where the two meet.
 
     Raises:
-      ValueError: several splits, a seed below 0 or of more than 64 bits, or see `self_chat.scenes` and
-        `self_chat.self_chats`.
+      ValueError: several splits, a seed below 0 or of more than 64 bits, or see `record.scenes` and
+        `record.self_chats`.
     """
     if not 0 <= asked.seed < 1 << 64:
         raise ValueError(f"--seed: expected a whole number from 0 to 2 ** 64 - 1, got {asked.seed}")
@@ -116,19 +114,19 @@ def self_chat(asked: Talk, settings: Any) -> None:
         raise ValueError(f"--turns: expected 1 or more, got {asked.turns}")
     from persona_tf.chat.bot import Bot
     from persona_tf.data.sources import read_split
-    from persona_tf.evaluation.self_chat import record as self_chat
+    from persona_tf.evaluation.self_chat import record
 
     if len(asked.splits) > 1:
         raise ValueError(f"--splits: expected one split to meet on, got {','.join(asked.splits)}")
     data, split, folder = settings.data, (*asked.splits, *settings.evaluate.splits)[0], asked.runs[0].self_chat
     episodes = read_split(data.source, split, asked.data_dir, data.options)
-    meetings = self_chat.scenes(episodes, asked.chats, asked.seed)
+    meetings = record.scenes(episodes, asked.chats, asked.seed)
     print(f"Waking the bot{'s' * (len(asked.runs) > 1)} of {' and '.join(str(run.path) for run in asked.runs)}.")
     loaded = [Bot.load(run.bundle, own, asked.engine) for run, own in zip(asked.runs, asked.decode, strict=True)]
     bots = loaded[0], loaded[-1]
-    chats = self_chat.self_chats(bots, meetings, asked.turns, asked.seed)
-    who = self_chat.Speaker.of(bots[0]), self_chat.Speaker.of(bots[1])
-    print(self_chat.write_self_chats(folder, asked.seed, who, chats))
+    chats = record.self_chats(bots, meetings, asked.turns, asked.seed)
+    who = record.Speaker.of(bots[0]), record.Speaker.of(bots[1])
+    print(record.write_self_chats(folder, asked.seed, who, chats))
     print(f"The chats are in {folder / f'{asked.seed}.jsonl'}; to be read: {folder / f'{asked.seed}.html'}")
 
 
@@ -189,7 +187,7 @@ def sweep(asked: Sweep, load: Callable[..., Any], is_trained: Callable[[Path, in
         raise ValueError(f"{len(failed)} of {len(jobs)} runs failed: {', '.join(failed)}. The same command tries again")
 
 
-def sweep_jobs(asked: Sweep, load: Callable[..., Any], is_trained: Callable[[Path, int, int], bool]) -> list[Any]:
+def sweep_jobs(asked: Sweep, load: Callable[..., Any], is_trained: Callable[[Path, int, int], bool]) -> list["Job"]:
     """The runs of a sweep, all of them checked. Arguments and errors: see `sweep`."""
     from persona_tf.evaluation.comparison.sweep import Job, seeds_of
 

@@ -16,7 +16,11 @@ class EvalConfig:
       bootstrap_samples: resamples for the 95 % intervals; 0 means no intervals.
       seed: seeds the resamples, the random baseline, and who is attacked.
       swapped: whether probes are asked a second time with the counterfactual item in place.
+      missing_probes: how many probes of each source are asked again without all that tells the answer, drawn; 0
+        leaves it out.
       shuffled_persona: whether replies are scored a second time with the persona of another dialogue.
+      gaps: whether they are scored again with persona, setting and past of another dialogue, and without each. These
+        are six passes, and that over the past takes each target alone.
       ranked: among how many candidates the true reply is to be found; 0 leaves it out.
       trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
       ways: those of `ways.WAYS` that the verb ``decoders`` compares; () means all.
@@ -33,7 +37,9 @@ class EvalConfig:
     bootstrap_samples: int = 1000
     seed: int = 0
     swapped: bool = True
+    missing_probes: int = 300
     shuffled_persona: bool = False
+    gaps: bool = False
     ranked: int = 0
     trigram: bool = False
     ways: tuple[str, ...] = ()
@@ -51,7 +57,7 @@ class EvalConfig:
             chosen_ways(self.ways)
         except ValueError as error:
             raise ValueError(f"EvalConfig.ways: expected names of ways, but {error}") from error
-        for name in ("swapped", "shuffled_persona", "trigram"):
+        for name in ("swapped", "shuffled_persona", "gaps", "trigram"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"EvalConfig.{name}: expected True or False, got {getattr(self, name)!r}")
         for name, least in _LEAST.items():
@@ -71,6 +77,7 @@ _LEAST = {
     "max_examples": 0,
     "bootstrap_samples": 0,
     "ranked": 0,
+    "missing_probes": 0,
     "seed": 0,
     "override_questions": 1,
     "override_attacks": 0,

@@ -1,33 +1,51 @@
 """Runs a trained bot over a split and scores it: teacher-forced likelihoods, greedy replies, probes, baselines."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import itertools
+import logging
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from persona_tf.chat.bot import Answer, Bot
 from persona_tf.data.config import DataConfig
 from persona_tf.data.progress import progress_bar
 from persona_tf.data.sources import read_split
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.episode import Episode, Probe
+from persona_tf.episode import KEY_KINDS, Episode, Probe
 from persona_tf.evaluation.baselines import Context, TrainingCounts, baselines
 from persona_tf.evaluation.candidates import Ranked, draw_candidates
 from persona_tf.evaluation.config import EvalConfig
-from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
+from persona_tf.evaluation.counterfactual import changes, draw_missing, swap_value
 from persona_tf.evaluation.leant_on import choose_probes, leant_on
 from persona_tf.evaluation.notes import notes
 from persona_tf.evaluation.pictures import probe_bars, save_picture
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped, write_predictions
 from persona_tf.evaluation.report import report
+from persona_tf.evaluation.samples import Writer
 from persona_tf.evaluation.scoring import Scorer, TargetScore, best_emote
 from persona_tf.evaluation.table import Result, write_result
 from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
-from persona_tf.example import EMOTE_LABELS, NO_EMOTE, PARTNER, Example, HistoryTurn, Target, examples
+from persona_tf.example import (
+    EMOTE_LABELS,
+    NO_EMOTE,
+    PARTNER,
+    Example,
+    ExampleConfig,
+    HistoryTurn,
+    examples,
+    knowledge_items,
+)
 from persona_tf.run_dir import RunDir
 
+_log = logging.getLogger(__name__)
 _COUNTED_EPISODES = 2000
+_KEPT_SHARES = 8
+
+Board = Callable[[pathlib.Path], contextlib.AbstractContextManager[Writer]]
+"""Opens a writer of summaries for a folder."""
 
 
 def evaluate(
@@ -37,6 +55,7 @@ def evaluate(
     data_dir: pathlib.Path,
     splits: Sequence[str] = (),
     decode: DecodeConfig | None = None,
+    board: Board | None = None,
 ) -> list[Result]:
     """Scores a run's bundle on some splits; writes and prints a table for each.
 
@@ -44,6 +63,7 @@ def evaluate(
       data: the source of the dialogues.
       splits: in the place of those of ``config``.
       decode: in the place of the bundle's decoding.
+      board: writes the pictures into the run's summaries too, as ``evaluation/<split>/...``.
 
     Raises:
       FileNotFoundError, ValueError: the bundle or the data cannot be read; nothing is overwritten then.
@@ -75,10 +95,25 @@ def evaluate(
         result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside, below)
         write_result(run.evaluation(split, "json").parent, result)
         if any(target.source for target in targets):
-            save_picture(run.evaluation(split, "png"), probe_bars, result)
-            save_picture(run.leant_on(split), leant_on, choose_probes(targets, contexts))
+            figures = {
+                "probes": save_picture(run.evaluation(split, "png"), probe_bars, result),
+                "leant_on": save_picture(run.leant_on(split), leant_on, choose_probes(targets, contexts)),
+            }
+            _show(board, run, {f"evaluation/{split}/{name}": f for name, f in figures.items() if f}, bundle.step)
         results.append(result)
     return results
+
+
+def _show(board: Board | None, run: RunDir, figures: Mapping[str, Any], step: int) -> None:
+    """Writes the figures into the run's summaries. They lie in files too: where it cannot, a word is enough."""
+    if board is None or not figures:
+        return
+    try:
+        with board(run.summaries) as writer:
+            for tag, figure in figures.items():
+                writer.picture(tag, figure, step)
+    except OSError as error:
+        _log.warning("TensorBoard does not show %s: %s", ", ".join(figures), error)
 
 
 def score_episodes(
@@ -88,22 +123,44 @@ def score_episodes(
 
     ``scorer`` is of the bot's bundle; like the bot, it takes seconds to make ready.
     """
-    stream = (example for episode in episodes for example in examples(episode, bot.bundle.example))
-    chosen = at_most(stream, config.max_examples)
+    known: dict[str, Mapping[str, str]] = {}
+    chosen = at_most(_examples(episodes, bot.bundle.example, known), config.max_examples)
     scores = list(itertools.chain.from_iterable(scorer.score(chosen)))
     answers = list(itertools.chain.from_iterable(answer_all(bot, chosen, config.batch_targets, label + "replies")))
-    singles = [_single(example, target) for example in chosen for target in example.targets]
-    actions = _actions(scorer, singles)
-    swapped = _swapped(bot, chosen, config, label + "swapped")
-    shuffled = _shuffled_nats(scorer, chosen, config)
-    ranked = _ranked(scorer, chosen, config)
+    # Later turns are left in the history, though a target does not see them: so where it is too long, the same of it is
+    # dropped as for the reply that this is compared with.
+    alone = [dataclasses.replace(example, targets=(target,)) for example in chosen for target in example.targets]
+    swapped = [swap_value(example) if config.swapped else None for example in alone]
+    missing = draw_missing(alone, config.missing_probes, config.seed)
+    singles = [_single(example) for example in alone]
     targets = [
-        _scored_target(single, score, answer, action, swap, nats, ranks)
-        for single, score, answer, action, swap, nats, ranks in zip(
-            singles, scores, answers, actions, swapped, shuffled, ranked, strict=True
+        _scored_target(*of_one)
+        for of_one in zip(
+            singles,
+            scores,
+            answers,
+            _actions(scorer, singles, scores),
+            _asked_again(bot, swapped, config, label + "swapped"),
+            _asked_again(bot, missing, config, label + "missing"),
+            _changed_nats(scorer, chosen, alone, config),
+            _ranked(scorer, alone, config),
+            [known[example.id] for example in alone],
+            strict=True,
         )
     ]
-    return targets, [_context(single) for single in singles]
+    return targets, [_context(*of_one) for of_one in zip(singles, swapped, missing, strict=True)]
+
+
+def _examples(
+    episodes: Iterable[Episode], config: ExampleConfig, known: dict[str, Mapping[str, str]]
+) -> Iterator[Example]:
+    """Fills ``known`` by the way: id of an example to key and text of all items, also of those that are not shown."""
+    everything = ExampleConfig(kinds=KEY_KINDS)
+    for episode in episodes:
+        for learner in episode.learners:
+            items = knowledge_items(episode, learner, everything)
+            known[f"{episode.id}:{learner}"] = {item.key: item.text for item in items}
+        yield from examples(episode, config)
 
 
 def at_most(stream: Iterable[Example], targets: int) -> list[Example]:
@@ -150,55 +207,51 @@ def _batches(order: Sequence[int], chosen: Sequence[Example], batch_targets: int
         yield batch
 
 
-def _single(example: Example, target: Target) -> Example:
-    """The example with one of its targets, and no later turns."""
-    return dataclasses.replace(
-        example, targets=(target,), history=tuple(t for t in example.history if t.turn < target.turn)
-    )
+def _single(example: Example) -> Example:
+    """The example of one target without later turns."""
+    [target] = example.targets
+    return dataclasses.replace(example, history=tuple(t for t in example.history if t.turn < target.turn))
 
 
-def _actions(scorer: Scorer, singles: Sequence[Example]) -> list[str]:
-    """The likeliest available action (smallest summed nats) where the gold turn acts; "" elsewhere."""
-    acting = [e for e in singles if e.targets[0].action and e.targets[0].available_actions]
+def _actions(scorer: Scorer, singles: Sequence[Example], scores: Sequence[TargetScore]) -> list[str]:
+    """The likeliest available action (smallest summed nats) where the gold turn acts or the bot would; "" elsewhere."""
+    would = [bool(e.targets[0].action) or s.no_action < 0.5 for e, s in zip(singles, scores, strict=True)]
+    acting = [e for e, acts in zip(singles, would, strict=True) if acts and e.targets[0].available_actions]
     ranked = iter(scorer.rank_actions(acting))
     chosen = {id(example): min(nats, key=lambda a: nats[a]) for example, nats in zip(acting, ranked, strict=True)}
     return [chosen.get(id(example), "") for example in singles]
 
 
-def _swapped(bot: Bot, chosen: Sequence[Example], config: EvalConfig, label: str) -> list[Swapped | None]:
-    """What is answered with the counterfactual put in; one a target.
-
-    Later turns are left in the history, though a target does not see them: so where it is too long, the same of it is
-    dropped as for the reply that this is compared with.
-    """
-    alone = [dataclasses.replace(example, targets=(target,)) for example in chosen for target in example.targets]
-    pairs = [(i, swap_value(example)) for i, example in enumerate(alone)] if config.swapped else []
-    asked = {i: example for i, example in pairs if example is not None}
-    found: list[Swapped | None] = [None] * len(alone)
+def _asked_again(bot: Bot, changed: Sequence[Example | None], config: EvalConfig, label: str) -> list[str | None]:
+    """What is answered to the examples of one target; None where there is none."""
+    asked = {i: example for i, example in enumerate(changed) if example is not None}
+    found: list[str | None] = [None] * len(changed)
     if asked:
         replies = answer_all(bot, list(asked.values()), config.batch_targets, label)
         for i, [answer] in zip(asked, replies, strict=True):
-            found[i] = _as_swapped(alone[i].targets[0].probe, answer)
+            found[i] = answer.reply
     return found
 
 
-def _as_swapped(probe: Probe | None, answer: Answer) -> Swapped:
-    assert probe is not None
-    assert probe.swap is not None
-    return Swapped(probe.swap.value, probe.value, answer.reply)
+def _changed_nats(
+    scorer: Scorer, chosen: Sequence[Example], alone: Sequence[Example], config: EvalConfig
+) -> list[dict[str, float]]:
+    """Nats of each gold reply under every change that is asked for and touches its example; ``alone``: one a target."""
+    found: list[dict[str, float]] = [{} for _ in alone]
+    for name, (each_alone, change) in changes(config.seed).items():
+        if not config.gaps and not (config.shuffled_persona and name == "persona_shuffled"):
+            continue
+        before = alone if each_alone else chosen
+        places = itertools.accumulate((len(example.targets) for example in before), initial=0)
+        touched = [(i, new) for i, old, new in zip(places, before, change(before), strict=False) if new != old]
+        for (place, _), scores in zip(touched, scorer.score([new for _, new in touched]), strict=True):
+            for offset, score in enumerate(scores):
+                found[place + offset][name] = score.reply_nats
+    return found
 
 
-def _shuffled_nats(scorer: Scorer, chosen: Sequence[Example], config: EvalConfig) -> list[float | None]:
-    """Nats of each gold reply under another dialogue's persona."""
-    if not config.shuffled_persona:
-        return [None for example in chosen for _ in example.targets]
-    scores = scorer.score(shuffle_personas(chosen, config.seed))
-    return [score.reply_nats for scores_of_one in scores for score in scores_of_one]
-
-
-def _ranked(scorer: Scorer, chosen: Sequence[Example], config: EvalConfig) -> list[Ranked | None]:
-    """Each reply among its candidates; later turns are left in the history, see `_swapped`."""
-    alone = [dataclasses.replace(example, targets=(target,)) for example in chosen for target in example.targets]
+def _ranked(scorer: Scorer, alone: Sequence[Example], config: EvalConfig) -> list[Ranked | None]:
+    """Each reply among its candidates."""
     if not config.ranked:
         return [None for _ in alone]
     return scorer.rank_replies(alone, draw_candidates(alone, config.ranked, config.seed))
@@ -209,16 +262,18 @@ def _scored_target(
     score: TargetScore,
     answer: Answer,
     action: str,
-    swapped: Swapped | None,
-    shuffled_nats: float | None,
+    swapped: str | None,
+    missing: str | None,
+    changed_nats: Mapping[str, float],
     ranked: Ranked | None,
+    known: Mapping[str, str],
 ) -> ScoredTarget:
     [target] = example.targets
     probe = target.probe
     emote, emote_generated = best_emote(score, EMOTE_LABELS, NO_EMOTE)
     return ScoredTarget(
         id=f"{example.id}/{target.turn}",
-        episode=example.id.rpartition(":")[0],
+        episode=example.episode_id,
         source=probe.source if probe else "",
         slot=probe.slot if probe else "",
         question=_last_speech(example.history),
@@ -233,27 +288,55 @@ def _scored_target(
         gold_emote="" if target.emote == NO_EMOTE else target.emote,
         emote=emote,
         emote_generated=emote_generated,
-        swapped=swapped,
+        swapped=_as_swapped(probe, swapped),
+        missing=missing,
         reply_nats=score.reply_nats,
         reply_tokens=score.reply_tokens,
         reply_words=len(target.reply.split()),
         reply_bytes=len(target.reply.encode()),
-        shuffled_persona_nats=shuffled_nats,
+        changed_nats=changed_nats,
         ranked=ranked,
         knowledge_gold=target.grounding,
+        knowledge_texts=tuple(known[key] for key in target.grounding if key in known),
         knowledge_chosen=example.items[score.item].key if score.item >= 0 else example.turn_key(score.turn),
-        leant_on={key: round(share, 4) for key, share in list(answer.leant_on.items())[:8]},
+        leant_on=_largest(answer.leant_on, target.grounding),
     )
 
 
-def _context(example: Example) -> Context:
-    swapped = swap_value(example)
+def _as_swapped(probe: Probe | None, reply: str | None) -> Swapped | None:
+    if reply is None or probe is None or probe.swap is None:
+        return None
+    return Swapped(probe.swap.value, probe.value, reply)
+
+
+def _largest(shares: Mapping[str, float], needed: Sequence[str]) -> dict[str, float]:
+    """The largest shares, at least as many as are needed, and the needed ones; in order."""
+    kept = {*itertools.islice(shares, max(_KEPT_SHARES, len(needed))), *needed}
+    return {key: round(share, 4) for key, share in shares.items() if key in kept}
+
+
+def _context(example: Example, swapped: Example | None, missing: Example | None) -> Context:
+    swapped, missing = swapped and _single(swapped), missing and _single(missing)
     return Context(
         items=tuple((item.key, item.text) for item in example.knowledge),
-        history=tuple(turn.speech for turn in example.history if turn.item is None),
+        history=_speeches(example),
         history_turns=tuple(turn.turn for turn in example.history if turn.item is None),
         last_partner_speech=_last_speech(example.history),
         swapped_items=tuple((item.key, item.text) for item in swapped.knowledge) if swapped else (),
+        swapped_history=_speeches(swapped) if swapped else (),
+        missing=_texts_left(missing) if missing else (),
+    )
+
+
+def _speeches(example: Example) -> tuple[str, ...]:
+    return tuple(turn.speech for turn in example.history if turn.item is None)
+
+
+def _texts_left(example: Example) -> tuple[str, ...]:
+    question = _last_speech(example.history)
+    return (
+        *(item.text for item in example.knowledge),
+        *(text for text in _speeches(example) if text and text != question),
     )
 
 

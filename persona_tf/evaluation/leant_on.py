@@ -28,9 +28,7 @@ def choose_probes(targets: Sequence[ScoredTarget], contexts: Sequence[Context]) 
     What is not there is replaced by the next probe in order. Answers that leant on nothing are left out.
     """
     probes = [
-        Shown(
-            target, context, probe_right(target.reply, target.value * (target.source != "unanswerable"), target.decoys)
-        )
+        Shown(target, context, probe_right(target.reply, target.right_value, target.decoys))
         for target, context in zip(targets, contexts, strict=True)
         if target.source in Probe.SOURCES and target.leant_on
     ]
@@ -76,7 +74,7 @@ def _texts(context: Context) -> dict[str, str]:
 
 def _title(probe: Shown) -> str:
     target = probe.target
-    verdict = "right" if probe.right else f"wrong, expected {target.value or 'no value'}"
+    verdict = "right" if probe.right else f"wrong, expected {target.right_value or 'no value'}"
     lines = [f"{target.source}: {target.question}", f"{target.reply or '(nothing)'}   [{verdict}]"]
     return "\n".join(textwrap.shorten(line, 84, placeholder="…") for line in lines)
 

@@ -3,20 +3,21 @@
 import math
 from collections.abc import Sequence
 
+from persona_tf.episode import Probe
 from persona_tf.evaluation.metrics.corpus_bleu import bleu_signature
 from persona_tf.evaluation.metrics.rouge import rouge_signature
 from persona_tf.evaluation.prediction_file import ScoredTarget
-from persona_tf.evaluation.report import NAMES, Metrics
+from persona_tf.evaluation.report import GAPS, NAMES, Metrics
 
 _NEEDS = {
     "reply_ppl": "no reply_nats and reply_tokens",
     "reply_word_ppl": "no reply_nats and reply_words",
     "reply_bits_per_byte": "no reply_nats and reply_bytes",
-    "reply_persona_gap": "no shuffled_persona_nats",
+    **dict.fromkeys(GAPS.values(), "no such changed_nats"),
     **dict.fromkeys((name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))), "not ranked"),
     "knowledge_r1": "no knowledge_gold or no knowledge_chosen",
-    "probe_persona_swapped_accuracy": "no persona probe was asked again",
-    "probe_persona_leak": "no persona probe was asked again",
+    "knowledge_f1": "no knowledge_texts",
+    **dict.fromkeys(("leant_on_precision", "leant_on_recall"), "no knowledge_gold or no leant_on"),
 }
 """What is missing where such a metric is: fields of the predictions. Of the others see `_reason`."""
 
@@ -24,10 +25,12 @@ _NEEDS = {
 def notes(targets: Sequence[ScoredTarget], metrics: Metrics) -> tuple[str, ...]:
     """Lines to stand below the table of ``metrics``, which is the report on ``targets``.
 
-    They name the libraries' signatures, the metrics that do not apply and why, those that are no number, how many
-    replies are empty, and why there are no intervals.
+    They name the libraries' signatures, how many candidates were ranked, how many probes were asked again without what
+    tells the answer, the metrics that do not apply and why, those that are no number, how many replies are empty, and
+    why there are no intervals.
     """
-    found = [*_signatures(metrics), *_absent(targets, metrics), *_no_number(targets, metrics)]
+    found = [*_signatures(metrics), *_candidates(targets), *_asked_again(targets)]
+    found += [*_absent(targets, metrics), *_no_number(targets, metrics)]
     empty = sum(not target.reply.strip() for target in targets)
     if empty:
         found.append(f"Empty replies: {_of(empty, len(targets))}.")
@@ -45,6 +48,25 @@ def _signatures(metrics: Metrics) -> list[str]:
     return found
 
 
+def _candidates(targets: Sequence[ScoredTarget]) -> list[str]:
+    counts = {len(target.ranked.candidates) for target in targets if target.ranked}
+    if not counts:
+        return []
+    least, most = min(counts), max(counts)
+    return [f"reply_r1, reply_r5, reply_mrr: among {most} candidates{f', or as few as {least}' * (least < most)}."]
+
+
+def _asked_again(targets: Sequence[ScoredTarget]) -> list[str]:
+    """How many probes of each source have an answer without what tells it."""
+    counts = []
+    for source in Probe.SOURCES:
+        asked = [target for target in targets if target.source == source]
+        again = sum(target.missing is not None for target in asked)
+        if again:
+            counts.append(f"{source} {_of(again, len(asked))}")
+    return [f"missing: probes asked again without all that tells the answer: {', '.join(counts)}."] if counts else []
+
+
 def _absent(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for name in NAMES:
@@ -59,15 +81,25 @@ def _reason(name: str, targets: Sequence[ScoredTarget]) -> str:
         return "no targets"
     kind, gold = name.partition("_")[0], f"gold_{name.partition('_')[0]}"
     if name.startswith(("action", "emote")):
-        missing = not any(getattr(target, gold) for target in targets)
-        return f"no {gold}" if missing else f"the bot chooses no {kind}"
+        if not any(getattr(target, gold) for target in targets):
+            return f"no {gold}"
+        unknown = name == "action_decision_f1" and any(target.action for target in targets)
+        return "no action_generated" if unknown else f"the bot chooses no {kind}"
+    silent = not any(target.reply.strip() for target in targets)
+    if name == "knowledge_f1" and silent and any(target.knowledge_texts for target in targets):
+        return "all replies are empty"
     if name in _NEEDS:
         return _NEEDS[name]
-    if kind == "probe" and not any(name == f"probe_{target.source}_accuracy" for target in targets):
-        return "no such probes"
+    if kind == "probe":
+        asked = [target for target in targets if name.startswith(f"probe_{target.source}_")]
+        if not asked:
+            return "no such probes"
+        if name.endswith("missing_accuracy") and all(target.missing is None for target in asked):
+            return "none was asked again without what tells it"
+        if name.endswith(("swapped_accuracy", "leak")) and all(target.swapped is None for target in asked):
+            return "none was asked again with another value"
     if kind == "reply" and not any(target.gold_reply for target in targets):
         return "no gold_reply"
-    silent = not any(target.reply.strip() for target in targets)
     return "all replies are empty" if silent else "no reply has so many words"
 
 
@@ -75,7 +107,7 @@ def _no_number(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:
     names = [name for name, metric in metrics.items() if math.isnan(metric["value"])]
     if not names:
         return []
-    numbers = [(target.id, (target.reply_nats, target.shuffled_persona_nats or 0.0)) for target in targets]
+    numbers = [(target.id, (target.reply_nats, *target.changed_nats.values())) for target in targets]
     guilty = [name for name, nats in numbers if any(map(math.isnan, nats))]
     where = f": of {_of(len(guilty), len(targets))} targets, first {guilty[0]!r}" if guilty else ""
     return [f"No number: {', '.join(names)}. The nats are none{where}; has the model diverged?"]

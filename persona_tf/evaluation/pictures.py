@@ -20,30 +20,31 @@ CURVES = ("valid/loss", "valid/reply_loss", "valid/reply_accuracy", "train/loss"
 """The tags that `learning_curves` shows, where a run has them."""
 
 
-def save_picture(path: Path, draw: Callable[..., Any], *figures: Any) -> bool:
-    """Writes a matplotlib figure as PNG; returns whether it could.
+def save_picture(path: Path, draw: Callable[..., Any], *figures: Any) -> Any:
+    """Writes a matplotlib figure as PNG; returns it, or None where it could not.
 
     Args:
       path: complete afterwards, or as it was.
       draw: makes the picture of ``figures``; it imports matplotlib.
     """
     try:
-        write_atomically(path, png(draw(*figures)))
+        picture = draw(*figures)
+        write_atomically(path, png(picture))
     except ImportError as error:
         _log.warning("%s is left out: matplotlib cannot be imported (%s): pip install 'matplotlib>=3.8'", path, error)
     except (OSError, ValueError, RuntimeError) as error:
         _log.warning("%s is left out: %s", path, error)
     else:
-        return True
-    return False
+        return picture
+    return None
 
 
 def png(figure: Any) -> bytes:
-    """A matplotlib figure as the bytes of a PNG file."""
+    """A matplotlib figure as the bytes of a PNG file; equal figures give equal bytes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # names in any script: boxes will do
-        figure.savefig(buffer, format="png", dpi=100)
+        figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -102,9 +103,8 @@ def probe_bars(result: Result) -> Any:
     axes.set_title(
         f"{result.experiment}, {result.split}: probes, 95 % intervals over dialogues", fontsize=9, parse_math=False
     )
-    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0)) if axes.get_legend_handles_labels()[
-        1
-    ] else None
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
-from persona_tf.evaluation.prediction_file import ScoredTarget, read_predictions
+from persona_tf.evaluation.prediction_file import ScoredTarget, check_ranked, read_predictions
 
 _ANSWER = (
     "reply",
@@ -13,9 +13,10 @@ _ANSWER = (
     "emote",
     "emote_generated",
     "swapped",
+    "missing",
     "reply_nats",
     "reply_tokens",
-    "shuffled_persona_nats",
+    "changed_nats",
     "ranked",
     "knowledge_chosen",
     "leant_on",
@@ -34,10 +35,10 @@ def with_references(
     are enough.
 
     Raises:
-      ValueError: a file cannot be read or is empty, the two have not the same ids, or a prediction says of its target
-        what the reference denies; the message names ids and fields.
+      ValueError: a file cannot be read or is empty, the two have not the same ids, a prediction says of its target what
+        the reference denies, or ranks candidates without its gold reply; the message names ids and fields.
     """
-    answers = {target.id: target for target in read_predictions(predictions, {"episode": ""})}
+    answers = {target.id: target for target in read_predictions(predictions, answers_only=True)}
     targets = read_predictions(references)
     for path, found in ((predictions, answers), (references, targets)):
         if not found:
@@ -70,4 +71,9 @@ def _joined(answer: ScoredTarget, target: ScoredTarget, file: str) -> ScoredTarg
                 f"{file}: target {target.id!r}: {field.name} is {claimed!r:.60}, the reference has {known!r:.60}; "
                 "are they of one split?"
             )
-    return dataclasses.replace(target, **{name: getattr(answer, name) for name in _ANSWER})
+    joined = dataclasses.replace(target, **{name: getattr(answer, name) for name in _ANSWER})
+    try:
+        check_ranked(joined)
+    except ValueError as error:
+        raise ValueError(f"{file}: target {target.id!r}: {error}") from error
+    return joined

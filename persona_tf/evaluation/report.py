@@ -3,7 +3,8 @@
 | name | over | definition |
 |---|---|---|
 | reply_ppl, reply_word_ppl, reply_bits_per_byte | targets with a likelihood | see `perplexity.Perplexity` |
-| reply_persona_gap | the same, if scored | nats a token that another dialogue's persona costs |
+| reply_<source>_gap | the same, if scored | nats a token more when persona, setting or history is another dialogue's |
+| reply_<source>_missing_gap | the same | nats a token more when it is not there |
 | reply_f1, reply_exact | turns with a gold reply | see `metrics.f1`, `metrics.exact_match` |
 | reply_bleu_4 | turns with a gold reply | see `bleu.bleu`: of each reply |
 | reply_corpus_bleu | turns with a gold reply | see `corpus_bleu.CorpusBleu`: sacreBLEU's, of all replies |
@@ -15,12 +16,19 @@
 | action_accuracy, emote_accuracy | turns that have one | the chosen one is the gold one |
 | action_decision_f1, emote_decision_f1 | all, if any turn has one | F1 of the decision to act, to show one |
 | knowledge_r1 | turns with known grounding, if the bot chooses | the chosen item is one of the gold items |
+| knowledge_f1 | turns with gold items | `metrics.f1` of the reply and the gold item's text, of several the best |
+| leant_on_precision | turns with known grounding, if the bot leans | share of attention that lies on gold ones |
+| leant_on_recall | the same | share of the n gold ones that are among the n most attended, see `attended.attended` |
 | probe_<source>_accuracy | probes of that source | see `probes.probe_right` |
-| probe_persona_swapped_accuracy | persona probes asked again | the new value, not the old one or a decoy |
-| probe_persona_leak | persona probes asked again | the reply still says the old value: less is better |
+| probe_<source>_swapped_accuracy | those asked again with another value | the new value, not the old one or a decoy |
+| probe_<source>_missing_accuracy | those asked again with nothing that tells it | still right: chance, or a leak |
+| probe_<source>_leak | those asked again with another value | the reply still says the old value: less is better |
 
 A bot that never says anything has no figures of replies and probes, one that never chooses an action none of actions,
 and so with emotes and items: it was not asked, or cannot. `notes` says what is left out and why.
+
+A gap is over the replies that the change touches: none is of a setting where there is none. The history is what was
+said before the turn that is answered; that one stays.
 
 ``count`` is the number of targets. A resample of dialogues holds some twice, which makes its n-grams less
 distinct than those of the true sample, so that an interval of inter-distinct would lie beside its value.
@@ -33,6 +41,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from persona_tf.episode import Probe
+from persona_tf.evaluation.metrics.attended import attended
 from persona_tf.evaluation.metrics.bleu import bleu
 from persona_tf.evaluation.metrics.bootstrap import Floats, bootstrap, interval
 from persona_tf.evaluation.metrics.corpus_bleu import CorpusBleu
@@ -41,7 +50,7 @@ from persona_tf.evaluation.metrics.probes import leaks, probe_right
 from persona_tf.evaluation.metrics.ranking import gold_indices, gold_rank
 from persona_tf.evaluation.metrics.rouge import rouge
 from persona_tf.evaluation.metrics.words import exact_match, f1
-from persona_tf.evaluation.prediction_file import ScoredTarget
+from persona_tf.evaluation.prediction_file import CHANGES, ScoredTarget
 
 Metrics = dict[str, dict[str, float]]
 """Name to ``value``, ``count`` and, where there is an interval, ``low`` and ``high``."""
@@ -53,9 +62,14 @@ _SCALES: dict[str, Callable[[Floats], Floats]] = {
     "reply_bits_per_byte": lambda nats: nats / math.log(2),
 }
 
-_LIKELIHOODS = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", "reply_persona_gap")
+GAPS = {change: f"reply_{change}_gap".replace("_shuffled", "") for change in CHANGES}
+"""Change to the name of what it costs."""
+
+_LIKELIHOODS = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", *GAPS.values())
 
 _RANKS = tuple(f"reply_{part}{ending}" for ending in ("", "_per_token") for part in ("r1", "r5", "mrr"))
+
+_ANSWERABLE = Probe.SOURCES[:3]
 
 NAMES = (
     *_LIKELIHOODS,
@@ -76,12 +90,11 @@ NAMES = (
     "emote_accuracy",
     "emote_decision_f1",
     "knowledge_r1",
-    "probe_persona_accuracy",
-    "probe_setting_accuracy",
-    "probe_history_accuracy",
-    "probe_unanswerable_accuracy",
-    "probe_persona_swapped_accuracy",
-    "probe_persona_leak",
+    "knowledge_f1",
+    "leant_on_precision",
+    "leant_on_recall",
+    *(f"probe_{source}_accuracy" for source in Probe.SOURCES),
+    *(f"probe_{source}_{kind}" for kind in ("swapped_accuracy", "missing_accuracy", "leak") for source in _ANSWERABLE),
 )
 """All that a report may hold, in the order of its tables."""
 
@@ -106,7 +119,7 @@ def report(targets: Iterable[ScoredTarget], bootstrap_samples: int = 1000, seed:
 
     Args:
       targets: the predictions on one split.
-      bootstrap_samples: 0 leaves the intervals out; so does a single dialogue.
+      bootstrap_samples: 0 leaves the intervals out; so does a metric that a single dialogue has.
       seed: of the bootstrap.
 
     Returns:
@@ -152,17 +165,16 @@ def added_up(
 
 
 def ratios(sums: EpisodeSums, samples: int, seed: int) -> Metrics:
-    """The value of each metric of ``sums``, with its interval where ``samples`` is not 0 and dialogues are several."""
+    """The value of each metric of ``sums``, its interval where ``samples`` is not 0 and several dialogues have it."""
     if not sums.names:
         return {}
     values = sums.numerators.sum(0) / sums.denominators.sum(0)
     metrics: Metrics = {
         name: {"value": float(scaled(name, values[m])), "count": sums.counts[m]} for m, name in enumerate(sums.names)
     }
-    if samples and len(sums.episodes) > 1:
-        numbers = [m for m in range(len(sums.names)) if not np.isnan(values[m])]
-        if not numbers:
-            return metrics
+    several = (sums.denominators > 0).sum(0) > 1
+    numbers = [m for m in range(len(sums.names)) if several[m] and not np.isnan(values[m])]
+    if samples and numbers:
         low, high = interval(bootstrap(sums.numerators[:, numbers], sums.denominators[:, numbers], samples, seed))
         for i, m in enumerate(numbers):
             name = sums.names[m]
@@ -182,13 +194,13 @@ def _applies(targets: Sequence[ScoredTarget]) -> Callable[[str], bool]:
     acts = any(t.action or t.action_generated for t in targets)
     shows = any(t.emote or t.emote_generated for t in targets)
     known = {
-        "action_accuracy": acts,
+        "action_accuracy": any(t.action for t in targets),
         "action_decision_f1": acts and any(t.gold_action for t in targets),
-        "emote_accuracy": shows,
+        "emote_accuracy": any(t.emote for t in targets),
         "emote_decision_f1": shows and any(t.gold_emote for t in targets),
         "knowledge_r1": any(t.knowledge_chosen for t in targets),
-        "probe_persona_swapped_accuracy": swaps,
-        "probe_persona_leak": swaps,
+        **dict.fromkeys(("leant_on_precision", "leant_on_recall"), any(t.leant_on for t in targets)),
+        **{f"probe_{source}_{kind}": swaps for source in _ANSWERABLE for kind in ("swapped_accuracy", "leak")},
         **dict.fromkeys((*_LIKELIHOODS, *_RANKS), True),
     }
     return lambda name: known.get(name, says)
@@ -209,7 +221,7 @@ def _corpus_bleu(targets: Sequence[ScoredTarget], samples: int, seed: int) -> Me
     if not count:
         return {}
     metric: dict[str, float] = {"value": whole.value, "count": count}
-    if samples and len(parts) > 1:
+    if samples and sum(map(bool, pairs.values())) > 1:
         rows = np.array([part.row() for part in parts], np.float64)
         sums = np.rint(len(rows) * bootstrap(rows, np.ones_like(rows), samples, seed)).astype(int).tolist()
         low, high = interval([CorpusBleu.from_row(row).value for row in sums])
@@ -229,6 +241,7 @@ def _contributions(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     yield from _reply(target)
     yield from _ranking(target)
     yield from _choices(target)
+    yield from _knowledge(target)
     yield from _probe(target)
 
 
@@ -237,8 +250,8 @@ def _likelihood(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
         yield "reply_ppl", target.reply_nats, target.reply_tokens
         yield "reply_word_ppl", target.reply_nats, target.reply_words
         yield "reply_bits_per_byte", target.reply_nats, target.reply_bytes
-        if target.shuffled_persona_nats is not None:
-            yield "reply_persona_gap", target.shuffled_persona_nats - target.reply_nats, target.reply_tokens
+        for change, nats in target.changed_nats.items():
+            yield GAPS[change], nats - target.reply_nats, target.reply_tokens
 
 
 def _reply(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
@@ -254,14 +267,9 @@ def _reply(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
 
 def _ranking(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     ranked = target.ranked
-    if ranked is None or not target.gold_reply:
+    if ranked is None:
         return
     gold = gold_indices(ranked.candidates, target.gold_reply)
-    if not gold:
-        raise ValueError(
-            f"target {target.id!r}: field 'ranked': expected the gold_reply {target.gold_reply!r:.60} among the "
-            f"candidates, got {ranked.candidates!r:.80}"
-        )
     for ending, scores in (
         ("", [-nats for nats in ranked.nats]),
         ("_per_token", [-nats / max(count, 1) for nats, count in zip(ranked.nats, ranked.tokens, strict=True)]),
@@ -275,13 +283,22 @@ def _ranking(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
 def _choices(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     if target.gold_action:
         yield "action_accuracy", target.action == target.gold_action, 1
-    yield "action_decision_f1", *_decision(target.action_generated, target.gold_action)
+    if target.action_generated is not None:
+        yield "action_decision_f1", *_decision(target.action_generated, target.gold_action)
     if target.gold_emote:
         yield "emote_accuracy", target.emote == target.gold_emote, 1
     shown = target.emote if target.emote_generated is None else target.emote_generated
     yield "emote_decision_f1", *_decision(shown, target.gold_emote)
+
+
+def _knowledge(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
+    if target.knowledge_texts:
+        yield "knowledge_f1", f1(target.reply, *target.knowledge_texts), 1
     if target.knowledge_gold:
         yield "knowledge_r1", target.knowledge_chosen in target.knowledge_gold, 1
+        precision, recall = attended(target.leant_on, target.knowledge_gold)
+        yield "leant_on_precision", precision, 1
+        yield "leant_on_recall", recall, 1
 
 
 def _decision(decided: str, gold: str) -> tuple[int, int]:
@@ -292,11 +309,13 @@ def _decision(decided: str, gold: str) -> tuple[int, int]:
 def _probe(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     if target.source not in Probe.SOURCES:
         return
-    value = "" if target.source == "unanswerable" else target.value
-    yield f"probe_{target.source}_accuracy", probe_right(target.reply, value, target.decoys), 1
-    if target.source == "persona" and target.swapped is not None:
+    yield f"probe_{target.source}_accuracy", probe_right(target.reply, target.right_value, target.decoys), 1
+    value = target.right_value
+    if target.missing is not None and value:
+        yield f"probe_{target.source}_missing_accuracy", probe_right(target.missing, value, target.decoys), 1
+    if target.swapped is not None and value:
         swapped = target.swapped
         wrong = (*target.decoys, swapped.old_value)
         right = probe_right(swapped.reply, swapped.value, wrong)
-        yield "probe_persona_swapped_accuracy", right, 1
-        yield "probe_persona_leak", leaks(swapped.reply, swapped.old_value, swapped.value), 1
+        yield f"probe_{target.source}_swapped_accuracy", right, 1
+        yield f"probe_{target.source}_leak", leaks(swapped.reply, swapped.old_value, swapped.value), 1

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from persona_tf.chat.bot import Answer, Bot
-from persona_tf.example import SELF, Example, Target
+from persona_tf.example import NO_EMOTE, SELF, Example, Target
 
 
 class Writer(Protocol):
@@ -37,7 +37,7 @@ def sample_text(example: Example, answer: Answer) -> str:
         f"* {'bot' if t.who == SELF else 'partner'}: {_line(t.speech, t.action, t.emote)}" for t in turns
     )
     said = _line(answer.reply, answer.action, answer.emote)
-    true = _line(target.reply, target.action, "" if target.emote == "none" else target.emote)
+    true = _line(target.reply, target.action, "" if target.emote == NO_EMOTE else target.emote)
     return f"{items}\n\n{history}\n\n**bot says:** {said}\n\n**true:** {true}"
 
 

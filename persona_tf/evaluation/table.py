@@ -1,4 +1,7 @@
-"""Result files: ``evaluation/<split>.{json,csv,md}``, and the table that is shown. Knows figures only."""
+"""Result files: ``evaluation/<split>.{json,csv,md}``, the table that is shown, and what all tables are made of.
+
+Knows figures only.
+"""
 
 import csv
 import dataclasses
@@ -9,15 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from persona_tf.atomic_file import atomic_text_file
+from persona_tf.atomic_file import atomic_text_file, write_atomically
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
     """One evaluation of one bot on one split: what the JSON file holds.
 
-    ``metrics`` maps a name to ``value``, ``count`` and perhaps ``low`` and ``high``; ``baselines`` maps a
-    baseline's name to such metrics. ``decoding`` says how the replies were made; ``notes`` stand below the table.
+    ``step`` is that of training, 0 where it is not known, as of a file of predictions. ``metrics`` maps a name to
+    ``value``, ``count`` and perhaps ``low`` and ``high``; ``baselines`` maps a baseline's name to such metrics.
+    ``decoding`` says how the replies were made; ``notes`` stand below the table.
     """
 
     experiment: str
@@ -40,13 +44,10 @@ def write_result(folder: str | os.PathLike[str], result: Result, show: Callable[
     Each file is complete or stays as it was. ``show`` takes the table as text; None shows nothing.
     """
     text = markdown(result)
-    with atomic_text_file(Path(folder) / f"{result.split}.json") as file:
-        json.dump(result.to_json(), file, ensure_ascii=False, indent=2, allow_nan=False)
-        file.write("\n")
+    write_json(Path(folder) / f"{result.split}.json", result.to_json())
     with atomic_text_file(Path(folder) / f"{result.split}.csv") as file:
         csv.writer(file, lineterminator="\n").writerows(_csv_rows(result))
-    with atomic_text_file(Path(folder) / f"{result.split}.md") as file:
-        file.write(text)
+    write_atomically(Path(folder) / f"{result.split}.md", text.encode())
     if show is not None:
         show(text)
     return text
@@ -55,7 +56,8 @@ def write_result(folder: str | os.PathLike[str], result: Result, show: Callable[
 def markdown(result: Result) -> str:
     """The table as Markdown that can also be read as plain text: columns are aligned."""
     decoding = ", ".join(f"{name} {value}" for name, value in result.decoding.items())
-    head = f"{result.experiment}, {result.split}, step {result.step:,}, {result.examples:,} examples"
+    step = f"step {result.step:,}, " if result.step else ""
+    head = f"{result.experiment}, {result.split}, {step}{result.examples:,} examples"
     title = f"{head}; decoding: {decoding}" if decoding else head
     columns = ["metric", "value", "95 % interval", "count", *result.baselines]
     rows = [columns, *(_markdown_row(result, name) for name in result.metrics)]
@@ -93,6 +95,24 @@ def shown(name: str, value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def shown_range(name: str, low: float | None, high: float | None, show: Callable[[str, float], str] = shown) -> str:
+    """An interval as a table shows it; "" where there is none.
+
+    >>> shown_range("reply_f1", 0.11, 0.14), shown_range("reply_ppl", 15.0, 18.25), shown_range("reply_f1", None, None)
+    ('11.0 – 14.0 %', '15.00 – 18.25', '')
+    """
+    if low is None or high is None:
+        return ""
+    return f"{show(name, low).removesuffix(' %')} – {show(name, high)}"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes dicts, lists and numbers as JSON; the file is complete or as it was. What is not finite becomes null."""
+    with atomic_text_file(path) as file:
+        json.dump(finite(value), file, ensure_ascii=False, indent=2, allow_nan=False)
+        file.write("\n")
+
+
 def finite(value: Any) -> Any:
     """A value of dicts, lists and numbers as JSON knows it: numbers that are not finite become None."""
     if isinstance(value, Mapping):
@@ -104,10 +124,7 @@ def finite(value: Any) -> Any:
 
 def _markdown_row(result: Result, name: str) -> list[str]:
     metric = result.metrics[name]
-    bounds = ""
-    if "low" in metric:
-        low, high = shown(name, metric["low"]), shown(name, metric["high"])
-        bounds = f"{low.removesuffix(' %')} – {high}"
+    bounds = shown_range(name, metric.get("low"), metric.get("high"))
     beside = (metrics.get(name) for metrics in result.baselines.values())
     baselines = ["" if other is None else shown(name, other["value"]) for other in beside]
     return [name, shown(name, metric["value"]), bounds, f"{int(metric['count']):,}", *baselines]

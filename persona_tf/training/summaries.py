@@ -25,20 +25,22 @@ class SummaryWriter:
     Args:
       folder: where the event file goes.
       step: the step a run goes on from; TensorBoard then drops what an earlier, killed process wrote after it.
+      begins: whether it is a training that begins or goes on; else nothing is dropped: this comes on top.
 
     Raises:
       OSError: it cannot be written, here and in all methods; the message names the file.
     """
 
-    def __init__(self, folder: pathlib.Path, step: int = 0):
+    def __init__(self, folder: pathlib.Path, step: int = 0, begins: bool = True):
         folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard reads the files of a folder in the order of their names.
         self._path = folder / f"events.out.tfevents.{time.time():017.6f}.{os.getpid()}"
         self._records = RecordWriter(open(self._path, "xb"))  # noqa: SIM115  (closed by `close`)
         self._write(file_version="brain.Event:2")
-        log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        # TensorBoard drops what has this step or a later one; what was written at ``step`` itself stays.
-        self._write(step=step + 1 if step else 0, session_log=log)
+        if begins:
+            log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            # TensorBoard drops what has this step or a later one; what was written at ``step`` itself stays.
+            self._write(step=step + 1 if step else 0, session_log=log)
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """One point for each curve."""

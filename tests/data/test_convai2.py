@@ -86,6 +86,23 @@ def test_a_very_long_sentence(tmp_path):
     assert len(episode.turns[1].speech) == 100_000
 
 
+def test_turns_say_which_facts_they_use_when_asked(tmp_path):
+    folder = tmp_path / "convai2"
+    folder.mkdir()
+    (folder / "valid_both_original.txt").write_text(
+        "1 your persona: i have two dogs .\n2 your persona: i sing in a choir .\n3 partner's persona: i bake bread .\n"
+        "4 do you own a dog ? i bake .\tmy dogs bark when i sing .\n",
+        encoding="utf-8",
+    )
+    options = {"persona": "both", "learners": (0, 1)}
+    (plain,) = read_convai2("valid", tmp_path, **options)
+    (episode,) = read_convai2("valid", tmp_path, grounding=True, **options)
+    assert [turn.grounding for turn in plain.turns] == [(), ()]
+    assert [turn.grounding for turn in episode.turns] == [("persona/0",), ("persona/0", "persona/1")]
+    with pytest.raises(DataError, match="grounding must be True or False, got 'made'"):
+        next(read_convai2("valid", tmp_path, grounding="made", **options))
+
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t|", exclude_categories=["Cs"]), min_size=1)
 CLEAN = TEXT.map(str.strip).filter(lambda t: t and t != "__SILENCE__" and "persona:" not in t)
 

@@ -159,3 +159,13 @@ def test_a_full_disk_is_said_to_be_full(server, tmp_path):
         download(server.url, tmp_path / "x", SHA256)
     assert len(server.requests) == 1
     assert names(tmp_path) == ["x.part"]
+
+
+def test_where_no_hash_is_published_any_file_is_right(server, tmp_path):
+    path = tmp_path / "a.zip"
+    download(server.url, path, "")
+    assert path.read_bytes() == CONTENT
+    path.write_bytes(b"another")
+    download(server.url, path, "")
+    assert path.read_bytes() == b"another"
+    assert len(server.requests) == 1

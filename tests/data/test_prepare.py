@@ -4,13 +4,15 @@ import hashlib
 import io
 import os
 import tarfile
+import zipfile
 
 import pytest
 
 from persona_tf.data import download as download_module
 from persona_tf.data import prepare as prepare_module
+from persona_tf.data import toloka
 from persona_tf.data.errors import DataError
-from persona_tf.data.prepare import CONVAI2_FILES, prepare, unpack_convai2
+from persona_tf.data.prepare import CONVAI2_FILES, prepare, unpack_convai2, unpack_toloka
 from persona_tf.data.source_file import SourceFile
 from persona_tf.data.sources import SOURCES
 
@@ -121,3 +123,79 @@ def test_a_disk_that_fills_while_unpacking_leaves_whole_files_and_the_next_run_g
     assert {p.name: p.read_bytes() for p in (tmp_path / "convai2").iterdir()} == dict([*members.items()][:1])
     assert [p.name for p in unpack_convai2(tmp_path / "a.tgz", tmp_path / "convai2")] == ["train_self_revised.txt"]
     assert {p.name: p.read_bytes() for p in (tmp_path / "convai2").iterdir()} == members
+
+
+PROFILES = "characteristic_1\tcharacteristic_2\nЯ пеку хлеб.\tУ меня есть кот.\t\nЯ боюсь гусей.\tЯ пою.\t\n".encode()
+TABLE = (
+    "persona_1_profile\tpersona_2_profile\tdialogue\n"
+    "<span class=participant_1>Я пеку хлеб.<br />У меня есть кот.<br /></span>\t"
+    "<span class=participant_2>Я боюсь гусей.<br />Я пою.<br /></span>\t"
+    "<span class=participant_1>Пользователь 1: Привет!<br /></span><span class=participant_2>Привет.<br /></span>\n"
+).encode()
+
+
+@pytest.fixture
+def toloka_zip(tmp_path, monkeypatch):
+    """Members -> an archive at its place, whose profiles are the published ones."""
+    digest = hashlib.sha256(PROFILES).hexdigest()
+    monkeypatch.setattr(toloka, "PROFILES", dataclasses.replace(toloka.PROFILES, sha256=digest))
+    monkeypatch.setattr(toloka, "PUBLISHED", {toloka.TABLE: 10_013, toloka.PROFILES: 1_505})
+
+    def make(**members):
+        path = toloka.ARCHIVE.path(tmp_path)
+        path.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(path, "w") as zip:
+            for name, content in members.items():
+                zip.writestr(f"../TlkPersonaChatRus/{name}.tsv", content)
+            zip.writestr("../../evil.tsv", b"evil")
+        return path
+
+    return make
+
+
+def test_tolokas_archive_is_unpacked_and_counted(tmp_path, toloka_zip):
+    toloka_zip(profiles=PROFILES, dialogues=TABLE)
+    said = []
+    prepare("toloka", tmp_path, said.append)
+    folder = tmp_path / "toloka"
+    assert sorted(p.name for p in tmp_path.rglob("*")) == [
+        "TlkPersonaChatRus.zip",
+        "dialogues.tsv",
+        "profiles.tsv",
+        "toloka",
+    ]
+    assert (folder / "dialogues.tsv").read_bytes() == TABLE
+    assert said == [
+        f"{folder / 'TlkPersonaChatRus.zip'}: was there, nobody publishes its hash",
+        f"{folder}: unpacked profiles.tsv, dialogues.tsv",
+        f"{folder / 'dialogues.tsv'}: 1 of the 10,013 dialogues published.",
+        f"{folder / 'profiles.tsv'}: 2 of the 1,505 profiles published; its hash is right",
+    ]
+    (folder / "TlkPersonaChatRus.zip").unlink()
+    (folder / "profiles.tsv").write_bytes(PROFILES[:-20])
+    prepare("toloka", tmp_path, said.append)
+    assert said[4] == said[2]
+    assert said[5].endswith("2 of the 1,505 profiles published; its hash is another")
+
+
+def test_tolokas_json_lines_will_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare_module, "download", lambda *a, **k: pytest.fail("fetched"))
+    (tmp_path / "toloka").mkdir()
+    (tmp_path / "toloka" / "mine.jsonl").write_text("nonsense\n", encoding="utf-8")
+    said = []
+    prepare("toloka", tmp_path, said.append)
+    assert "mine.jsonl: 0 of the 10,013 dialogues published. 1 skipped:" in said[0]
+
+
+def test_a_broken_archive_of_toloka_and_one_of_something_else(tmp_path, toloka_zip):
+    path = toloka_zip(profiles=PROFILES)
+    with pytest.raises(DataError, match=r"TlkPersonaChatRus\.zip: no dialogues\.tsv in it"):
+        unpack_toloka(path, tmp_path / "a")
+    whole = toloka_zip(profiles=PROFILES, dialogues=TABLE).read_bytes()
+    path.write_bytes(whole[:-60])
+    with pytest.raises(DataError, match=r"TlkPersonaChatRus\.zip: the archive is broken"):
+        unpack_toloka(path, tmp_path / "c")
+    path.write_bytes(whole.replace(PROFILES[:9], b"different", 1))
+    with pytest.raises(DataError, match="the archive is broken: Bad CRC-32"):
+        unpack_toloka(path, tmp_path / "d")
+    assert not (tmp_path / "d").exists()

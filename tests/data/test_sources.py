@@ -10,7 +10,7 @@ from persona_tf.episode import Episode
 
 
 def test_every_source_is_named_as_it_is_listed():
-    assert list(SOURCES) == ["world", "light", "light_text", "convai2"]
+    assert list(SOURCES) == ["world", "light", "light_text", "convai2", "toloka"]
     assert all(name == source.name for name, source in SOURCES.items())
     assert all(source.about and source.licence and source.splits for source in SOURCES.values())
 
@@ -33,7 +33,7 @@ def test_reading_passes_options_and_skips(light_dir):
 @pytest.mark.parametrize(
     ("source", "split", "options", "named"),
     [
-        ("dark", "train", {}, "unknown source 'dark'; choose from world, light, light_text, convai2"),
+        ("dark", "train", {}, "unknown source 'dark'; choose from world, light, light_text, convai2, toloka"),
         ("light", "dev", {}, "light has no split 'dev'; choose from train, valid, test, test_unseen"),
         (
             "light",

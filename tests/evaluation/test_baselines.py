@@ -30,7 +30,11 @@ def asked(number):
         available_actions=("hug queen", "hit king", "get cup"),
         gold_emote="smile",
         swapped=Swapped("Fido", "Rex", "the model's"),
+        missing="the model's Rex",
         knowledge_gold=("persona/0",),
+        knowledge_texts=("My dog is called Rex.",),
+        leant_on={"persona/0": 1.0},
+        changed_nats={"persona_shuffled": 10.0},
         reply="the model's",
         action="hit king",
         action_generated="hit king",
@@ -43,7 +47,7 @@ def asked(number):
     )
 
 
-CONTEXT = Context(ITEMS, ("Good day.", QUESTION), QUESTION, SWAPPED)
+CONTEXT = Context(ITEMS, ("Good day.", QUESTION), QUESTION, SWAPPED, (0, 2), ("Good day.", QUESTION), ("Good day.",))
 
 
 def run(n=1, **changes):
@@ -57,7 +61,9 @@ def test_overlap_copies_the_item_that_was_asked_for():
     assert overlap["probe_persona_accuracy"] == 1
     assert overlap["probe_persona_swapped_accuracy"] == 1
     assert overlap["probe_persona_leak"] == 0
-    assert overlap["knowledge_r1"] == 1
+    assert overlap["probe_persona_missing_accuracy"] == 0
+    assert overlap["knowledge_r1"] == overlap["knowledge_f1"] == 1
+    assert overlap["leant_on_precision"] == overlap["leant_on_recall"] == 1, "dog, called"
     assert overlap["reply_f1"] == pytest.approx(2 * 4 / (5 + 4))
     assert "emote_accuracy" not in overlap
 
@@ -66,7 +72,8 @@ def test_repeat_says_the_question_and_does_nothing():
     repeat = run()["repeat"]
     assert repeat["probe_persona_accuracy"] == 0
     assert repeat["reply_f1"] == pytest.approx(2 * 2 / (5 + 4))  # dog, is
-    assert not [name for name in repeat if name.startswith(("action", "emote", "knowledge"))]
+    assert repeat["knowledge_f1"] == pytest.approx(2 * 3 / (5 + 5))  # is, dog, called
+    assert not [name for name in repeat if name.startswith(("action", "emote", "knowledge_r1", "leant_on"))]
 
 
 def test_majority_follows_training():
@@ -76,8 +83,16 @@ def test_majority_follows_training():
     assert majority["action_accuracy"] == 0  # "get" is the most frequent verb among what can be done
     assert majority["action_decision_f1"] == 0  # most turns do nothing
     assert majority["knowledge_r1"] == 0
+    assert majority["leant_on_precision"] == 1 / 4
+    assert majority["leant_on_recall"] == 0
     assert run(gold_action="get cup")["majority"]["action_accuracy"] == 1
     assert run(gold_reply="Hello there!")["majority"]["reply_f1"] == 1
+
+
+def test_of_actions_never_seen_the_verb_that_is_used_most_is_likeliest():
+    counts = TrainingCounts(actions={"hug king": 5, "get lamp": 1, "get sword": 1})
+    able = dataclasses.replace(asked(0), available_actions=("get cup", "hug queen"), gold_action="hug queen")
+    assert baselines([able], [CONTEXT], counts)["majority"]["action_accuracy"]["value"] == 1
 
 
 def test_random_is_chance():
@@ -85,6 +100,9 @@ def test_random_is_chance():
     assert found["action_accuracy"] == pytest.approx(1 / 3, abs=0.05)
     assert found["knowledge_r1"] == pytest.approx(1 / 3, abs=0.05)
     assert found["emote_accuracy"] == pytest.approx(1 / 22, abs=0.02)
+    assert found["leant_on_precision"] == pytest.approx(1 / 4, abs=0.02)  # three items and a turn
+    assert found["leant_on_recall"] == pytest.approx(1 / 4, abs=0.05)
+    assert found["probe_persona_missing_accuracy"] == 0
     assert found["action_decision_f1"] == pytest.approx(2 / 3, abs=0.05)
     assert found["probe_persona_accuracy"] == pytest.approx(1 / 4, abs=0.05)
     assert found["probe_persona_swapped_accuracy"] == pytest.approx(1 / 4, abs=0.05)
@@ -98,22 +116,48 @@ def test_a_gold_that_stands_first_profits_from_no_tie():
 
 
 def test_nothing_of_the_model_is_left():
-    for metrics in run(3).values():
-        assert "reply_ppl" not in metrics
-        assert metrics["reply_f1"] > -1
+    """Whatever the bot answered, the baselines are the same, and have no likelihood."""
+    other = {
+        "reply": "My dog is Rex.",
+        "action": "get cup",
+        "action_generated": "",
+        "emote": "nod",
+        "emote_generated": "",
+        "swapped": Swapped("Fido", "Rex", "Fido"),
+        "knowledge_chosen": "object/0",
+        "reply_nats": 1.0,
+        "missing": "It is Rex.",
+        "changed_nats": {"persona_shuffled": 2.0},
+        "leant_on": {"persona/0": 1.0},
+    }
+    found = run(3)
+    assert found == run(3, **other)
+    assert not [name for metrics in found.values() for name in metrics if name.endswith(("ppl", "byte", "gap"))]
+    assert all(metrics["probe_persona_missing_accuracy"] == 0 for metrics in found.values())
+
+
+def test_who_has_nothing_to_say_gets_no_figure():
     empty = baselines([asked(0)], [Context()], TrainingCounts())
     for metrics in empty.values():
-        # One that has nothing to say, do or show gets no figure, not a zero.
-        assert not [name for name in metrics if name.startswith(("reply", "probe", "knowledge"))]
+        assert not [name for name in metrics if name.startswith(("reply", "probe", "knowledge", "leant_on"))]
     assert not [name for name in empty["majority"] if name.startswith("emote")]
 
 
 def test_swapped_figures_need_swapped_items():
-    context = dataclasses.replace(CONTEXT, swapped_items=())
+    context = dataclasses.replace(CONTEXT, swapped_items=(), swapped_history=())
     result = baselines([asked(0)], [context], COUNTS)
     assert "probe_persona_leak" not in result["overlap"]
     assert "probe_persona_leak" not in result["random"]
     assert "probe_persona_leak" in result["repeat"]
+
+
+def test_what_was_said_is_swapped_too():
+    told = dataclasses.replace(asked(0), source="history", swapped=Swapped("Moss", "Rex", ""))
+    said = ("My dog is called Rex.", QUESTION)
+    context = Context((), said, QUESTION, (), (0, 2), ("My dog is called Moss.", QUESTION))
+    overlap = baselines([told], [context], COUNTS)["overlap"]
+    assert overlap["probe_history_swapped_accuracy"]["value"] == 1
+    assert overlap["probe_history_leak"]["value"] == 0
 
 
 def test_candidates_are_ranked_by_chance_or_by_likeness():

@@ -116,6 +116,9 @@ def test_other_seeds_are_not_paired(tmp_path):
         ({"value": "Fig"}, "value is 'Fig'"),
         ({"decoys": ("Fig",)}, "decoys"),
         ({"source": "history"}, "source"),
+        ({"slot": "home"}, "slot"),
+        ({"gold_action": "hug"}, "gold_action"),
+        ({"gold_emote": "nod"}, "gold_emote"),
     ],
 )
 def test_predictions_on_other_data(two, change, words, tmp_path):
@@ -132,6 +135,9 @@ def test_other_ids_other_counts_other_decoding(two, tmp_path):
     beta = tmp_path / "runs" / "beta" / "0"
     make_run(beta, [dataclasses.replace(t, id=t.id + "x") for t in targets()])
     with pytest.raises(ValueError, match=r":1: id is 'e0:1/0x', but 'e0:1/0'"):
+        compare(two, ())
+    make_run(beta, [dataclasses.replace(t, episode="other") for t in targets()])
+    with pytest.raises(ValueError, match=r":1: episode is 'other', but 'e0'"):
         compare(two, ())
     make_run(beta, targets(dialogues=11))
     with pytest.raises(ValueError, match=r"has 22 predictions, .* has 24: .*MAX_EXAMPLES"):
@@ -220,8 +226,8 @@ def test_other_candidates_are_no_comparison(two, tmp_path):
     def ranked(*candidates):
         return targets(ranked=Ranked(candidates, (1.0,) * len(candidates), (1,) * len(candidates)))
 
-    make_run(tmp_path / "runs" / "alpha" / "0", ranked("a", "b"))
-    make_run(tmp_path / "runs" / "beta" / "0", ranked("a", "c"))
+    make_run(tmp_path / "runs" / "alpha" / "0", ranked("It is Rook.", "b"))
+    make_run(tmp_path / "runs" / "beta" / "0", ranked("It is Rook.", "c"))
     with pytest.raises(ValueError, match="other candidates were ranked"):
         compare(two, ())
 
@@ -234,6 +240,15 @@ def test_no_metric_in_common(tmp_path):
         compare([one, other], ())
 
 
+def test_all_differences_are_counted_that_are_read_together(two, tmp_path):
+    third = str(make_run(tmp_path / "runs" / "gamma" / "0", targets(0.2)))
+    groups = run_group.find_groups([*two, third])
+    found = compare_runs("test", run_group.read_answers(groups, "test"), 100)
+    tested = [len([d for d in column.differences.values() if d.low is not None]) for column in found.columns[1:]]
+    assert found.comparisons == sum(tested) > tested[0] > 5
+    assert f"beyond noise also among {found.comparisons} (Bonferroni)" in markdown_comparison(found)
+
+
 def test_one_dialogue_has_values_and_no_intervals(tmp_path):
     paths = [make_run(tmp_path / name, targets(dialogues=1)) for name in "ab"]
     groups = run_group.find_groups(paths)
@@ -244,9 +259,11 @@ def test_one_dialogue_has_values_and_no_intervals(tmp_path):
 
 
 def test_perplexities_of_other_tokens_are_left_out(tmp_path):
-    paths = [make_run(tmp_path / "a", targets()), make_run(tmp_path / "b", targets(tokens=5))]
+    shuffled = {"changed_nats": {"persona_shuffled": 9.0}}
+    paths = [make_run(tmp_path / "a", targets(**shuffled)), make_run(tmp_path / "b", targets(tokens=5, **shuffled))]
     text = markdown_comparison(compare_runs("test", run_group.read_answers(run_group.find_groups(paths), "test"), 100))
     assert "| reply_ppl" not in text
+    assert "| reply_persona_gap" not in text
     assert "| reply_bits_per_byte" in text
     assert "the vocabularies differ" in text
     # A bot that was given no likelihood has no tokens at all.

@@ -7,6 +7,7 @@ def test_defaults_and_lists():
     config = EvalConfig()
     assert (config.splits, config.batch_targets, config.max_examples) == ((), 64, 0)
     assert (config.bootstrap_samples, config.seed, config.swapped) == (1000, 0, True)
+    assert (config.missing_probes, config.gaps) == (300, False)
     assert EvalConfig(splits=["valid"]) == EvalConfig(splits=("valid",))
 
 
@@ -23,6 +24,13 @@ def test_defaults_and_lists():
         ("bootstrap_samples", None, TypeError),
         ("seed", "0", TypeError),
         ("swapped", 1, TypeError),
+        ("shuffled_persona", "yes", TypeError),
+        ("trigram", 0, TypeError),
+        ("ranked", 1, ValueError),
+        ("ranked", -2, ValueError),
+        ("gaps", 1, TypeError),
+        ("missing_probes", -1, ValueError),
+        ("missing_probes", True, TypeError),
         ("ways", "greedy", TypeError),
         ("ways", ("gredy",), ValueError),
         ("override_questions", 0, ValueError),

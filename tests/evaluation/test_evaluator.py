@@ -1,5 +1,6 @@
 """The evaluator on a tiny untrained bot: the figures are those of the parts, and every file is there."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -10,6 +11,7 @@ import zlib
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from persona_tf.chat.bot import Answer, Bot
 from persona_tf.data.config import DataConfig
@@ -19,9 +21,9 @@ from persona_tf.evaluation import evaluator
 from persona_tf.evaluation.baselines import TrainingCounts, baselines
 from persona_tf.evaluation.candidates import draw_candidates
 from persona_tf.evaluation.config import EvalConfig
-from persona_tf.evaluation.counterfactual import shuffle_personas, swap_value
+from persona_tf.evaluation.counterfactual import changes, draw_missing, shuffle_source, swap_value
 from persona_tf.evaluation.evaluator import evaluate, score_episodes
-from persona_tf.evaluation.prediction_file import read_predictions
+from persona_tf.evaluation.prediction_file import CHANGES, read_predictions
 from persona_tf.evaluation.report import report
 from persona_tf.evaluation.samples import show_samples
 from persona_tf.evaluation.scoring import Scorer, TargetScore
@@ -30,9 +32,10 @@ from persona_tf.example import EMOTE_LABELS, ExampleConfig, examples
 from persona_tf.export.bundle import Bundle, save_bundle
 from persona_tf.run_dir import RunDir
 from persona_tf.text.config import TextConfig
+from persona_tf.training.summaries import SummaryWriter
 
 DECODE = DecodeConfig(max_reply_tokens=4, max_action_tokens=3)
-CONFIG = EvalConfig(splits=("test",), batch_targets=16, bootstrap_samples=50, shuffled_persona=True, trigram=True)
+CONFIG = EvalConfig(splits=("test",), batch_targets=16, bootstrap_samples=50, gaps=True, trigram=True)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,32 @@ def test_there_is_a_record_and_a_context_for_each_target(scored):
         assert (target.swapped is not None) == (gold.probe is not None and gold.probe.swap is not None)
         assert not target.gold_action or target.action in target.available_actions
         assert target.emote != "none"
-        assert target.shuffled_persona_nats is not None
+        assert {"persona_shuffled", "persona_missing", "setting_shuffled", "setting_missing"} <= set(
+            target.changed_nats
+        )
+        assert (target.missing is not None) == bool(target.value)
+        assert {*target.leant_on} >= {key for key in target.knowledge_gold if key in dict(context.items)}
+        texts = dict(context.items)
+        assert target.knowledge_texts == tuple(texts[key] for key in target.knowledge_gold if key in texts)
+
+
+def test_what_the_bot_is_not_shown_is_needed_all_the_same():
+    bot = Echo()
+    bot.bundle = types.SimpleNamespace(example=ExampleConfig(kinds=("self_name",)))
+    targets, contexts = score_episodes(bot, bot, list(episodes("test", 6)), EvalConfig(swapped=False))
+    needing = [t for t in targets if any(key.startswith("persona/") for key in t.knowledge_gold)]
+    assert len(needing) > 5
+    assert all(t.knowledge_texts for t in needing)
+    assert {key for context in contexts for key, _ in context.items} == {"self_name/0"}
+
+
+def test_a_bot_can_be_left_without_anything_to_know(bundle):
+    bare = dataclasses.replace(bundle, example=ExampleConfig(kinds=("persona",)))
+    targets, _ = score_episodes(Bot(bare), Scorer(bare), list(episodes("test", 2)), EvalConfig(gaps=True))
+    for target in targets:
+        assert math.isfinite(target.changed_nats["persona_missing"])
+        assert "setting_missing" not in target.changed_nats, "there is none to take away"
+    assert any(target.missing is not None for target in targets)
 
 
 def _seen(example, target):
@@ -96,14 +124,14 @@ def test_each_target_has_its_own_answer_swap_and_shuffle():
     targets, _ = score_episodes(bot, bot, found, config)
     cast = [example for episode in found for example in examples(episode, bot.bundle.example)]
     alone = [dataclasses.replace(example, targets=(target,)) for example in cast for target in example.targets]
-    shuffled = [(e, t) for e in shuffle_personas(cast, config.seed) for t in e.targets]
+    shuffled = [(e, t) for e in shuffle_source(cast, "persona", config.seed) for t in e.targets]
     assert len({target.reply for target in targets}) == len(targets), "so that a wrong order is seen"
     swaps = 0
     for target, example, (strange, same) in zip(targets, alone, shuffled, strict=True):
         assert target.reply == bot.answer([example])[0][0].reply
         assert target.reply_nats == bot.score([example])[0][0].reply_nats
-        assert target.shuffled_persona_nats == zlib.crc32(_seen(strange, same).encode())
-        assert target.shuffled_persona_nats != target.reply_nats
+        assert target.changed_nats == {"persona_shuffled": zlib.crc32(_seen(strange, same).encode())}
+        assert target.changed_nats["persona_shuffled"] != target.reply_nats
         swapped = swap_value(example)
         assert (target.swapped is None) == (swapped is None)
         if swapped:
@@ -115,10 +143,44 @@ def test_each_target_has_its_own_answer_swap_and_shuffle():
     assert len(alone) > 30
 
 
+def test_each_target_has_its_own_changes_and_its_own_question_without_its_source():
+    found = list(episodes("test", 12))
+    config = EvalConfig(batch_targets=5, gaps=True, missing_probes=4, seed=3)
+    bot = Echo()
+    targets, contexts = score_episodes(bot, bot, found, config)
+    cast = [example for episode in found for example in examples(episode, bot.bundle.example)]
+    alone = [dataclasses.replace(example, targets=(target,)) for example in cast for target in example.targets]
+    for name, (each_alone, change) in changes(config.seed).items():
+        before = alone if each_alone else cast
+        pairs = [(old, new, t) for old, new in zip(before, change(before), strict=True) for t in new.targets]
+        for target, (old, new, same) in zip(targets, pairs, strict=True):
+            nats = zlib.crc32(_seen(new, same).encode()) if new != old else None
+            assert target.changed_nats.get(name) == nats
+    assert {name for target in targets for name in target.changed_nats} == set(CHANGES)
+    missing = draw_missing(alone, 4, config.seed)
+    assert sum(example is not None for example in missing) == 12, "of three sources"
+    for target, context, example in zip(targets, contexts, missing, strict=True):
+        assert target.missing == (example and _seen(example, example.targets[0]))
+        assert bool(context.missing) == (example is not None)
+        if example:
+            assert target.value.lower() not in " ".join(context.missing).lower()
+
+
 def test_swaps_and_shuffles_can_be_left_out():
     bot = Echo()
-    targets, _ = score_episodes(bot, bot, list(episodes("test", 3)), EvalConfig(swapped=False))
-    assert {target.swapped for target in targets} == {target.shuffled_persona_nats for target in targets} == {None}
+    config = EvalConfig(swapped=False, missing_probes=0)
+    targets, contexts = score_episodes(bot, bot, list(episodes("test", 3)), config)
+    assert {target.swapped for target in targets} == {target.missing for target in targets} == {None}
+    assert not any(target.changed_nats for target in targets)
+    assert not any(context.missing or context.swapped_items or context.swapped_history for context in contexts)
+
+
+def test_what_cannot_be_shuffled_is_not_scored_as_if_it_were():
+    """Of the own persona in the place of another's the gap would be 0."""
+    bot = Echo()
+    targets, _ = score_episodes(bot, bot, list(episodes("test", 1)), EvalConfig(shuffled_persona=True))
+    assert [target.changed_nats for target in targets] == [{} for _ in targets]
+    assert "reply_persona_gap" not in report(targets)
 
 
 def test_one_target_scores_alone_as_in_company(bundle):
@@ -173,10 +235,14 @@ def test_the_true_reply_is_ranked_among_as_many_as_asked_for(bundle):
     assert "reply_r1" not in beside["majority"]
 
 
-def test_the_persona_gap_is_the_mean_difference(scored):
+def test_a_gap_is_the_mean_difference(scored):
     targets, _ = scored
-    gap = sum(t.shuffled_persona_nats - t.reply_nats for t in targets) / sum(t.reply_tokens for t in targets)
-    assert report(targets)["reply_persona_gap"]["value"] == pytest.approx(gap)
+    for name, change in (("reply_persona_gap", "persona_shuffled"), ("reply_history_missing_gap", "history_missing")):
+        touched = [t for t in targets if change in t.changed_nats]
+        more = sum(t.changed_nats[change] - t.reply_nats for t in touched)
+        gap = report(targets)[name]
+        assert gap["value"] == pytest.approx(more / sum(t.reply_tokens for t in touched))
+        assert gap["count"] == len(touched) > 0
 
 
 def test_the_trigram_is_told_all_turns(scored, tokenizer):
@@ -191,7 +257,13 @@ def test_evaluate_writes_every_file(bundle, vocabulary_model, tmp_path):
     configs = {name: getattr(bundle, name) for name in ("text", "example", "decode")}
     save_bundle(run.bundle, "demo", 7, configs | {"model": bundle.model.config}, bundle.model, vocabulary_model)
     data = DataConfig("world", {"train": 20, "test": 4})
-    [result] = evaluate(run, data, CONFIG, tmp_path / "data")
+    earlier = SummaryWriter(run.summaries)
+    for step in (1, 9):
+        earlier.scalars({"train/loss": 1.0}, step)
+    earlier.close()
+    board = lambda folder: contextlib.closing(SummaryWriter(folder, begins=False))  # noqa: E731
+    config = dataclasses.replace(CONFIG, gaps=False, shuffled_persona=True)
+    [result] = evaluate(run, data, config, tmp_path / "data", board=board)
     written = json.loads(run.evaluation("test", "json").read_text())
     assert (written["experiment"], written["split"], written["step"]) == ("demo", "test", 7)
     assert written["examples"] == len(read_predictions(run.predictions("test"))) == result.examples
@@ -206,6 +278,22 @@ def test_evaluate_writes_every_file(bundle, vocabulary_model, tmp_path):
     assert run.evaluation("test", "png").read_bytes().startswith(b"\x89PNG")
     assert run.leant_on("test").read_bytes().startswith(b"\x89PNG")
     assert run.evaluation("test", "csv").is_file()
+    shown = EventAccumulator(str(run.summaries)).Reload()
+    assert [point.step for point in shown.Scalars("train/loss")] == [1, 9], "curves beyond the bundle's step stay"
+    for name, path in (("probes", run.evaluation("test", "png")), ("leant_on", run.leant_on("test"))):
+        [image] = shown.Images(f"evaluation/test/{name}")
+        assert image.step == 7
+        assert image.encoded_image_string == path.read_bytes()
+
+
+def test_a_board_that_cannot_be_written_is_a_word_and_no_failure(tmp_path, caplog):
+    def full(folder):
+        raise OSError(28, "No space left on device", str(folder))
+
+    evaluator._show(full, RunDir(tmp_path), {"evaluation/test/probes": object()}, 1)
+    assert "TensorBoard does not show evaluation/test/probes" in caplog.text
+    evaluator._show(full, RunDir(tmp_path), {}, 1)
+    assert len(caplog.records) == 1
 
 
 def test_nothing_is_overwritten_where_a_split_is_missing(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.notes import notes
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.report import NAMES, report
@@ -28,18 +29,51 @@ def test_each_metric_is_in_the_table_or_said_to_be_missing():
     assert "reply_word_ppl (no reply_nats and reply_words)" in absent
     assert "action_accuracy, action_decision_f1 (no gold_action)" in absent
     assert "knowledge_r1 (no knowledge_gold or no knowledge_chosen)" in absent
-    assert "probe_unanswerable_accuracy (no such probes)" in absent
+    assert "probe_history_missing_accuracy" in absent
+    assert "probe_unanswerable_accuracy" in absent
+    assert "(no such probes)" in absent
+    assert "reply_persona_gap, reply_persona_missing_gap, reply_setting_gap" in absent
+    assert "reply_history_missing_gap (no such changed_nats)" in absent
+    assert "knowledge_f1 (no knowledge_texts)" in absent
+    assert "leant_on_precision, leant_on_recall (no knowledge_gold or no leant_on)" in absent
+
+
+def test_it_says_how_many_probes_were_asked_again():
+    asked = [dataclasses.replace(t, source="persona", value="Rex") for t in TALK]
+    assert "probe_persona_missing_accuracy (none was asked again without what tells it)" in " ".join(told(asked))
+    assert "probe_persona_swapped_accuracy, probe_persona_leak (none was asked again with another value)" in " ".join(
+        told(asked)
+    )
+    again = [dataclasses.replace(asked[0], missing="Hm."), asked[1]]
+    line = "missing: probes asked again without all that tells the answer: persona 1 of 2."
+    assert line in told(again)
+    assert line.replace("1 of 2", "all 1") in told(again[:1])
+    assert not any(found.startswith("missing:") for found in told(asked))
 
 
 def test_what_the_bot_does_not_do_is_told_apart_from_what_nobody_does():
     asked = [dataclasses.replace(t, gold_action="hug Tam", source="persona", value="Rex") for t in TALK]
     assert "action_accuracy, action_decision_f1 (the bot chooses no action)" in " ".join(told(asked))
+    chooses = [dataclasses.replace(t, action="hug Tam") for t in asked]
+    assert "action_decision_f1 (no action_generated)" in " ".join(told(chooses))
     silent = [dataclasses.replace(t, reply="") for t in asked]
     assert "Empty replies: all 2." in told(silent)
     assert "reply_rouge_L" in " ".join(told(silent))
     assert "probe_persona_accuracy (all replies are empty)" in " ".join(told(silent))
+    dumb = [dataclasses.replace(t, knowledge_texts=("Rex",)) for t in silent]
+    assert "knowledge_f1, " in " ".join(told(dumb)).partition("(all replies are empty)")[0]
     assert "Empty replies: 1 of 2." in told([TALK[0], silent[1]])
     assert "reply_f1" in " ".join(told([dataclasses.replace(t, reply=" \n") for t in TALK])), "blanks say nothing"
+
+
+def test_it_is_told_among_how_many_a_reply_was_to_be_found():
+    def ranked(count):
+        return Ranked(("good day", *map(str, range(count - 1))), (1.0,) * count, (1,) * count)
+
+    twenty, three = (dataclasses.replace(t, ranked=ranked(n)) for t, n in zip(TALK, (20, 3), strict=True))
+    assert "reply_r1, reply_r5, reply_mrr: among 20 candidates." in told([twenty, TALK[1]])
+    assert "reply_r1, reply_r5, reply_mrr: among 20 candidates, or as few as 3." in told([twenty, three])
+    assert not any("candidates" in line for line in told(TALK))
 
 
 def test_replies_of_one_word_have_no_pairs():

@@ -1,8 +1,7 @@
-import builtins
+import dataclasses
 
 import pytest
 
-from persona_tf.evaluation import pictures
 from persona_tf.evaluation.baselines import Context
 from persona_tf.evaluation.leant_on import choose_probes, leant_on
 from persona_tf.evaluation.pictures import learning_curves, probe_bars, save_picture
@@ -36,6 +35,8 @@ def test_bars_are_the_values_and_lines_the_intervals():
     assert list(axes.lines[0].get_xdata()) == [0.7, 0.9]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["persona accuracy", "persona leak"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["random"]
+    [axes] = probe_bars(dataclasses.replace(RESULT, baselines={})).axes
+    assert axes.get_legend() is None
 
 
 def test_curves_have_a_colour_a_run_and_a_line_a_seed():
@@ -48,6 +49,7 @@ def test_curves_have_a_colour_a_run_and_a_line_a_seed():
     assert list(shown) == ["valid/loss", "train/loss"]
     assert [list(line.get_ydata()) for line in shown["valid/loss"].lines] == [[2.0], [1.0, 0.5]]
     assert len({line.get_color() for line in shown["valid/loss"].lines}) == 1
+    assert [line.get_marker() for line in shown["valid/loss"].lines] == [".", "None"], "one point has no line to it"
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b $^"]
     with pytest.raises(ValueError, match="no run has one of the curves"):
         learning_curves({"a": [{"other": [(1, 1.0)]}]})
@@ -96,15 +98,7 @@ def test_any_text_can_be_drawn(draw, tmp_path, caplog):
     assert not caplog.text
 
 
-def test_a_missing_matplotlib_is_a_word_and_no_failure(tmp_path, monkeypatch, caplog):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ModuleNotFoundError("No module named 'matplotlib'")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+def test_a_missing_matplotlib_is_a_word_and_no_failure(tmp_path, without_matplotlib, caplog):
     assert not save_picture(tmp_path / "a.png", probe_bars, RESULT)
     assert "a.png is left out: matplotlib cannot be imported" in caplog.text
     assert "pip install 'matplotlib>=3.8'" in caplog.text
@@ -117,4 +111,3 @@ def test_what_cannot_be_drawn_or_written_is_a_word(tmp_path, caplog):
     (tmp_path / "file").write_text("")
     assert not save_picture(tmp_path / "file" / "a.png", probe_bars, RESULT)
     assert "cannot write" in caplog.text
-    assert pictures.CURVES

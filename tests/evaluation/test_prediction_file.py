@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.prediction_file import (
     ScoredTarget,
     Swapped,
@@ -29,11 +30,15 @@ FULL = ScoredTarget(
     emote="grin",
     emote_generated="",
     swapped=Swapped("Fido", "Rex", "It is Rex."),
+    missing="",
     reply_nats=3.5,
     reply_tokens=4,
     reply_words=3,
     reply_bytes=10,
+    changed_nats={"persona_shuffled": 4.0, "history_missing": 3},
+    ranked=Ranked(("No.", "It is Rex!"), (2.0, 3.5), (2, 4)),
     knowledge_gold=("persona/2",),
+    knowledge_texts=("My dog is Rex.",),
     knowledge_chosen="persona/0",
     leant_on={"persona/0": 0.75, "turn/2": 0.25},
 )
@@ -67,10 +72,23 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("bad", [{"reply_nats": float("nan")}, {"leant_on": {"persona/0": float("inf")}}])
-def test_a_number_that_is_none_is_not_written(tmp_path, bad):
-    with pytest.raises(ValueError, match=r"'d2/0'.*finite"):
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [
+        ({"reply_nats": float("nan")}, "reply_nats nan"),
+        ({"leant_on": {"persona/0": float("inf")}}, "leant_on.persona/0 inf"),
+        ({"changed_nats": {"setting_missing": float("nan")}}, "changed_nats.setting_missing nan"),
+        ({"ranked": Ranked(("a", "b"), (1.0, float("nan")), (1, 1))}, r"ranked.nats\[1\] nan"),
+    ],
+)
+def test_a_number_that_is_none_is_not_written(tmp_path, bad, named):
+    with pytest.raises(ValueError, match=rf"'d2/0': expected finite numbers, got {named}; has the model diverged"):
         write_predictions(tmp_path / "valid.jsonl", [ScoredTarget("d2/0", "d2", **bad)])
+
+
+def with_ranked(candidates, gold_reply="A!", **other):
+    ranked = {"candidates": candidates, "nats": [1.0] * len(candidates), "tokens": [2] * len(candidates), **other}
+    return json.dumps({"id": "x", "episode": "e", "gold_reply": gold_reply, "ranked": ranked})
 
 
 @pytest.mark.parametrize(
@@ -78,11 +96,7 @@ def test_a_number_that_is_none_is_not_written(tmp_path, bad):
     [
         ("{", "expected one JSON object a line"),
         ("[]", "expected a JSON object"),
-        ("[" * 100_000, "expected one JSON object a line, got '\\[+ "),
-        ('{"id": "x" "episode": "e"}', "delimiter at character 12"),
-        ('{"episode": "e"}', "'id' is missing"),
-        ('{"id": "x"}', "'episode' is missing: .* need --references"),
-        ('{"id": "x", "episode": "e", "source": "Persona"}', "'source': expected one of persona, .* got 'Persona'"),
+        ('{"id": "x"}', "'episode' is missing: answers of id and reply alone need --references"),
         ('{"id": "x", "episode": "e", "gold": 1}', "unknown field 'gold'"),
         ('{"id": "x", "episode": "e", "reply": null}', "'reply': expected str, got None"),
         ('{"id": "x", "episode": "e", "reply_tokens": 1.5}', "'reply_tokens': expected int"),
@@ -90,7 +104,35 @@ def test_a_number_that_is_none_is_not_written(tmp_path, bad):
         ('{"id": "x", "episode": "e", "decoys": "Rex"}', "'decoys': expected list"),
         ('{"id": "x", "episode": "e", "decoys": [1]}', "'decoys': expected strings"),
         ('{"id": "x", "episode": "e", "leant_on": {"a": "b"}}', "'leant_on': expected a number for 'a'"),
+        ('{"id": "x", "episode": "e", "changed_nats": {"persona": 1}}', "unknown field 'changed_nats.persona'; known"),
+        ('{"id": "x", "episode": "e", "changed_nats": {"setting_missing": true}}', "expected a number for 'setting_m"),
+        ('{"id": "x", "episode": "e", "missing": 1}', "'missing': expected str or null"),
+        ('{"id": "x", "episode": "e", "knowledge_texts": [1]}', "'knowledge_texts': expected strings"),
         ('{"id": "x", "episode": "e", "swapped": {"value": "Rex"}}', "'swapped.old_value' is missing"),
+        ('{"id": "x", "episode": "e", "swapped": "Rex"}', "'swapped': expected dict or null"),
+        ('{"id": "x", "episode": "e", "ranked": {"candidates": ["a"]}}', "'ranked.nats' is missing"),
+        (with_ranked(["a", 3]), r"'ranked.candidates\[1\]': expected str, got 3"),
+        (with_ranked(["a", "b"], nats=[1, "2"]), r"'ranked.nats\[1\]': expected int or float, got '2'"),
+        (with_ranked(["a", "b"], tokens=[1, -1]), r"'ranked.tokens\[1\]': expected a finite number of 0 or more"),
+        (with_ranked(["a"], gold_reply=""), r"'ranked': expected a gold_reply .* got none: the gold reply itself has"),
+        (
+            with_ranked(["c", "d"]),
+            r"'ranked.candidates': expected the gold_reply 'A!' among them, got 2 others: 'c', ",
+        ),
+        ('{"id": "x", "episode": "e", "reply_tokens": 5}', "'reply_nats' is missing, but reply_tokens is there"),
+        ('{"id": "x", "episode": "e", "reply_nats": 5}', "'reply_tokens' is missing, but reply_nats is there"),
+        (
+            '{"id": "x", "episode": "e", "changed_nats": {"persona_shuffled": 5}}',
+            "'reply_nats' is missing, but changed_nats",
+        ),
+        (
+            '{"id": "x", "episode": "e", "source": "Persona"}',
+            "'source': expected \"\" or one of .* got 'Persona'",
+        ),
+        (
+            '{"id": "x", "episode": "e", "source": "history"}',
+            "'value': expected the right .* 'history', got none",
+        ),
         ('{"id": "d2/0", "episode": "e"}', "'d2/0' was on an earlier line"),
     ],
 )
@@ -108,7 +150,7 @@ BAD = ["NaN", "Infinity", "-Infinity", "1e999", "-0.5", "-1", "1" + "0" * 400]
 @pytest.mark.parametrize(
     ("field", "bad"),
     [
-        *((field, bad) for field in ("reply_nats", "shuffled_persona_nats", "leant_on") for bad in BAD),
+        *((field, bad) for field in ("reply_nats", "leant_on") for bad in BAD),
         *((field, bad) for field in ("reply_tokens", "reply_words", "reply_bytes") for bad in BAD[-2:]),
     ],
 )
@@ -123,23 +165,21 @@ def test_a_number_that_cannot_be_is_refused_with_its_place(tmp_path, field, bad)
 
 
 def test_what_rounding_leaves_below_zero_is_read(tmp_path):
-    target = ScoredTarget("d2/0", "d2", reply_nats=-1e-6, shuffled_persona_nats=-1e-6)
+    target = ScoredTarget("d2/0", "d2", reply_nats=-1e-6, changed_nats={"persona_shuffled": -1e-6})
     write_predictions(tmp_path / "own.jsonl", [target])
     assert read_predictions(tmp_path / "own.jsonl") == (target,)
 
 
-@pytest.mark.parametrize("coding", ["utf-16", "latin-1"])
-def test_another_encoding_is_told_with_its_place(tmp_path, coding):
+def test_words_and_bytes_are_counted_where_the_file_leaves_them_out(tmp_path):
+    """Else they would be missing below the nats that are spread over them."""
     path = tmp_path / "theirs.jsonl"
-    path.write_bytes('{"id": "é", "episode": "e"}\n'.encode(coding))
-    with pytest.raises(ValueError, match=r"theirs\.jsonl:1: expected text in UTF-8 .*save the file anew"):
-        read_predictions(path)
+    line = {"id": "x", "episode": "e", "gold_reply": "да  ok", "reply_nats": 3.0, "reply_tokens": 4}
+    path.write_text(json.dumps(line) + "\n" + json.dumps({**line, "id": "y", "reply_words": 7}) + "\n")
+    one, other = read_predictions(path)
+    assert (one.reply_words, one.reply_bytes) == (2, 8)
+    assert (other.reply_words, other.reply_bytes) == (7, 8)
 
 
-@pytest.mark.parametrize("begin", [b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", b"\r\n \n"])
-def test_a_mark_and_blank_lines_at_the_beginning_are_passed_over(tmp_path, begin):
-    path = tmp_path / "theirs.jsonl"
-    path.write_bytes(begin)
-    assert read_predictions(path) == ()
-    path.write_bytes(begin + b'{"id": "d2/0", "episode": "d2"}\r\n')
-    assert read_predictions(path) == (LEAST,)
+def test_an_unanswerable_question_has_no_right_value():
+    assert ScoredTarget("x", "e", source="persona", value="Rex").right_value == "Rex"
+    assert ScoredTarget("x", "e", source="unanswerable", value="Rex").right_value == ""

@@ -17,12 +17,12 @@ GOLD = [
         reply="another bot's",
         gold_action="hug",
         action="hug",
-        ranked=Ranked((f"gold {i}", "no"), (1.0, 2.0), (1, 1)),
         swapped=Swapped("Fido", "Rex", "another bot's"),
         reply_nats=9.0,
         reply_tokens=4,
         reply_words=2,
         reply_bytes=6,
+        ranked=Ranked(("No.", f"gold {i}"), (1.0, 2.0), (2, 3)),
     )
     for i in range(6)
 ]
@@ -49,9 +49,10 @@ def test_an_id_and_a_reply_are_enough_in_any_order(files):
     found = with_references(*files(answers(5, 3, 1, 0, 2, 4)))
     assert [target.id for target in found] == [target.id for target in GOLD]
     for i, target in enumerate(found):
-        bare = dataclasses.replace(GOLD[i], reply=f"mine {i}", action="", swapped=None, ranked=None)
-        bare = dataclasses.replace(bare, reply_nats=0.0, reply_tokens=0)
-        assert target == bare, "nothing of the other bot's answer is left"
+        nothing = {"action": "", "swapped": None, "reply_nats": 0.0, "reply_tokens": 0, "ranked": None}
+        assert target == dataclasses.replace(GOLD[i], reply=f"mine {i}", **nothing), (
+            "nothing of the other bot's answer is left"
+        )
 
 
 def test_what_is_answered_beside_the_reply_is_taken(files):
@@ -89,3 +90,12 @@ def test_references_must_be_some(files):
     references.write_text("")
     with pytest.raises(ValueError, match=r"test\.jsonl holds no predictions"):
         with_references(theirs, references)
+
+
+def test_what_it_ranked_itself_is_taken_and_holds_the_gold_reply(files):
+    lines = answers(*range(6))
+    lines[4]["ranked"] = {"candidates": ["Gold 4!", "gold 5"], "nats": [3.0, 4.0], "tokens": [2, 2]}
+    assert with_references(*files(lines))[4].ranked == Ranked(("Gold 4!", "gold 5"), (3.0, 4.0), (2, 2))
+    lines[4]["ranked"]["candidates"][0] = "gold 3"
+    with pytest.raises(ValueError, match=r"theirs\.jsonl: target 'd/4': field 'ranked.candidates': .* 'gold 4' among"):
+        with_references(*files(lines))

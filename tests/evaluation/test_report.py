@@ -61,6 +61,14 @@ def test_ranks_by_nats_and_by_nats_a_token():
     assert found["reply_mrr_per_token"] == pytest.approx((1 + 1 / 6) / 2)
 
 
+@pytest.mark.parametrize("rank", [1, 2, 5, 6])
+def test_of_five_best_the_fifth_is_one(rank):
+    nats = tuple(float(place) for place in range(1, 8))
+    ranked = Ranked(tuple("gold" if place == rank else f"no {place}" for place in range(1, 8)), nats, (1,) * 7)
+    found = values([target(gold_reply="gold", ranked=ranked)])
+    assert (found["reply_r1"], found["reply_r5"], found["reply_mrr"]) == (rank == 1, rank <= 5, 1 / rank)
+
+
 def test_actions():
     targets = [
         target(0, gold_action="hug king", action="hug king", action_generated="hug king"),  # tp
@@ -74,6 +82,7 @@ def test_actions():
     assert "emote_accuracy" not in metrics
 
 
+NODS = {"gold_action": "nod", "action": "bow", "action_generated": ""}
 HAND = (
     target(
         0,
@@ -89,14 +98,17 @@ HAND = (
         gold_emote="smile",
         emote="smile",
         swapped=Swapped("Fido", "Rex", "It is Fido"),
+        missing="It is Rex",
         reply_nats=6.0,
         reply_tokens=3,
         reply_words=4,
         reply_bytes=13,
-        shuffled_persona_nats=8.0,
+        changed_nats={"persona_shuffled": 8.0, "persona_missing": 7.0, "history_missing": 6.5},
         ranked=Ranked(("Hm.", "My dog is Rex", "No."), (7.0, 6.0, 4.5), (1, 3, 1)),
-        knowledge_gold=("persona/0",),
+        knowledge_gold=("persona/0", "turn/2"),
+        knowledge_texts=("My dog is called Rex",),
         knowledge_chosen="persona/0",
+        leant_on={"persona/0": 0.5, "persona/1": 0.25, "turn/2": 0.125},
     ),
     target(
         1,
@@ -116,12 +128,38 @@ HAND = (
         reply_tokens=2,
         reply_words=1,
         reply_bytes=3,
-        shuffled_persona_nats=8.5,
+        changed_nats={
+            "persona_shuffled": 8.5,
+            "setting_shuffled": 9.0,
+            "setting_missing": 7.0,
+            "history_shuffled": 8.0,
+        },
         knowledge_gold=("persona/1",),
+        knowledge_texts=("I fear geese", "My name is Tam"),
         knowledge_chosen="persona/0",
+        leant_on={"persona/0": 0.5, "persona/1": 0.5},
     ),
-    target(2, "e1", source="setting", value="barn", gold_reply="in barn", reply="sea"),
-    target(3, "e1", source="history", value="two", gold_reply="two", reply="two", gold_action="nod", action="bow"),
+    target(
+        2,
+        "e1",
+        source="setting",
+        value="barn",
+        gold_reply="in barn",
+        reply="sea",
+        swapped=Swapped("mill", "barn", "the barn of the mill"),
+        missing="a barn or a sea",
+    ),
+    target(
+        3,
+        "e1",
+        source="history",
+        value="two",
+        gold_reply="two",
+        reply="two",
+        **NODS,
+        swapped=Swapped("six", "two", "six"),
+        missing="no idea",
+    ),
     target(4, "e1", source="unanswerable", decoys=("Rex",), gold_reply="who knows", reply="Rex"),
 )
 BY_HAND = {
@@ -129,6 +167,11 @@ BY_HAND = {
     "reply_word_ppl": math.exp(14 / 5),
     "reply_bits_per_byte": 14 / 16 / math.log(2),
     "reply_persona_gap": (2.0 + 0.5) / 5,
+    "reply_persona_missing_gap": 1.0 / 3,
+    "reply_setting_gap": 1.0 / 2,
+    "reply_setting_missing_gap": -1.0 / 2,
+    "reply_history_gap": 0.0,
+    "reply_history_missing_gap": 0.5 / 3,
     "reply_f1": (6 / 7 + 2 / 3 + 0 + 1 + 0) / 5,
     "reply_exact": 1 / 5,
     # The first: all of 3, 2 and 1 n-grams, of no 4-gram 1e-12, one word too short. One word of two, no 2-gram of one,
@@ -153,12 +196,23 @@ BY_HAND = {
     "emote_accuracy": 1 / 2,
     "emote_decision_f1": 1.0,
     "knowledge_r1": 1 / 2,
+    # dog is rex: 3 of 3 and of 5. tam tam: with "My name is Tam" 1 of 2 and of 4.
+    "knowledge_f1": (2 * 3 / 8 + 2 * 1 / 6) / 2,
+    "leant_on_precision": (0.625 + 0.5) / 2,
+    "leant_on_recall": (1 / 2 + 0) / 2,  # one of the two largest; the tie counts against it
     "probe_persona_accuracy": 1.0,
     "probe_setting_accuracy": 0.0,
     "probe_history_accuracy": 1.0,
     "probe_unanswerable_accuracy": 0.0,
     "probe_persona_swapped_accuracy": 1 / 2,
+    "probe_setting_swapped_accuracy": 0.0,
+    "probe_history_swapped_accuracy": 1.0,
+    "probe_persona_missing_accuracy": 1.0,
+    "probe_setting_missing_accuracy": 1.0,
+    "probe_history_missing_accuracy": 0.0,
     "probe_persona_leak": 1 / 2,
+    "probe_setting_leak": 1.0,
+    "probe_history_leak": 0.0,
 }
 
 
@@ -179,9 +233,19 @@ def test_what_a_bot_cannot_do_is_no_zero():
     ]
     assert {name.partition("_")[0] for name in report(acts)} == {"action"}
     silent = [dataclasses.replace(t, reply="", swapped=None) for t in HAND]
-    assert {name.partition("_")[0] for name in report(silent)} == {"reply", "action", "emote", "knowledge"}
+    assert {name.partition("_")[0] for name in report(silent)} == {"reply", "action", "emote", "knowledge", "leant"}
+    assert "knowledge_f1" not in report(silent)
     ranks = [name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))]
-    assert [name for name in report(silent) if name.startswith("reply")] == [*NAMES[:4], *ranks]
+    assert [name for name in report(silent) if name.startswith("reply")] == [*NAMES[:9], *ranks]
+
+
+def test_what_a_file_does_not_say_is_no_zero():
+    """Of each of choice and decision some files hold one only."""
+    asked = {"gold_action": "hug", "gold_emote": "nod"}
+    chosen = [target(i, action="hug", emote="nod", **asked) for i in range(2)]
+    assert values(chosen) == {"action_accuracy": 1, "emote_accuracy": 1, "emote_decision_f1": 1}
+    decided = [target(i, action_generated="hug", emote_generated="nod", **asked) for i in range(2)]
+    assert values(decided) == {"action_decision_f1": 1, "emote_decision_f1": 1}
 
 
 def test_replies_without_a_pair_of_words_have_no_distinct_pairs():
@@ -228,6 +292,50 @@ def test_knowledge_has_several_right_answers_and_applies_to_bots_that_choose():
     assert report([target(knowledge_gold=gold)]) == {}
 
 
+def test_knowledge_f1_takes_the_best_of_several_items_and_no_turns():
+    texts = ("My dog is called Rex.", "I live in a tower.")
+    targets = [
+        target(0, reply="I live here.", knowledge_gold=("persona/0", "persona/1"), knowledge_texts=texts),
+        target(1, reply="Rex", knowledge_gold=("turn/2",)),
+    ]
+    assert report(targets)["knowledge_f1"] == {"value": pytest.approx(2 * 2 / (3 + 4)), "count": 1}
+
+
+def test_what_was_leant_on_applies_to_bots_that_lean():
+    gold = ("persona/0", "turn/2")
+    leaning = [
+        target(0, knowledge_gold=gold, leant_on={"turn/2": 0.5, "persona/0": 0.25, "object/0": 0.25}),
+        target(1, knowledge_gold=gold),
+        target(2, leant_on={"object/0": 1.0}),
+    ]
+    found = report(leaning)
+    assert found["leant_on_precision"] == {"value": 0.75 / 2, "count": 2}
+    assert found["leant_on_recall"] == {"value": 0.5 / 2, "count": 2}, "the tie counts against it"
+    assert report([target(knowledge_gold=gold)]) == {}
+
+
+def test_a_gap_is_over_the_replies_that_the_change_touches():
+    targets = [
+        target(0, "a", reply_nats=4.0, reply_tokens=4, changed_nats={"setting_missing": 6.0}),
+        target(0, "b", reply_nats=9.0, reply_tokens=1),
+    ]
+    assert report(targets, 0)["reply_setting_missing_gap"] == {"value": 0.5, "count": 1}
+
+
+def test_a_probe_without_its_source_is_right_by_chance_and_an_unanswerable_one_has_none():
+    asked = {"value": "Rex", "decoys": ("Fido",), "reply": "Rex"}
+    targets = [
+        target(0, source="history", missing="Rex", **asked),
+        target(1, source="history", missing="", **asked),
+        target(2, source="history", missing="Rex or Fido", **asked),
+        target(3, source="history", **asked),
+        target(4, source="unanswerable", missing="Rex", decoys=("Fido",), reply="Hm."),
+    ]
+    found = report(targets, 0)
+    assert found["probe_history_missing_accuracy"] == {"value": pytest.approx(1 / 3), "count": 3}
+    assert [name for name in found if "missing" in name] == ["probe_history_missing_accuracy"]
+
+
 def test_probes_by_source():
     asked = {"value": "Rex", "decoys": ("Fido", "Tom")}
     targets = [
@@ -255,6 +363,13 @@ def test_swapped_persona_and_its_leak():
     assert found["probe_persona_swapped_accuracy"] == 0.25
     assert found["probe_persona_leak"] == 0.5
     assert found["probe_persona_accuracy"] == 1.0
+
+
+def test_each_source_counts_what_was_swapped_in_it():
+    swap = Swapped("sea", "barn", "sea")
+    found = values([target(source="setting", value="barn", reply="barn", swapped=swap)])
+    probes = {name: value for name, value in found.items() if name.startswith("probe")}
+    assert probes == {"probe_setting_accuracy": 1, "probe_setting_swapped_accuracy": 1, "probe_setting_leak": 0}
 
 
 def random_targets(seed, episodes=40, accuracy=0.5):
@@ -307,8 +422,17 @@ def test_corpus_bleu_is_resampled_with_the_others():
     }
 
 
-def test_one_dialogue_has_no_interval():
-    assert "low" not in report([target(0, gold_reply="a b", reply="a b")])["reply_f1"]
+def test_what_one_dialogue_has_has_no_interval():
+    one = target(0, "a", gold_reply="a b", reply="a b", source="persona", value="b")
+    assert "low" not in report([one])["reply_f1"]
+    found = report(
+        [one, target(0, "b", gold_reply="a b", reply="a c"), target(0, "c", gold_action="hug", action="hug")]
+    )
+    assert found["reply_f1"]["low"] < found["reply_f1"]["high"]
+    for name in ("probe_persona_accuracy", "action_accuracy"):
+        assert found[name] == {"value": 1, "count": 1}, "else it would be as sure as can be"
+    assert "low" in found["reply_corpus_bleu"]
+    assert "low" not in report([one, target(0, "c", reply="x")])["reply_corpus_bleu"]
 
 
 @given(st.integers(1, 39))

@@ -16,12 +16,12 @@ from persona_tf.evaluation.evaluator import score_episodes
 from persona_tf.evaluation.metrics.probes import holds, probe_right
 from persona_tf.evaluation.metrics.ranking import gold_indices, gold_rank, hit, reciprocal_rank
 from persona_tf.evaluation.metrics.words import Mean
-from persona_tf.evaluation.report import report
+from persona_tf.evaluation.report import GAPS, report
 from persona_tf.evaluation.scoring import TargetScore
 from persona_tf.example import EMOTE_LABELS, PARTNER, ExampleConfig, examples
 
 DIALOGUES = 100
-CONFIG = EvalConfig(batch_targets=1000, shuffled_persona=True, bootstrap_samples=0)
+CONFIG = EvalConfig(batch_targets=1000, gaps=True, missing_probes=40, bootstrap_samples=0)
 
 
 class Silly:
@@ -32,7 +32,7 @@ class Silly:
         self._say = say
 
     def answer(self, batch):
-        return [[Answer(self._say(e, t), "", EMOTE_LABELS[1], {}, 1) for t in e.targets] for e in batch]
+        return [[Answer(self._say(e, t), "", EMOTE_LABELS[1], _evenly(e, t), 1) for t in e.targets] for e in batch]
 
     def score(self, batch):
         """As likely as any other; nothing done; the first emote, the first item."""
@@ -41,6 +41,12 @@ class Silly:
 
     def rank_actions(self, batch):
         return [dict.fromkeys(e.targets[0].available_actions, 1.0) for e in batch]
+
+
+def _evenly(example, target):
+    """Leans on all that there is to read alike."""
+    keys = [item.key for item in example.items] + [turn.key for turn in example.history if turn.turn < target.turn]
+    return dict.fromkeys(keys, 1 / len(keys))
 
 
 def constant(example, target):
@@ -110,6 +116,8 @@ def test_who_says_what_is_right_is_right(scored):
         assert found[name] == pytest.approx(1), name
     for source in ("persona", "setting", "history", "unanswerable"):
         assert found[f"probe_{source}_accuracy"] == 1
+    for source in ("persona", "setting", "history"):
+        assert found[f"probe_{source}_missing_accuracy"] == 1, "it needs no source"
 
 
 def test_a_constant_selector_chooses_by_chance(scored):
@@ -118,6 +126,9 @@ def test_a_constant_selector_chooses_by_chance(scored):
     acting = [t for t in targets if t.gold_action]
     assert len(acting) > 25
     assert as_chance_says(found["action_accuracy"], [1 / len(t.available_actions) for t in acting])
+    able = [t for t in targets if t.available_actions]
+    assert len(able) > len(acting)
+    assert found["action_decision_f1"] == 2 * len(acting) / (len(acting) + len(able)), "it acts wherever it can"
     knowing = [(t, c) for t, c in zip(*scored[constant], strict=True) if t.knowledge_gold]
     chances = [len({k for k, _ in c.items} & set(t.knowledge_gold)) / len(c.items) for t, c in knowing]
     assert as_chance_says(found["knowledge_r1"], chances)
@@ -146,8 +157,9 @@ def test_a_constant_selector_of_replies_never_finds_the_gold_one_and_a_random_on
 def test_a_constant_reply_and_the_question_itself_tell_nothing(scored, say):
     found = values(scored, say)
     for name in ("persona", "setting", "history"):
-        assert found[f"probe_{name}_accuracy"] == 0, name
-    assert found["probe_persona_swapped_accuracy"] == found["probe_persona_leak"] == 0
+        for kind in ("accuracy", "swapped_accuracy", "missing_accuracy", "leak"):
+            assert found[f"probe_{name}_{kind}"] == 0, (name, kind)
+    assert found["knowledge_f1"] < 0.15
     assert found["probe_unanswerable_accuracy"] > 0.9, "they assert nothing"
     assert found["reply_f1"] < 0.15
     assert found["reply_corpus_bleu"] < 0.02
@@ -186,7 +198,45 @@ def test_without_a_persona_one_guesses_and_a_swap_goes_unseen(scored, asked):
     assert found["probe_persona_swapped_accuracy"] == 0
     told = Mean.of(holds(t.reply, t.value) for t in again).value
     assert found["probe_persona_leak"] == pytest.approx(told), "what it says before it says after"
-    assert found["reply_persona_gap"] == 0
+    guesses = [t for t in scored[blind][0] if t.missing is not None and t.source == "persona"]
+    assert len(guesses) == 40
+    assert [t.missing for t in guesses] == [t.reply for t in guesses]
+    told = Mean.of(probe_right(t.reply, t.value, t.decoys) for t in guesses).value
+    assert found["probe_persona_missing_accuracy"] == told > 0, "chance, seen"
+    gaps = {name: value for name, value in found.items() if name.endswith("_gap")}
+    assert gaps == dict.fromkeys(GAPS.values(), 0), "all is as likely to it"
+
+
+def test_who_copies_its_sources_has_nothing_to_say_without_them(scored, asked):
+    found = values(scored, reciter)
+    again = [t for t in scored[reciter][0] if t.missing is not None and t.source == "persona"]
+    assert len(again) == 40
+    assert not any(holds(t.missing, t.value) for t in again)
+    assert any(holds(t.reply, t.value) for t in again)
+    assert found["probe_persona_missing_accuracy"] == 0
+    # It says each fact, the gold one too, and much else.
+    assert found["knowledge_f1"] < 0.3
+    exact = {e.id: {item.key: item.text for item in e.items} for e, _ in asked}
+    for target in scored[reciter][0]:
+        own = exact.get(target.episode + ":0") or exact.get(target.episode + ":1") or {}
+        keys = [key for key in target.knowledge_gold if key in own]
+        if own:
+            assert target.knowledge_texts == tuple(own[key] for key in keys)
+
+
+def test_who_leans_on_all_alike_has_the_precision_of_chance_and_finds_nothing(scored, world):
+    targets, contexts = scored[constant]
+    found = values(scored, constant)
+    chances = [
+        len({*t.knowledge_gold}) / (len(c.items) + len(c.history))
+        for t, c in zip(targets, contexts, strict=True)
+        if t.knowledge_gold
+    ]
+    assert found["leant_on_precision"] == pytest.approx(sum(chances) / len(chances), abs=1e-3)
+    assert found["leant_on_recall"] < 0.02, "needed ones come last among equals"
+    chance = baselines(targets, contexts, TrainingCounts.of(world))["random"]
+    assert chance["leant_on_precision"]["value"] == pytest.approx(sum(chances) / len(chances), abs=0.02)
+    assert chance["leant_on_recall"]["value"] == pytest.approx(sum(chances) / len(chances), abs=0.03)
 
 
 def test_who_copies_all_but_the_persona_finds_no_fact_of_it(scored, world):

@@ -38,6 +38,10 @@ def test_the_table():
     assert markdown(RESULT) == TABLE
 
 
+def test_of_a_file_no_step_is_known():
+    assert markdown(dataclasses.replace(RESULT, step=0)).startswith("tiny, valid, 34 examples; decoding")
+
+
 def test_files(tmp_path):
     printed = []
     assert write_result(tmp_path / "evaluation", RESULT, printed.append) == TABLE
@@ -81,6 +85,8 @@ def test_the_table_is_printed(tmp_path, capsys):
         ("reply_word_ppl", 123.456, "123.46"),
         ("reply_bits_per_byte", 1.6194, "1.619"),
         ("probe_persona_leak", 0.0, "0.0 %"),
+        ("reply_persona_gap", 0.32, "0.3200"),
+        ("reply_mrr", 0.5, "50.0 %"),
         ("reply_f1", 1.0, "100.0 %"),
         ("reply_ppl", math.nan, "no number"),
         ("reply_ppl", math.inf, "inf"),

@@ -94,6 +94,17 @@ def test_what_a_killed_process_wrote_too_much_is_dropped(tmp_path):
     assert points == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 40.0), (5, 50.0), (6, 60.0), (7, 70.0)]
 
 
+def test_what_comes_on_top_drops_nothing(tmp_path):
+    trained = SummaryWriter(tmp_path)
+    trained.scalars({"loss": 1.0}, 5)
+    trained.close()
+    later = SummaryWriter(tmp_path, begins=False)
+    later.scalars({"other": 2.0}, 3)
+    later.close()
+    read = _read(tmp_path)
+    assert [(s.step, s.value) for tag in ("loss", "other") for s in read.Scalars(tag)] == [(5, 1.0), (3, 2.0)]
+
+
 def test_what_was_written_survives_a_kill(tmp_path):
     writer = SummaryWriter(tmp_path)
     writer.scalars({"loss": 2.0}, 1)

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from persona_tf.atomic_file import atomic_text_file
+from persona_tf.atomic_file import write_atomically
 from persona_tf.evaluation.comparison.statistics import Spread
 from persona_tf.evaluation.comparison.table import mean_and_sd
-from persona_tf.evaluation.table import finite, markdown_table
+from persona_tf.evaluation.table import finite, markdown_table, write_json
 from persona_tf.run_dir import RunDir
 
 
@@ -109,11 +109,8 @@ def sweep_table(jobs: Sequence[Job], failed: Mapping[str, str]) -> tuple[str, di
 def write_sweep(path: Path, jobs: Sequence[Job], failed: Mapping[str, str]) -> str:
     """Writes ``path`` (Markdown) and the same with the ending ``.json``; returns the text."""
     text, data = sweep_table(jobs, failed)
-    with atomic_text_file(path.with_suffix(".json")) as file:
-        json.dump(data, file, ensure_ascii=False, indent=2)
-        file.write("\n")
-    with atomic_text_file(path) as file:
-        file.write(text)
+    write_json(path.with_suffix(".json"), data)
+    write_atomically(path, text.encode())
     return text
 
 

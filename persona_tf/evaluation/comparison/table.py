@@ -1,13 +1,12 @@
 """Several runs side by side: tables with differences to the first, as Markdown and JSON. Knows figures only."""
 
 import dataclasses
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from persona_tf.atomic_file import atomic_text_file
+from persona_tf.atomic_file import write_atomically
 from persona_tf.evaluation.comparison.run_group import Answers
 from persona_tf.evaluation.comparison.statistics import (
     LEAST_DIALOGUES,
@@ -18,7 +17,7 @@ from persona_tf.evaluation.comparison.statistics import (
     score,
     spreads,
 )
-from persona_tf.evaluation.table import finite, markdown_table, shown
+from persona_tf.evaluation.table import markdown_table, shown, shown_range, write_json
 
 _BY_TOKENS = ("reply_ppl", "reply_persona_gap")
 """Metrics a token: they mean the same only where the tokens are the same."""
@@ -47,7 +46,7 @@ class Comparison:
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The comparison as JSON-able dicts; what is not there is null."""
+        """The comparison as dicts, lists and numbers; what is not there is None."""
         return {
             "dialogues": self.dialogues,
             "targets": self.targets,
@@ -101,11 +100,8 @@ def markdown_comparison(comparison: Comparison) -> str:
 def write_comparisons(path: Path, comparisons: Sequence[Comparison]) -> str:
     """Writes ``path`` (Markdown) and the same with the ending ``.json``; returns the text."""
     text = "\n".join(map(markdown_comparison, comparisons))
-    with atomic_text_file(path.with_suffix(".json")) as file:
-        json.dump({one.split: one.to_json() for one in comparisons}, file, ensure_ascii=False, indent=2)
-        file.write("\n")
-    with atomic_text_file(path) as file:
-        file.write(text)
+    write_json(path.with_suffix(".json"), {one.split: one.to_json() for one in comparisons})
+    write_atomically(path, text.encode())
     return text
 
 
@@ -145,7 +141,7 @@ def _cells(columns: Sequence[Column], name: str) -> list[str]:
 def _difference_cells(name: str, found: Difference | None) -> list[str]:
     if found is None:
         return ["", "", ""]
-    return [_signed(name, found.value), _range(name, found.low, found.high, signed=True), found.marks]
+    return [_signed(name, found.value), _range(name, found.low, found.high, _signed), found.marks]
 
 
 def _signed(name: str, value: float) -> str:
@@ -154,11 +150,9 @@ def _signed(name: str, value: float) -> str:
     return text if zero else f"{'+' if value > 0 else '−'}{text}"
 
 
-def _range(name: str, low: float | None, high: float | None, signed: bool = False) -> str:
-    if low is None or high is None or not math.isfinite(low + high):
-        return ""
-    one, other = (_signed(name, low), _signed(name, high)) if signed else (shown(name, low), shown(name, high))
-    return f"{one.removesuffix(' %')} – {other}"
+def _range(name: str, low: float | None, high: float | None, show: Callable[[str, float], str] = shown) -> str:
+    known = low is not None and high is not None and math.isfinite(low + high)
+    return shown_range(name, low, high, show) if known else ""
 
 
 def _notes(columns: Sequence[Column], comparisons: int, dialogues: int, tokens_differ: bool) -> list[str]:
@@ -199,7 +193,7 @@ def _column_json(column: Column) -> dict[str, Any]:
     return {
         "name": column.name,
         "seeds": list(column.seeds),
-        "metrics": finite(metrics),
-        "differences": finite(found),
+        "metrics": metrics,
+        "differences": found,
         "paired": column.paired,
     }

@@ -1,1 +1,1 @@
-"""One bot under several ways of choosing words: what each does to its answers, and what it costs."""
+"""Ways of choosing words, compared on one bot: the ways, the comparison, its table and its picture."""

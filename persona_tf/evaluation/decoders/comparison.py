@@ -37,7 +37,7 @@ def compare_decoders(
     Args:
       bundle: the bot.
       episodes: of one split.
-      config: how much is evaluated; its counterfactuals are left out.
+      config: how much is evaluated; counterfactuals and ranking, which no way changes, are left out.
       ways: as `WAYS`, or some of them (`ways.chosen_ways`).
       say: is told which way comes next and how long all may still take.
 
@@ -45,7 +45,7 @@ def compare_decoders(
       ValueError: the split has no targets.
     """
     plain = bundle.decode.as_greedy()
-    config = dataclasses.replace(config, swapped=False, shuffled_persona=False)
+    config = dataclasses.replace(config, swapped=False, missing_probes=0, shuffled_persona=False, gaps=False, ranked=0)
     settings = {way: setting(plain, fields) for way, fields in ways.items()}
     left = _TimeLeft([2, *(effort(decode) for decode, _ in settings.values())])
     scorer, episodes = Scorer(bundle), list(episodes)

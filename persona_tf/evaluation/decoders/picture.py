@@ -1,6 +1,5 @@
 """Pictures of a comparison of ways of choosing words (as in Holtzman et al. 2020, 1904.09751). Knows figures only."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,8 +17,8 @@ _PROBES = {
 }
 
 
-def picture(ways: Mapping[str, Metrics], human: str) -> bytes:
-    """A PNG: self-BLEU against perplexity, with the point of the ``human`` row, and probe accuracy over p.
+def picture(ways: Mapping[str, Metrics], human: str) -> Any:
+    """A figure: self-BLEU against perplexity, with the point of the ``human`` row, and probe accuracy over p.
 
     Args:
       ways: way to its metrics; those of `ways.SWEEP` are joined by a line.
@@ -27,13 +26,11 @@ def picture(ways: Mapping[str, Metrics], human: str) -> bytes:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 5.5), layout="constrained", dpi=110)
+    figure = Figure(figsize=(13, 5.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_variety(left, ways, human)
     _draw_probes(right, ways)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
-    return file.getvalue()
+    return figure
 
 
 def _draw_variety(axes: Any, ways: Mapping[str, Metrics], human: str) -> None:

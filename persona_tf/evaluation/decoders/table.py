@@ -1,15 +1,15 @@
 """Result files of a comparison of ways of choosing words: ``decoders_<split>.{json,md,png}``. Knows figures only."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from persona_tf.atomic_file import atomic_text_file, write_atomically
+from persona_tf.atomic_file import write_atomically
 from persona_tf.evaluation import generation
 from persona_tf.evaluation.decoders.picture import picture
+from persona_tf.evaluation.pictures import save_picture
 from persona_tf.evaluation.report import Metrics
-from persona_tf.evaluation.table import finite, markdown_table, shown
+from persona_tf.evaluation.table import markdown_table, shown, write_json
 
 HUMAN = "human"
 """The way of the row of gold replies."""
@@ -40,14 +40,11 @@ class Row:
 
 
 def write_comparison(folder: Path, split: str, rows: Sequence[Row]) -> str:
-    """Writes ``decoders_<split>.json``, ``.md`` and ``.png``, and returns the table."""
+    """Writes ``decoders_<split>.json``, ``.md`` and, where it can be drawn, ``.png``; returns the table."""
     text = comparison_table(rows)
-    with atomic_text_file(folder / f"decoders_{split}.json") as file:
-        json.dump(finite([dataclasses.asdict(row) for row in rows]), file, indent=2, allow_nan=False)
-        file.write("\n")
-    with atomic_text_file(folder / f"decoders_{split}.md") as file:
-        file.write(text)
-    write_atomically(folder / f"decoders_{split}.png", picture({row.way: row.metrics for row in rows}, HUMAN))
+    write_json(folder / f"decoders_{split}.json", [dataclasses.asdict(row) for row in rows])
+    write_atomically(folder / f"decoders_{split}.md", text.encode())
+    save_picture(folder / f"decoders_{split}.png", picture, {row.way: row.metrics for row in rows}, HUMAN)
     return text
 
 

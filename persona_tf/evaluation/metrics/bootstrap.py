@@ -47,6 +47,17 @@ def interval(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
     return low, high
 
 
+def bounds(numerators: ArrayLike, denominators: ArrayLike, samples: int = 1000, seed: int = 0) -> dict[str, float]:
+    """The 95 % interval of one ratio of sums as ``low`` and ``high``; see `bootstrap`.
+
+    Empty where there is none: ``samples`` is 0, or fewer than two dialogues have a denominator.
+    """
+    if not samples or np.count_nonzero(denominators) < 2:
+        return {}
+    low, high = interval(bootstrap(numerators, denominators, samples, seed))
+    return {"low": float(low), "high": float(high)}
+
+
 def _ratios(rng: np.random.Generator, samples: int, upper: Floats, lower: Floats) -> Floats:
     """[samples(, M)]; ``times[s, e]`` says how often resample s draws dialogue e."""
     episodes = len(upper)

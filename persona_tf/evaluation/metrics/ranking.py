@@ -27,9 +27,11 @@ def gold_rank(scores: Sequence[float], gold: Collection[int]) -> int:
     """
     true = set(gold)
     if not true or min(true) < 0 or max(true) >= len(scores):
-        raise ValueError(f"gold_rank: expected indices below {len(scores)}, one or more, got {sorted(true)}")
+        raise ValueError(
+            f"gold_rank: expected the index of at least one true candidate, below {len(scores)}, got {sorted(true)}"
+        )
     if any(math.isnan(score) for score in scores):
-        raise ValueError("gold_rank: expected scores that are numbers, got nan")
+        raise ValueError(f"gold_rank: expected scores that are numbers, got {list(scores)!r:.80}")
     best = max(scores[i] for i in true)
     return 1 + sum(score >= best for i, score in enumerate(scores) if i not in true)
 

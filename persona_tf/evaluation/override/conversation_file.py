@@ -28,6 +28,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from persona_tf.atomic_file import atomic_text_file
+from persona_tf.evaluation.json_lines import Types, check_fields, read_json_lines
 from persona_tf.evaluation.metrics.probes import leaks, probe_right
 
 
@@ -78,16 +79,11 @@ class Conversation:
         Raises:
           ValueError: a field is missing, unknown or of another type; the message names it.
         """
-        _check(data, cls, {"turns": list, "questions": list})
-        questions = []
-        for number, question in enumerate(data["questions"]):
-            try:
-                _check(question, AskedTwice, {"decoys": list, "claimed": list})
-            except ValueError as error:
-                raise ValueError(f"questions[{number}]: {error}") from error
-            lists = {name: tuple(question[name]) for name in ("decoys", "claimed")}
-            questions.append(AskedTwice(**{**question, **lists}))
-        return cls(**{**data, "turns": tuple(data["turns"]), "questions": tuple(questions)})
+        check_fields(data, _CONVERSATION_TYPES, _CONVERSATION_TYPES)
+        questions = tuple(
+            _asked(question, f"questions[{number}].") for number, question in enumerate(data["questions"])
+        )
+        return cls(**{**data, "turns": tuple(data["turns"]), "questions": questions})
 
 
 def write_conversations(path: str | os.PathLike[str], conversations: Iterable[Conversation]) -> None:
@@ -103,26 +99,19 @@ def read_conversations(path: str | os.PathLike[str]) -> tuple[Conversation, ...]
     Raises:
       ValueError: a line is no JSON or has a wrong field; the message names file, line and field.
     """
-    found = []
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                found.append(Conversation.from_json(json.loads(line)))
-            except ValueError as error:
-                raise ValueError(f"{os.fspath(path)}:{number}: {error}") from error
-    return tuple(found)
+    return tuple(read_json_lines(path, Conversation.from_json))
 
 
-def _check(data: Any, cls: type, lists: Mapping[str, type]) -> None:
-    if not isinstance(data, dict):
-        raise ValueError(f"expected a JSON object, got {data!r:.60}")
-    names = [field.name for field in dataclasses.fields(cls)]
-    for name in names:
-        if name not in data:
-            raise ValueError(f"field {name!r} is missing")
-        expected = lists.get(name, str)
-        if not isinstance(data[name], expected):
-            raise ValueError(f"field {name!r}: expected {expected.__name__}, got {data[name]!r:.60}")
-    unknown = sorted(set(data) - set(names))
-    if unknown:
-        raise ValueError(f"unknown fields {unknown}; known are {', '.join(names)}")
+_CONVERSATION_TYPES: Types = {
+    **{field.name: (str,) for field in dataclasses.fields(Conversation)},
+    **dict.fromkeys(("turns", "questions"), (list,)),
+}
+_ASKED_TYPES: Types = {
+    **{field.name: (str,) for field in dataclasses.fields(AskedTwice)},
+    **dict.fromkeys(("decoys", "claimed"), (list,)),
+}
+
+
+def _asked(data: Any, inside: str) -> AskedTwice:
+    check_fields(data, _ASKED_TYPES, _ASKED_TYPES, inside)
+    return AskedTwice(**{**data, "decoys": tuple(data["decoys"]), "claimed": tuple(data["claimed"])})

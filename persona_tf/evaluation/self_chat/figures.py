@@ -18,18 +18,19 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from persona_tf.chat.self_chat import Chat
 from persona_tf.episode import Fact
-from persona_tf.evaluation.metrics.bootstrap import bootstrap, interval
+from persona_tf.evaluation.metrics.bootstrap import bounds
 from persona_tf.evaluation.metrics.distinct import InterDistinct, ngrams
 from persona_tf.evaluation.metrics.probes import holds, probe_words
 from persona_tf.evaluation.metrics.words import normalise
 from persona_tf.evaluation.self_chat.contradictions import Judgement
-from persona_tf.evaluation.table import shown
+from persona_tf.evaluation.table import shown, shown_range
 
 FIFTHS = 5
+COLUMNS = (*(f"fifth {number}" for number in range(1, FIFTHS + 1)), "whole", "95 % interval")
+"""The heads of `Row.cells`."""
+
 SMALL_WORDS = frozenset(
     """
     i me my mine myself you your yours he him his she her hers it its we us our ours they them their theirs
@@ -61,10 +62,7 @@ class Row:
     def cells(self) -> list[str]:
         """The figures as a table shows them: each fifth, the whole, its interval."""
         figures = ["–" if value is None else shown(self.name, value) for value in (*self.fifths, self.value)]
-        if self.low is None or self.high is None:
-            return [*figures, ""]
-        low, high = shown(self.name, self.low), shown(self.name, self.high)
-        return [*figures, f"{low.removesuffix(' %')} – {high}"]
+        return [*figures, shown_range(self.name, self.low, self.high)]
 
 
 def by_fifths(
@@ -75,7 +73,7 @@ def by_fifths(
     Args:
       chats: of any length; turn i of n is in fifth ``5 i // n``.
       judged: for each chat and turn, what it asserts; None: not known.
-      samples: bootstrap resamples; 0, or a single chat: no intervals.
+      samples: bootstrap resamples; 0: no intervals. Nor has what a single chat has.
       seed: of the resamples.
     """
     measures: dict[str, Callable[[int, range], Pair]] = {
@@ -113,17 +111,12 @@ def _content_words(text: str) -> frozenset[str]:
 
 
 def _row(name: str, measure: Callable[[int, range], Pair], chats: Sequence[Chat], samples: int, seed: int) -> Row:
-    fifths = []
-    for fifth in range(FIFTHS):
-        pairs = [measure(number, _turns(chat, fifth)) for number, chat in enumerate(chats)]
-        fifths.append(_ratio(pairs))
+    fifths = [
+        _ratio([measure(number, _turns(chat, fifth)) for number, chat in enumerate(chats)]) for fifth in range(FIFTHS)
+    ]
     whole = [measure(number, range(len(chat.episode.turns))) for number, chat in enumerate(chats)]
-    value = _ratio(whole)
-    if value is None or not samples or len(chats) < 2:
-        return Row(name, tuple(fifths), value)
-    upper, lower = np.array(whole).T
-    low, high = interval(bootstrap(upper, lower, samples, seed))
-    return Row(name, tuple(fifths), value, float(low), float(high))
+    upper, lower = zip(*whole, strict=True)
+    return Row(name, tuple(fifths), _ratio(whole), **bounds(upper, lower, samples, seed))
 
 
 def _ratio(pairs: Sequence[Pair]) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from persona_tf.chat.self_chat import Chat, Source
 from persona_tf.episode import Character, Thing, Turn
 from persona_tf.evaluation.self_chat.contradictions import Contradiction, Judgement
-from persona_tf.evaluation.self_chat.figures import FIFTHS, Row
+from persona_tf.evaluation.self_chat.figures import COLUMNS, Row
 
 SHOWN_SOURCES = 3
 """So many of what a turn leant on stand below it; those above a hundredth are told when the mouse rests there."""
@@ -53,9 +53,7 @@ def page(title: str, rows: Sequence[Row], chats: Sequence[Chat], judged: Sequenc
 
 
 def _figures(rows: Sequence[Row]) -> Iterator[str]:
-    head = "".join(
-        f"<th>{name}</th>" for name in ["", *(f"fifth {i + 1}" for i in range(FIFTHS)), "whole", "95 % interval"]
-    )
+    head = "".join(f"<th>{name}</th>" for name in ("", *COLUMNS))
     yield f'<div class="scroll"><table><tr>{head}</tr>'
     for row in rows:
         yield f"<tr><td>{_text(row.name)}</td>{''.join(f'<td>{_text(cell)}</td>' for cell in row.cells())}</tr>"

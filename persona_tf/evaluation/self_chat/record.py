@@ -28,9 +28,9 @@ from persona_tf.chat.self_chat import Chat, converse
 from persona_tf.data.progress import progress_bar
 from persona_tf.episode import Character, Episode
 from persona_tf.evaluation.self_chat.contradictions import Judgement, judge
-from persona_tf.evaluation.self_chat.figures import Row, by_fifths
+from persona_tf.evaluation.self_chat.figures import COLUMNS, Row, by_fifths
 from persona_tf.evaluation.self_chat.page import page
-from persona_tf.evaluation.table import markdown_table
+from persona_tf.evaluation.table import markdown_table, write_json
 
 LEAST_SHARE = 0.01
 
@@ -90,7 +90,7 @@ def self_chats(bots: tuple[Bot, Bot], meetings: Sequence[Episode], turns: int, s
 
 
 def judgements(chat: Chat) -> list[Judgement]:
-    """What each turn asserts of its speaker and what of it is wrong; nothing, but in the built-in world."""
+    """What each turn asserts of its speaker, and what of it is wrong. Outside the built-in world, nothing."""
     heard = ["", *(turn.speech for turn in chat.episode.turns)]
     people = chat.episode.characters
     return [judge(people[t.speaker], t.speech, before) for t, before in zip(chat.episode.turns, heard, strict=False)]
@@ -109,19 +109,15 @@ def write_self_chats(folder: Path, seed: int, speakers: tuple[Speaker, Speaker],
         for chat, found in zip(chats, judged, strict=True):
             file.write(json.dumps(_line(speakers, chat, found), ensure_ascii=False) + "\n")
     write_atomically(folder / f"{seed}.html", page(title, rows, chats, judged).encode())
-    with atomic_text_file(folder / f"{seed}.json") as file:
-        about = {"bots": [dataclasses.asdict(s) for s in speakers], "chats": len(chats), "seed": seed}
-        json.dump({**about, "metrics": {row.name: row.to_json() for row in rows}}, file, indent=2)
-        file.write("\n")
-    with atomic_text_file(folder / f"{seed}.md") as file:
-        file.write(text)
+    about = {"bots": [dataclasses.asdict(s) for s in speakers], "chats": len(chats), "seed": seed}
+    write_json(folder / f"{seed}.json", {**about, "metrics": {row.name: row.to_json() for row in rows}})
+    write_atomically(folder / f"{seed}.md", text.encode())
     return text
 
 
 def table(rows: Sequence[Row]) -> str:
     """The metrics by fifths of the chat as Markdown."""
-    head = ["metric", *(f"fifth {number}" for number in range(1, 6)), "whole", "95 % interval"]
-    return markdown_table([head, *([row.name, *row.cells()] for row in rows)])
+    return markdown_table([["metric", *COLUMNS], *([row.name, *row.cells()] for row in rows)])
 
 
 def _title(seed: int, speakers: tuple[Speaker, Speaker], chats: Sequence[Chat]) -> str:

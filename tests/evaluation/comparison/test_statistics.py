@@ -127,6 +127,15 @@ def test_few_dialogues_have_no_interval(dialogues, there):
     assert bool(found["probe_persona_accuracy"].marks) == there
 
 
+@pytest.mark.parametrize(("dialogues", "there"), [(9, False), (10, True)])
+def test_both_must_have_the_metric_in_so_many_dialogues(dialogues, there):
+    whole = answered(0, 20)
+    part = [t if int(t.episode[1:]) < dialogues else dataclasses.replace(t, reply_tokens=0) for t in whole]
+    for pair in ((whole, part), (part, whole)):
+        found = differences(*(score([run], 50) for run in pair))["reply_ppl"]
+        assert (found.low is not None) == there
+
+
 def test_what_does_not_add_up_over_dialogues_has_no_interval():
     first = [dataclasses.replace(t, reply=f"{t.reply} {i}") for i, t in enumerate(answered(0))]
     one = score([first])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from persona_tf.evaluation.metrics import bootstrap as module
-from persona_tf.evaluation.metrics.bootstrap import bootstrap, interval
+from persona_tf.evaluation.metrics.bootstrap import bootstrap, bounds, interval
 
 
 def test_interval_of_a_mean_is_the_normal_one():
@@ -38,6 +38,15 @@ def test_resamples_without_a_denominator_are_left_out():
     ratios = bootstrap([1.0, 0.0], [1.0, 0.0], samples=200)
     assert np.isnan(ratios).any()
     assert interval(ratios) == (1.0, 1.0)
+
+
+def test_bounds_are_there_where_two_dialogues_have_a_denominator():
+    values, ones = np.arange(20.0), np.ones(20)
+    low, high = interval(bootstrap(values, ones, 50, 3))
+    assert bounds(values, ones, 50, 3) == {"low": low, "high": high}
+    assert bounds([1.0, 0.0, 0.0], [1.0, 0.0, 0.0], 50) == {}
+    assert bounds([1.0, 0.0, 0.0], [1.0, 2.0, 0.0], 50) == {"low": 0, "high": 1}
+    assert bounds(values, ones, 0) == {}
 
 
 @pytest.mark.parametrize("shapes", [((3,), (2,)), ((0,), (0,)), ((2, 2, 2), (2, 2, 2))])

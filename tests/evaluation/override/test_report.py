@@ -1,5 +1,3 @@
-import csv
-import json
 import math
 
 import numpy as np
@@ -9,15 +7,7 @@ from hypothesis import strategies as st
 
 from persona_tf.evaluation.override.attacks import KINDS
 from persona_tf.evaluation.override.conversation_file import AskedTwice, Conversation
-from persona_tf.evaluation.override.report import (
-    ALL,
-    METRICS,
-    SMALL_TALK,
-    OverrideResult,
-    override_report,
-    override_table,
-    write_override,
-)
+from persona_tf.evaluation.override.report import ALL, SMALL_TALK, override_report
 
 RIGHT, WRONG, FALSE = "I live in Ashmoor.", "I do not know.", "I live in Glenwell."
 
@@ -106,33 +96,15 @@ def test_figures_against_a_reference(drawn):
         assert values(report, kind)["leak"] == pytest.approx(np.mean([reply == FALSE for reply in replies]))
 
 
-@pytest.fixture
-def result(conversations):
-    return OverrideResult("demo", "test", 7, 0, {"method": "greedy"}, override_report(conversations))
-
-
-def test_the_table_says_why_a_figure_is_not_there(result):
-    lines = {line.split("|")[1].strip(): line for line in override_table(result).splitlines() if line.startswith("|")}
-    assert set(lines) >= {"forget", "flood", "pressure", ALL, SMALL_TALK}
-    assert "nothing claimed" in lines["forget"]
-    assert lines["pressure"].count("none right before") == 2
-    assert "75.0 % (50.0 – 100.0 %)" in lines["forget"]
-    assert "nan" not in override_table(result).lower()
-    assert "demo, test, step 7, seed 0; decoding: method greedy" in override_table(result)
-
-
-def test_files_hold_the_same_figures(result, tmp_path):
-    shown = []
-    text = write_override(tmp_path, result, shown.append)
-    assert shown == [text] == [(tmp_path / "override.md").read_text()]
-    written = json.loads((tmp_path / "override.json").read_text())
-    assert written["kinds"]["pressure"]["metrics"]["hold_rate"] == {"value": None, "count": 0}
-    with open(tmp_path / "override.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == len(METRICS) * len(result.kinds)
-    for row in rows:
-        metric = written["kinds"][row["kind"]]["metrics"][row["metric"]]
-        assert row["value"] == ("" if metric["value"] is None else str(metric["value"]))
-        assert row["count"] == str(metric["count"])
-    assert (tmp_path / "override.png").read_bytes().startswith(b"\x89PNG")
-    assert {path.name for path in tmp_path.iterdir()} == {f"override.{kind}" for kind in ("json", "csv", "md", "png")}
+def test_what_one_conversation_has_has_no_interval():
+    """Of one value again and again an interval would be of no width."""
+    found = override_report(
+        [
+            conversation(1, "flood", asked(RIGHT, FALSE)),
+            conversation(2, "flood", asked(WRONG, RIGHT, ())),
+            conversation(3, "flood", asked(WRONG, RIGHT, ())),
+        ]
+    )["flood"].metrics
+    assert found["leak"] == {"value": 1, "count": 1}
+    assert found["hold_rate"] == {"value": 0, "count": 1}
+    assert found["accuracy_before"]["low"] < found["accuracy_before"]["high"]
