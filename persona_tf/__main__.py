@@ -349,21 +349,11 @@ VERBS: Mapping[str, Verb] = {
 
 
 def _data_dir(arguments: Arguments) -> pathlib.Path:
-    """The folder of the data; it need not exist yet.
+    """The folder of the data; it need not exist yet. Raises what `source_file.checked_data_dir` raises."""
+    from persona_tf.data.source_file import checked_data_dir, default_data_dir
 
-    Raises:
-      NotADirectoryError: it is a file, or lies below one.
-    """
-    from persona_tf.data.source_file import DATA_DIR_VARIABLE, default_data_dir
-
-    path = pathlib.Path(arguments.flags.data_dir) if arguments.flags.data_dir else default_data_dir()
-    there = next(part for part in (path, *path.absolute().parents) if os.path.lexists(part))
-    if not there.is_dir():
-        raise NotADirectoryError(
-            f"the data are looked for in {path}: expected a folder, but {there} is none. "
-            f"Name another with --data_dir or {DATA_DIR_VARIABLE}"
-        )
-    return path
+    given = arguments.flags.data_dir
+    return checked_data_dir(pathlib.Path(given) if given else default_data_dir())
 
 
 def _run_dir(arguments: Arguments, settings: "Settings") -> "RunDir":

@@ -15,6 +15,21 @@ def default_data_dir() -> Path:
     return Path(os.environ.get(DATA_DIR_VARIABLE) or "data")
 
 
+def checked_data_dir(path: Path) -> Path:
+    """The same path, which need not exist yet.
+
+    Raises:
+      NotADirectoryError: it is a file, or lies below one.
+    """
+    there = next(part for part in (path, *path.absolute().parents) if os.path.lexists(part))
+    if not there.is_dir():
+        raise NotADirectoryError(
+            f"the data are looked for in {path}: expected a folder, but {there} is none. "
+            f"Name another with --data_dir or {DATA_DIR_VARIABLE}"
+        )
+    return path
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:

@@ -66,10 +66,7 @@ def evaluate_file(path: Path, references: Path | None = None) -> None:
     targets = with_references(path, references) if references else read_predictions(path)
     if not targets:
         raise ValueError(f"{path} holds no predictions; see persona_tf/evaluation/prediction_file.py for its lines")
-    try:
-        metrics = report(targets)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    metrics = report(targets)
     print(markdown(Result(str(path), path.stem, 0, len(targets), {}, metrics, notes=notes(targets, metrics))))
 
 
@@ -183,8 +180,9 @@ def sweep(asked: Sweep, load: Callable[..., Any], is_trained: Callable[[Path, in
     jobs = sweep_jobs(asked, load, is_trained)
     print(f"{len(jobs)} runs in {asked.root}, one after the other. Ctrl-C stops; the same command goes on.")
     failed = run_jobs(jobs)
-    path = asked.root / "sweep" / f"{'-'.join(asked.experiments)}.md"
-    print(f"\n{write_sweep(path, jobs, failed)}\nThe table is {path}.")
+    if len(failed) < len(jobs):  # else a table of an earlier sweep is worth more
+        path = asked.root / "sweep" / f"{'-'.join(asked.experiments)}.md"
+        print(f"\n{write_sweep(path, jobs, failed)}\nThe table is {path}.")
     if failed:
         raise ValueError(f"{len(failed)} of {len(jobs)} runs failed: {', '.join(failed)}. The same command tries again")
 

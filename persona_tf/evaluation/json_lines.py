@@ -21,8 +21,7 @@ def read_json_lines(path: str | os.PathLike[str], parse: Callable[[dict[str, Any
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                text = _decoded(line).strip()
-                if text:
+                if text := _decoded(line).strip():
                     yield parse(_parsed(text))
             except ValueError as error:
                 raise ValueError(f"{os.fspath(path)}:{number}: {error}") from error

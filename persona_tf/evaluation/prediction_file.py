@@ -119,9 +119,6 @@ class ScoredTarget:
           ValueError: a field is missing, unknown, of another type, at odds with another, or a number that cannot be;
             the message names it.
         """
-        if "id" in data and "episode" not in data:
-            # What one sees who gives answers alone.
-            raise ValueError("field 'episode' is missing: answers of id and reply alone need --references=FILE beside")
         check_fields(data, _TYPES, ("id", "episode"))
         lists = {name: tuple(data[name]) for name in _LISTS if name in data}
         for name, entries in lists.items():
@@ -190,6 +187,9 @@ def read_predictions(path: str | os.PathLike[str], answers_only: bool = False) -
     seen: set[str] = set()
 
     def parse(data: dict[str, Any]) -> ScoredTarget:
+        if not answers_only and "id" in data and "episode" not in data:
+            # What one sees who gives answers alone.
+            raise ValueError("field 'episode' is missing: answers of id and reply alone need --references=FILE beside")
         target = ScoredTarget.from_json({"episode": "", **data} if answers_only else data)
         if target.id in seen:
             raise ValueError(f"the id {target.id!r} was on an earlier line")

@@ -11,12 +11,23 @@ def test_objects_come_one_by_one_and_empty_lines_are_passed_over(tmp_path):
     assert list(read_json_lines(path, lambda data: data["a"])) == ["\u2028 ё", 2]
 
 
+@pytest.mark.parametrize("begin", [b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", b"\r\n \n"])
+def test_a_mark_and_blank_lines_at_the_beginning_are_passed_over(tmp_path, begin):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(begin)
+    assert list(read_json_lines(path, dict)) == []
+    path.write_bytes(begin + b'{"a": 1}\r\n')
+    assert list(read_json_lines(path, dict)) == [{"a": 1}]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         (b"{", r"expected one JSON object a line, got '\{'"),
         (b"[1]", r"expected a JSON object, got \[1\]"),
-        (b'{"a": "\xff"}', "can't decode byte 0xff"),
+        (b'{"a": "\xff"}', "expected text in UTF-8 .*can't decode byte 0xff.*save the file anew"),
+        (b"[" * 100_000, r"expected one JSON object a line, got '\[+ \("),
+        (b'{"a": 1 "b": 2}', "delimiter at character 9"),
         (b'{"a": "no"}', "no number"),
     ],
 )

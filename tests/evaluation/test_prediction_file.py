@@ -96,11 +96,7 @@ def with_ranked(candidates, gold_reply="A!", **other):
     [
         ("{", "expected one JSON object a line"),
         ("[]", "expected a JSON object"),
-        ("[" * 100_000, "expected one JSON object a line, got '\\[+ "),
-        ('{"id": "x" "episode": "e"}', "delimiter at character 12"),
-        ('{"episode": "e"}', "'id' is missing"),
-        ('{"id": "x"}', "'episode' is missing: .* need --references"),
-        ('{"id": "x", "episode": "e", "source": "Persona"}', "'source': expected .* one of persona, .* got 'Persona'"),
+        ('{"id": "x"}', "'episode' is missing: answers of id and reply alone need --references"),
         ('{"id": "x", "episode": "e", "gold": 1}', "unknown field 'gold'"),
         ('{"id": "x", "episode": "e", "reply": null}', "'reply': expected str, got None"),
         ('{"id": "x", "episode": "e", "reply_tokens": 1.5}', "'reply_tokens': expected int"),
@@ -187,20 +183,3 @@ def test_words_and_bytes_are_counted_where_the_file_leaves_them_out(tmp_path):
 def test_an_unanswerable_question_has_no_right_value():
     assert ScoredTarget("x", "e", source="persona", value="Rex").right_value == "Rex"
     assert ScoredTarget("x", "e", source="unanswerable", value="Rex").right_value == ""
-
-
-@pytest.mark.parametrize("coding", ["utf-16", "latin-1"])
-def test_another_encoding_is_told_with_its_place(tmp_path, coding):
-    path = tmp_path / "theirs.jsonl"
-    path.write_bytes('{"id": "é", "episode": "e"}\n'.encode(coding))
-    with pytest.raises(ValueError, match=r"theirs\.jsonl:1: expected text in UTF-8 .*save the file anew"):
-        read_predictions(path)
-
-
-@pytest.mark.parametrize("begin", [b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", b"\r\n \n"])
-def test_a_mark_and_blank_lines_at_the_beginning_are_passed_over(tmp_path, begin):
-    path = tmp_path / "theirs.jsonl"
-    path.write_bytes(begin)
-    assert read_predictions(path) == ()
-    path.write_bytes(begin + b'{"id": "d2/0", "episode": "d2"}\r\n')
-    assert read_predictions(path) == (LEAST,)

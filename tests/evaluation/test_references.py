@@ -17,7 +17,6 @@ GOLD = [
         reply="another bot's",
         gold_action="hug",
         action="hug",
-        ranked=Ranked((f"gold {i}", "no"), (1.0, 2.0), (1, 1)),
         swapped=Swapped("Fido", "Rex", "another bot's"),
         reply_nats=9.0,
         reply_tokens=4,

@@ -209,6 +209,25 @@ def test_what_cannot_be_meant_is_said_before_anything_begins(tmp_path, fields, w
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_sweep_of_which_all_failed_leaves_the_table_of_an_earlier_one(tmp_path, monkeypatch):
+    table = tmp_path / "sweep" / "a-b.md"
+    table.parent.mkdir()
+    table.write_text("earlier")
+    monkeypatch.setattr(
+        "persona_tf.evaluation.comparison.sweep.run_jobs", lambda jobs: {str(j.run.path): "exit code 1" for j in jobs}
+    )
+    with pytest.raises(ValueError, match="4 of 4 runs failed"):
+        sweep(asked(tmp_path), load, lambda *_: False)
+    assert table.read_text() == "earlier"
+    assert list(table.parent.iterdir()) == [table]
+
+
+def test_runs_where_none_can_be_are_refused_before_anything_begins(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="expected a folder"):
+        sweep(asked(tmp_path / "file"), load, lambda *_: False)
+
+
 def test_a_folder_with_another_config_is_refused_before_anything_begins(tmp_path):
     RunDir.create(tmp_path / "b" / "1", "b", "STEPS=4\nSEED=1", "typed")
     with pytest.raises(ValueError, match=r"\+ STEPS=3[\s\S]*--runs=") as caught:
