@@ -254,7 +254,7 @@ def test_a_vocabulary_alone_is_that_of_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(vocabulary, "train_vocabulary", lambda texts, size, path: seen.append((sorted(texts), size)))
     assert command.main(["vocab", *words, f"--out={tmp_path / 'v.model'}", f"--data_dir={tmp_path}"]) == 0
     settings = config.load("personachat_small", [word.removeprefix("--gin.") for word in words[1:]])
-    experiment._vocabulary(settings, RunDir(tmp_path / "run"), tmp_path)
+    experiment.run_vocabulary(settings, RunDir(tmp_path / "run"), tmp_path)
     assert seen[0] == seen[1]
     assert [options["persona"] for _, _, options in made] == ["both", "both"]
     said = "".join(seen[0][0])

@@ -33,7 +33,10 @@ class Similarity(keras.layers.Layer):
         """Makes t, a single number."""
         if self.kind == "cosine":
             begin = keras.initializers.Constant(-math.log(self.temperature))
-            self.log_scale = self.add_weight(name="log_scale", shape=(), initializer=begin, trainable=True)
+            # `scale` is called inside models that make bfloat16 of their weights.
+            self.log_scale = self.add_weight(
+                name="log_scale", shape=(), initializer=begin, trainable=True, autocast=False
+            )
         self.built = True
 
     def context(self, vectors):

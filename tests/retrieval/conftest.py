@@ -49,9 +49,10 @@ def make_encoder(tiny_config):
     from persona_tf.retrieval.config import RetrieverConfig
     from persona_tf.retrieval.encoders import build_encoder
 
-    def make(seed=0, shaken=True, **fields):
+    def make(seed=0, shaken=True, precision="float32", **fields):
         random.seed(seed)
-        encoder = build_encoder(RetrieverConfig(**{"dimensions": 8, "codes": 3, **fields}), tiny_config())
+        sizes = tiny_config(precision=precision)
+        encoder = build_encoder(RetrieverConfig(**{"dimensions": 8, "codes": 3, **fields}), sizes)
         rng = np.random.default_rng(1)
         for weight in encoder.weights if shaken else ():
             weight.assign(weight + rng.normal(0, 0.2, weight.shape).astype(np.float32))

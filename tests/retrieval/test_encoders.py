@@ -1,5 +1,6 @@
 """Bi-, poly- and cross-encoder: against NumPy, under padding, under permutations."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -162,6 +163,14 @@ def test_values_on_a_grid(batch):
     grid = numpy(on_grid(pairs, np.float32([2, 3, 9]), batch))
     assert grid.shape == (4, 5)
     assert (grid[1, 4], grid[3, 0], grid.sum()) == (2, 3, 5)
+
+
+@pytest.mark.parametrize("kind", ["bi", "poly", "cross"])
+def test_scores_are_float32_in_half_precision_too(make_encoder, batch, kind):
+    whole, half = (make_encoder(kind=kind, precision=p) for p in ("float32", "mixed_bfloat16"))
+    scores = half(batch, training=True)
+    assert keras.backend.standardize_dtype(scores.dtype) == "float32"
+    np.testing.assert_allclose(numpy(scores), numpy(whole(batch)), atol=0.05 * np.abs(numpy(scores)).max())
 
 
 @pytest.mark.parametrize("kind", ["bi", "poly"])
