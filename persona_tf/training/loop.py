@@ -56,7 +56,6 @@ class Loop:
           OSError: something cannot be written; where the checkpoint can, the last step was saved.
           FloatingPointError: the loss is not a number any more; the checkpoints are from before that.
         """
-        self._heads = reply_objective(self.config).weights if self.weights is None else self.weights
         self._variables = checkpoint.named_variables(self.model, self.step.optimizer)
         progress = self._restore()
         writer = self.writer(progress.step)
@@ -64,6 +63,10 @@ class Loop:
             return self._steps(progress, writer)
         finally:
             writer.close()
+
+    @property
+    def _heads(self) -> Mapping[str, float]:
+        return reply_objective(self.config).weights if self.weights is None else self.weights
 
     def _restore(self) -> Progress:
         path = self.checkpoints / LAST

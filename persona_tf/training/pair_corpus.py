@@ -58,17 +58,18 @@ class PairCorpus:
 
         def paired(chosen: Iterable[np.ndarray]) -> np.ndarray:
             found = [(i, place[fact]) for i, some in enumerate(chosen) for fact in some.tolist()]
-            return _filled(np.array(found, np.int32), _round_up(len(found), _PAIRS))
+            return np.array(found, np.int32)
 
         everything = self.config.negatives == "batch"
-        compared = itertools.repeat(facts, len(rows)) if everything else brought
+        compared = np.argwhere(np.ones((len(rows), len(facts)), bool)) if everything else paired(brought)
+        positive = paired(self.gold[row] for row in rows)
         return {
             **context_features([self.contexts[row] for row in rows], count[0]),
             "context_key": _filled(self.context_key[rows, None], count[0], 0),
             "fact_ids": padded([self.fact_ids[fact] for fact in facts], count[1]),
             "fact_key": _filled((facts + 1)[:, None], count[1], 0),
-            "positive": paired(self.gold[row] for row in rows),
-            "candidate": paired(compared),
+            "positive": _filled(positive, _round_up(len(positive), _PAIRS)),
+            "candidate": _filled(compared, _round_up(len(compared), _PAIRS)),
         }
 
     def _others(self, row: int, rng: np.random.Generator | None) -> np.ndarray:
