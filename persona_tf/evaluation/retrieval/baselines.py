@@ -1,5 +1,6 @@
 """What finds facts without having learned anything: chance, the last fact, and BM25."""
 
+import logging
 import random
 from collections.abc import Callable, Sequence
 
@@ -8,6 +9,8 @@ import bm25s
 from persona_tf.data.pairs import Pair
 from persona_tf.evaluation.metrics.words import normalise
 from persona_tf.evaluation.retrieval.candidates import Candidates
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to say everything
 
 Ranker = Callable[[Pair, Candidates], Sequence[float]]
 """A pair and candidates -> a score of each candidate."""
@@ -56,7 +59,12 @@ def bm25(facts: Sequence[str], question_alone: bool) -> Ranker:
     return rank
 
 
-def baselines(facts: Sequence[str], seed: int = 0) -> dict[str, Ranker]:
+WAYS_OF = {"last fact": ("persona",)}
+"""The ways of drawing candidates that a baseline is for, where these are not all: among strangers' facts, knowing which
+are the speaker's own would be half of the answer."""
+
+
+def rankers(facts: Sequence[str], seed: int = 0) -> dict[str, Ranker]:
     """All of them by name."""
     return {
         "random": by_chance(seed),

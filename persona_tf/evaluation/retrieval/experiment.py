@@ -9,8 +9,8 @@ from persona_tf.data.config import DataConfig
 from persona_tf.data.pairs import Pair, pairs
 from persona_tf.data.sources import read_split
 from persona_tf.evaluation.config import EvalConfig
-from persona_tf.evaluation.retrieval.baselines import baselines
-from persona_tf.evaluation.retrieval.candidates import Candidates, of_each_way
+from persona_tf.evaluation.retrieval import baselines
+from persona_tf.evaluation.retrieval.candidates import WAYS, Candidates, of_each_way
 from persona_tf.evaluation.retrieval.figures import figures, rank_context
 from persona_tf.evaluation.table import Result, write_result
 from persona_tf.example import ExampleConfig
@@ -66,13 +66,15 @@ def score_pairs(
     metrics: dict[str, Mapping[str, float]] = {}
     beside: dict[str, dict[str, Mapping[str, float]]] = {}
     facts = [fact for pair in chosen for fact in pair.facts]
-    rankers = baselines(facts, config.seed)
+    rankers = baselines.rankers(facts, config.seed)
     own: list[Ranked] = []
     for way, asked in of_each_way(chosen, config.seed).items():
         scores = retriever.score([pair.history for pair, _ in asked], [some.facts for _, some in asked])
         ranked = [rank_context(p.episode, s.tolist(), c.gold) for (p, c), s in zip(asked, scores, strict=True)]
         metrics |= figures(way, ranked, config.bootstrap_samples, config.seed)
         for name, rank in rankers.items():
+            if way not in baselines.WAYS_OF.get(name, WAYS):
+                continue
             plain = [rank_context(pair.episode, rank(pair, some), some.gold) for pair, some in asked]
             beside.setdefault(name, {}).update(figures(way, plain, 0))
         if way == "persona":

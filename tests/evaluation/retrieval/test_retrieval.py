@@ -111,6 +111,7 @@ def test_a_table_of_a_retriever_that_knows():
     assert result.metrics["consecutive_r1"]["count"] == 100
     assert result.baselines.keys() == {"random", "last fact", "bm25, last turn", "bm25, all turns"}
     assert result.baselines["last fact"]["persona_r1"]["value"] == 1
+    assert {name.split("_")[0] for name in result.baselines["last fact"]} == {"persona"}
     assert result.baselines["bm25, last turn"]["persona_r1"]["value"] == 0  # all alike, and ties count against it
     assert 0.35 < result.baselines["random"]["persona_r1"]["value"] < 0.65
     assert own[0][2] == [0, 1]
