@@ -120,7 +120,7 @@ def test_train_leaves_the_configs_then_trains_then_evaluates_every_split(rooms, 
     (train, (settings, run, data_dir, hooks), _), (evaluate, arguments, _) = rooms
     assert (train, settings.train.seed, run, data_dir) == ("train", 2, RunDir(folder), data)
     assert all(callable(hook) for hook in hooks)
-    assert (evaluate, *arguments) == ("evaluate", run, settings.data, settings.evaluate, data)
+    assert (evaluate, *arguments) == ("evaluate", run, settings.data, settings.evaluate, data, (), None)
     assert settings.evaluate.splits == ("test", "test_unseen", "test_novel")
     assert run.command.read_text() == f"python -m persona_tf train {' '.join(words)}\n"
     assert "SEED = 2" in run.config.read_text()
