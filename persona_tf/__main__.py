@@ -112,6 +112,7 @@ def _tensorflow_quiet() -> contextlib.AbstractContextManager[None]:
 def _train(arguments: Arguments) -> None:
     from persona_tf import config
     from persona_tf.atomic_file import write_atomically
+    from persona_tf.evaluation.commands import evaluate
     from persona_tf.run_dir import RunDir
 
     settings = config.load(arguments.flags.experiment, arguments.bindings)
@@ -123,15 +124,15 @@ def _train(arguments: Arguments) -> None:
         RunDir.create(run.path, name, settings.config_text, arguments.typed)
         write_atomically(run.operative_config, settings.operative_text.encode())
         with _tensorflow_quiet():
-            from persona_tf.evaluation import evaluator
             from persona_tf.training import experiment
         experiment.train(settings, run, data_dir, experiment.Hooks(_save_bundle, _show_samples))
     print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
-    evaluator.evaluate(run, settings.data, settings.evaluate, data_dir, board=_board)
+    evaluate(run, settings, data_dir, board=_board)
     of = f"RUN={shlex.quote(arguments.flags.run)}" if arguments.flags.run else f"EXP={name}"
     print(f"Done. What came of it is in {run.path}. Next:")
     for make, about in _NEXT.items():
-        print(f"  {make.format(of):<{len(of) + 12}} {about}")
+        if settings.experiment.task == "reply" or make != _CHAT:
+            print(f"  {make.format(of):<{len(of) + 12}} {about}")
 
 
 def _save_bundle(settings: "Settings", run: "RunDir", model: Any, vocabulary_model: bytes, step: int) -> None:
@@ -175,24 +176,22 @@ def _board(folder: pathlib.Path) -> contextlib.AbstractContextManager[Any]:
 
 
 def _evaluate(arguments: Arguments) -> None:
+    from persona_tf.evaluation.commands import evaluate, evaluate_file
+
     predictions, references = arguments.flags.predictions, arguments.flags.references
     if predictions:
         idle = [f"--{name}" for name in ("experiment", "run", "splits") if getattr(arguments.flags, name)]
         if idle := [*idle, *(f"{GIN}{binding}" for binding in arguments.bindings)]:
             raise ValueError(f"--predictions=FILE is scored without a run: leave out {' and '.join(idle)}")
-        from persona_tf.evaluation.commands import evaluate_file
-
         return evaluate_file(pathlib.Path(predictions), pathlib.Path(references) if references else None)
     if references:
         raise ValueError("--references go with --predictions=FILE: whose answers are to be scored?")
     run = _trained(arguments)
     settings, decoding = _overridden(run, arguments.bindings)
     check_writable(run.evaluation("x", "md").parent, run.predictions("x").parent)
-    with _tensorflow_quiet():
-        from persona_tf.evaluation import evaluator
     splits, decode = tuple(arguments.flags.splits), settings.decode if decoding else None
-    evaluator.evaluate(run, settings.data, settings.evaluate, _data_dir(arguments), splits, decode, board=_board)
-    print(f"The tables are in {run.path / 'evaluation'}, the replies in {run.path / 'predictions'}.")
+    evaluate(run, settings, _data_dir(arguments), splits, decode, _board)
+    print(f"The tables are in {run.path / 'evaluation'}, the answers in {run.path / 'predictions'}.")
 
 
 def _decoders(arguments: Arguments) -> None:
@@ -296,8 +295,9 @@ def _bench(arguments: Arguments) -> None:
     bench.main(arguments.words)
 
 
+_CHAT = "make chat {}"
 _NEXT = {
-    "make chat {}": "talk to it",
+    _CHAT: "talk to it",
     "make eval {}": "evaluate it again",
     "make board": "curves in TensorBoard",
     "make test": "the tests",
@@ -407,7 +407,7 @@ def _overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", dic
 
     run.check_has_config()
     old, new = config.load(run.config), config.load(run.config, bindings)
-    for field in ("data", "text", "example", "model", "train"):
+    for field in ("data", "text", "example", "model", "retriever", "train"):
         if getattr(old, field) != getattr(new, field):
             name = type(getattr(old, field)).__name__
             raise ValueError(

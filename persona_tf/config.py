@@ -25,8 +25,11 @@ from persona_tf.decoding.config import DecodeConfig
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.example import ExampleConfig
 from persona_tf.model.config import ModelConfig
+from persona_tf.retrieval.config import RetrieverConfig
 from persona_tf.text.config import TextConfig
 from persona_tf.training.config import TrainConfig
+
+TASKS = ("reply", "retrieve")
 
 
 class ConfigError(ValueError):
@@ -35,10 +38,18 @@ class ConfigError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """An experiment: its name (that of its folder) and how many minutes it takes on two cores."""
+    """An experiment: its name (that of its folder), how many minutes it takes on two cores, and its task.
+
+    ``task``: ``reply`` trains a bot, ``retrieve`` what finds facts for one.
+    """
 
     name: str
     minutes: float
+    task: str = "reply"
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(f"Experiment.task must be one of {TASKS}, got {self.task!r}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +65,7 @@ class Settings:
     text: TextConfig
     example: ExampleConfig
     model: ModelConfig
+    retriever: RetrieverConfig
     train: TrainConfig
     decode: DecodeConfig
     evaluate: EvalConfig
@@ -67,6 +79,7 @@ CONFIGS: Mapping[str, type] = {
     "TextConfig": TextConfig,
     "ExampleConfig": ExampleConfig,
     "ModelConfig": ModelConfig,
+    "RetrieverConfig": RetrieverConfig,
     "TrainConfig": TrainConfig,
     "DecodeConfig": DecodeConfig,
     "EvalConfig": EvalConfig,

@@ -176,7 +176,7 @@ def test_train_leaves_the_configs_then_trains_then_evaluates_every_split(rooms, 
     (train, (settings, run, data_dir, hooks), _), (evaluate, arguments, _) = rooms
     assert (train, settings.train.seed, run, data_dir) == ("train", 2, RunDir(folder), data)
     assert all(callable(hook) for hook in hooks)
-    assert (evaluate, *arguments) == ("evaluate", run, settings.data, settings.evaluate, data)
+    assert (evaluate, *arguments) == ("evaluate", run, settings.data, settings.evaluate, data, (), None)
     assert settings.evaluate.splits == ("test", "test_unseen", "test_novel")
     assert run.command.read_text() == f"python -m persona_tf train {' '.join(words)}\n"
     assert "SEED = 2" in run.config.read_text()
@@ -347,7 +347,7 @@ def test_a_vocabulary_alone_is_that_of_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(vocabulary, "train_vocabulary", lambda texts, size, path: seen.append((sorted(texts), size)))
     assert command.main(["vocab", *words, f"--out={tmp_path / 'v.model'}", f"--data_dir={tmp_path}"]) == 0
     settings = config.load("personachat_small", [word.removeprefix("--gin.") for word in words[1:]])
-    experiment._vocabulary(settings, RunDir(tmp_path / "run"), tmp_path)
+    experiment.run_vocabulary(settings, RunDir(tmp_path / "run"), tmp_path)
     assert seen[0] == seen[1]
     assert [options["persona"] for _, _, options in made] == ["both", "both"]
     said = "".join(seen[0][0])

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from persona_tf.atomic_file import check_writable
 from persona_tf.run_dir import RunDir
+from persona_tf.text.native_stderr import without_lines
 
 if TYPE_CHECKING:
     from persona_tf.decoding.config import DecodeConfig
     from persona_tf.evaluation.comparison.sweep import Job
+    from persona_tf.evaluation.evaluator import Board
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,34 @@ class Sweep:
     bindings: Sequence[str]
     root: Path
     options: Sequence[str] = ()
+
+
+def evaluate(
+    run: RunDir,
+    settings: Any,
+    data_dir: Path,
+    splits: Sequence[str] = (),
+    decode: "DecodeConfig | None" = None,
+    board: "Board | None" = None,
+) -> None:
+    """Evaluates a run's bot, or its retriever; writes a table for each split into the run and shows it.
+
+    Args:
+      run: the run.
+      settings: its own, with another EvalConfig perhaps.
+      data_dir: where the data are.
+      splits: in the place of those of EvalConfig.
+      decode: in the place of the bot's own; a retriever has none.
+      board: opens what TensorBoard reads; a retriever has no pictures.
+    """
+    if settings.experiment.task == "retrieve":
+        with without_lines(b""):  # TensorFlow, while it is imported
+            from persona_tf.evaluation.retrieval import experiment
+        experiment.evaluate_retriever(run, settings.data, settings.example, settings.evaluate, data_dir, splits)
+    else:
+        with without_lines(b""):
+            from persona_tf.evaluation import evaluator
+        evaluator.evaluate(run, settings.data, settings.evaluate, data_dir, splits, decode, board)
 
 
 def evaluate_file(path: Path, references: Path | None = None) -> None:

@@ -20,6 +20,7 @@ from persona_tf.example import ExampleConfig
 from persona_tf.model.config import ModelConfig
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.npz_file import assign, read_npz, write_npz
+from persona_tf.retrieval import bundle as retriever_bundle
 from persona_tf.text import vocabulary
 from persona_tf.text.config import TextConfig
 from persona_tf.text.packer import Packer
@@ -111,6 +112,8 @@ def load_bundle(folder: pathlib.Path, precision: str = "") -> Bundle:
 
 def _read_about(folder: pathlib.Path) -> dict[str, Any]:
     path = folder / "bundle.json"
+    if (folder / retriever_bundle.ABOUT).is_file():
+        raise ValueError(f"{folder}: holds a retriever, which finds facts and says nothing; expected a bot's bundle")
     try:
         about = json.loads(_read_bytes(path))
     except ValueError as error:

@@ -5,7 +5,7 @@ import itertools
 import logging
 import pathlib
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _VOCABULARY_EPISODES = 4000
+_ROOMS = ("data", "text", "example", "model", "train", "decode", "evaluate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +49,22 @@ class Hooks:
 def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hooks = Hooks()) -> Progress:
     """Trains what the settings say into ``run``; goes on from its last checkpoint if there is one.
 
+    ``settings.experiment.task`` says whether that is a bot or a retriever, which needs no hooks.
+
     Raises:
       ValueError, OSError: data are missing or malformed, or the run's files do not fit; the message says what to do.
       KeyboardInterrupt: after saving.
     """
+    if settings.experiment.task == "retrieve":
+        from persona_tf.training.retriever_experiment import train_retriever
+
+        return train_retriever(settings, run, data_dir)
+    return _train_bot(settings, run, data_dir, hooks)
+
+
+def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hooks) -> Progress:
     keras.utils.set_random_seed(settings.train.seed)
-    model_bytes = _vocabulary(settings, run, data_dir)
+    model_bytes = run_vocabulary(settings, run, data_dir)
     example = settings.example
     packer = Packer(Tokenizer(model_bytes), settings.text, example.learn_action, example.learn_emote)
     valid_examples = list(_valid_examples(settings, data_dir))
@@ -69,7 +80,7 @@ def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hook
         valid=valid,
         checkpoints=run.checkpoints,
         vocabulary=packer.tokenizer.fingerprint,
-        writer=lambda step: _writer(settings, run, step),
+        writer=lambda step: run_writer(settings, run, step, _ROOMS),
         on_best=lambda step: hooks.save(settings, run, model, model_bytes, step),
         on_validation=lambda writer, step: hooks.show(settings, writer, model, packer, valid_examples[:4], step),
     )
@@ -112,7 +123,7 @@ def make_vocabulary(settings: "Settings", data_dir: pathlib.Path, path: pathlib.
       ValueError, OSError: data are missing or malformed, or ``path`` cannot be written.
     """
     _log.info("Training a vocabulary of %s pieces ...", f"{settings.text.vocabulary_size:,}")
-    episodes = itertools.islice(_training_episodes(settings, data_dir), _VOCABULARY_EPISODES)
+    episodes = itertools.islice(training_episodes(settings, data_dir), _VOCABULARY_EPISODES)
     stream = texts(_examples(episodes, settings.example))
     return vocabulary.train_vocabulary(stream, settings.text.vocabulary_size, path)
 
@@ -135,13 +146,15 @@ def _examples(episodes: Iterable[Episode], config: ExampleConfig) -> Iterator[Ex
     return itertools.chain.from_iterable(examples(episode, config, with_asides=True) for episode in episodes)
 
 
-def _training_episodes(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Episode]:
+def training_episodes(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Episode]:
+    """The dialogues to learn from."""
     data = settings.data
     episodes = read_split(data.source, data.train_split, data_dir, data.options_of_training)
     return (e for i, e in enumerate(episodes) if not _is_held_out(i, data))
 
 
-def _validation_episodes(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Episode]:
+def validation_episodes(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Episode]:
+    """The dialogues to validate on: a split of their own, or those of training that are held out."""
     data = settings.data
     if not data.held_out:
         return read_split(data.source, data.valid_split, data_dir, data.options)
@@ -153,14 +166,15 @@ def _is_held_out(number: int, data: DataConfig) -> bool:
     return bool(data.held_out) and number % data.held_out == 0
 
 
-def _vocabulary(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -> bytes:
+def run_vocabulary(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -> bytes:
+    """The vocabulary of a run; trained first where it is not there."""
     path = run.checkpoints / "vocabulary.model"
     return path.read_bytes() if path.is_file() else make_vocabulary(settings, data_dir, path)
 
 
 def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Example]:
     """A seeded choice of whole dialogues for validation, the same each time; 0: all."""
-    dialogues = [list(examples(e, settings.example)) for e in _validation_episodes(settings, data_dir)]
+    dialogues = [list(examples(e, settings.example)) for e in validation_episodes(settings, data_dir)]
     random.Random("validation").shuffle(dialogues)
     count, limit = 0, settings.train.validation_examples
     for dialogue in dialogues:
@@ -171,7 +185,7 @@ def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Ex
 
 
 def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer) -> PackedCorpus:
-    stream = _examples(_training_episodes(settings, data_dir), settings.example)
+    stream = _examples(training_episodes(settings, data_dir), settings.example)
     if settings.data.train_examples:
         stream = itertools.islice(stream, settings.data.train_examples)
     corpus = pack_corpus(stream, packer)
@@ -180,10 +194,10 @@ def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer)
     return corpus
 
 
-def _writer(settings: "Settings", run: RunDir, step: int) -> SummaryWriter:
+def run_writer(settings: "Settings", run: RunDir, step: int, rooms: Sequence[str]) -> SummaryWriter:
+    """The run's summaries from a step on; begins with the configs of ``rooms``."""
     writer = SummaryWriter(run.summaries, step)
     if step == 0:
-        rooms = ("data", "text", "example", "model", "train", "decode", "evaluate")
         writer.hyperparameters({room: getattr(settings, room) for room in rooms}, step)
         writer.text("config", f"```\n{settings.operative_text}\n```", step)
     return writer

@@ -8,18 +8,18 @@ import dataclasses
 import pathlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from persona_tf.data.corpus import PackedCorpus, Position, batches, evaluation_batches
+from persona_tf.data.corpus import Position, batches, evaluation_batches
 from persona_tf.data.progress import progress_bar
 from persona_tf.training import checkpoint
 from persona_tf.training.checkpoint import BEST, LAST, Progress
 from persona_tf.training.config import TrainConfig
-from persona_tf.training.losses import HEADS
+from persona_tf.training.objective import reply_objective
 from persona_tf.training.summaries import SummaryWriter
 
 
@@ -28,6 +28,8 @@ class Loop:
     """Everything one run needs; `run` does the work.
 
     ``step`` has ``train(features) -> dict`` and ``score(features) -> sums`` (see `tensorflow_step`).
+    ``weights`` are those of the heads in the validation loss; None: those of what bots learn. ``batches`` and
+    ``evaluation_batches`` cut ``corpus`` and ``valid`` (see `data.corpus`).
     ``on_best(step)`` is called when the validation loss is the lowest so far, with the weights that reached it in
     the model; ``on_validation(writer, step)`` after each validation.
     """
@@ -35,13 +37,16 @@ class Loop:
     model: Any
     step: Any
     config: TrainConfig
-    corpus: PackedCorpus
-    valid: PackedCorpus
+    corpus: Any
+    valid: Any
     checkpoints: pathlib.Path
     vocabulary: str
     writer: Callable[[int], SummaryWriter]
     on_best: Callable[[int], None] = lambda step: None
     on_validation: Callable[[SummaryWriter, int], None] = lambda writer, step: None
+    weights: Mapping[str, float] | None = None
+    batches: Callable[..., Iterator] = batches
+    evaluation_batches: Callable[..., Iterator] = evaluation_batches
 
     def run(self) -> Progress:
         """Trains from the last checkpoint, or from the start, to the end. Ctrl-C and a full disk save first.
@@ -59,6 +64,10 @@ class Loop:
         finally:
             writer.close()
 
+    @property
+    def _heads(self) -> Mapping[str, float]:
+        return reply_objective(self.config).weights if self.weights is None else self.weights
+
     def _restore(self) -> Progress:
         path = self.checkpoints / LAST
         if not path.is_file():
@@ -66,9 +75,9 @@ class Loop:
         return checkpoint.load_checkpoint(path, self._variables, self.vocabulary)
 
     def _steps(self, progress: Progress, writer: SummaryWriter) -> Progress:
-        config, meter = self.config, _Meter(progress.step, self.config.steps)
+        config, meter = self.config, _Meter(progress.step, self.config.steps, tuple(self._heads))
         position = Position(progress.epoch, progress.batch)
-        stream = batches(self.corpus, config.batch_tokens, config.seed, position)
+        stream = self.batches(self.corpus, config.batch_tokens, config.seed, position)
         try:
             while True:
                 if self._is_due(progress):
@@ -102,7 +111,7 @@ class Loop:
     def _validate(self, progress: Progress, writer: SummaryWriter, meter: "_Meter") -> Progress:
         sums = self._score_valid()
         values = head_metrics(sums)
-        loss = sum(getattr(self.config, f"{head}_weight") * values.get(f"{head}_loss", 0.0) for head in HEADS)
+        loss = sum(weight * values.get(f"{head}_loss", 0.0) for head, weight in self._heads.items())
         writer.scalars({f"valid/{name}": value for name, value in {"loss": loss, **values}.items()}, progress.step)
         told = ", ".join(f"{name} {value:.3f}" for name, value in values.items() if name.endswith("loss"))
         meter.say(f"step {progress.step:,}: validation {told}")
@@ -118,8 +127,8 @@ class Loop:
         return progress
 
     def _score_valid(self) -> dict[str, np.ndarray]:
-        total = {head: np.zeros(3) for head in HEADS}
-        for _, features in evaluation_batches(self.valid, 2 * self.config.batch_tokens):
+        total = {head: np.zeros(3) for head in self._heads}
+        for _, features in self.evaluation_batches(self.valid, 2 * self.config.batch_tokens):
             for head, sums in self.step.score(features).items():
                 total[head] += [float(value) for value in sums]
         return total
@@ -144,7 +153,8 @@ def head_metrics(sums: dict[str, np.ndarray]) -> dict[str, float]:
 class _Meter:
     """Adds up what happened since it was last read, and shows a bar with loss, tokens a second and time left."""
 
-    def __init__(self, step: int, steps: int):
+    def __init__(self, step: int, steps: int, heads: Sequence[str]):
+        self._heads = heads
         self._bar = progress_bar(total=steps, initial=step, unit="step")
         self._results: list[dict] = []
         self._last: dict | None = None
@@ -177,7 +187,7 @@ class _Meter:
         """Means since the last call, and the rate in real tokens a second."""
         results, self._results = self._results, []
         seconds, self._since = time.monotonic() - self._since, time.monotonic()
-        sums = {head: np.sum([[float(v) for v in r[head]] for r in results], axis=0) for head in HEADS}
+        sums = {head: np.sum([[float(v) for v in r[head]] for r in results], axis=0) for head in self._heads}
         tokens = sum(int(r["tokens"]) for r in results)
         loss = float(np.mean([float(r["loss"]) for r in results]))
         self.check()

@@ -1,6 +1,7 @@
 """Each head's summed nats and number of labels, and the one loss that is made of them."""
 
 import math
+from collections.abc import Mapping
 
 from keras import ops
 
@@ -67,6 +68,11 @@ def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig):
                 total = (1 - smoothing) * total + smoothing * uniform[head]
             loss = loss + weight * total / ops.maximum(count, 1.0)
     return loss
+
+
+def mean_loss(sums: dict[str, tuple], weights: Mapping[str, float]):
+    """Weighted sum over heads of nats per label; as `total_loss`, but for heads of any name and without smoothing."""
+    return sum(weight * sums[head][0] / ops.maximum(sums[head][1], 1.0) for head, weight in weights.items())
 
 
 def learning_rate(step, config: TrainConfig):

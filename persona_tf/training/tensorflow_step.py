@@ -1,13 +1,11 @@
 """One training step under TensorFlow: forward, backward, clip, apply, in one compiled graph."""
 
+import keras
 import tensorflow as tf
 
-from persona_tf.model.transformer import PersonaTransformer
-from persona_tf.text.features import FEATURES
 from persona_tf.training import losses
 from persona_tf.training.config import TrainConfig
-
-SIGNATURE = {name: tf.TensorSpec([None, None], tf.int32, name) for name in FEATURES}
+from persona_tf.training.objective import Objective, reply_objective
 
 
 class TensorFlowStep:
@@ -17,20 +15,20 @@ class TensorFlowStep:
       model: built.
       optimizer: from `tensorflow_optimizers.make_optimizer`; is built here.
       config: the training config.
+      objective: what is learned; None: what bots learn.
     """
 
-    def __init__(self, model: PersonaTransformer, optimizer, config: TrainConfig):
+    def __init__(self, model: keras.Model, optimizer, config: TrainConfig, objective: Objective | None = None):
         self.model, self.optimizer, self.config = model, optimizer, config
+        self.objective = objective or reply_objective(config)
         optimizer.build(model.trainable_variables)
-        self.train = tf.function(self._train, input_signature=[SIGNATURE])
-        self.score = tf.function(self._score, input_signature=[SIGNATURE])
+        signature = {name: tf.TensorSpec([None, None], tf.int32, name) for name in self.objective.features}
+        self.train = tf.function(self._train, input_signature=[signature])
+        self.score = tf.function(self._score, input_signature=[signature])
 
     def _train(self, features):
         with tf.GradientTape() as tape:
-            outputs = self.model(features, training=True, use_gold=True)
-            sums = losses.head_sums(outputs, features)
-            uniform = losses.uniform_sums(outputs, features) if self.config.label_smoothing else {}
-            loss = losses.total_loss(sums, uniform, self.config)
+            loss, sums = self.objective.train(self.model, features)
         # TensorFlow's own variables: with Keras' it cannot make the zeros for those that the loss does not reach.
         variables = [variable.value for variable in self.model.trainable_variables]
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
@@ -38,8 +36,8 @@ class TensorFlowStep:
         rate = losses.learning_rate(self.optimizer.iterations, self.config)
         self.optimizer.learning_rate.assign(rate)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
-        tokens = sum(tf.math.count_nonzero(features[f"{f}_ids"]) for f in ("knowledge", "history", "target"))
+        tokens = sum(tf.math.count_nonzero(ids) for name, ids in features.items() if name.endswith("_ids"))
         return {"loss": loss, "gradient_norm": norm, "learning_rate": rate, "tokens": tokens, **sums}
 
     def _score(self, features):
-        return losses.head_sums(self.model(features, training=False), features)
+        return self.objective.score(self.model, features)

@@ -169,3 +169,9 @@ def test_a_model_of_another_size_than_the_vocabulary(folder, make_model, text, v
     save_bundle(folder, "demo", 42, configs, model, vocabulary_model)
     with pytest.raises(ValueError, match=r"bundle.json: model: vocabulary_size is 331, .*vocabulary.model .*330 ids"):
         load_bundle(folder)
+
+
+def test_a_retriever_is_no_bot(tmp_path):
+    (tmp_path / "retriever.json").write_text("{}")
+    with pytest.raises(ValueError, match="holds a retriever, which finds facts and says nothing"):
+        load_bundle(tmp_path)

@@ -53,11 +53,11 @@ def test_validation_takes_whole_dialogues(settings, tmp_path, limit, dialogues):
 
 def test_what_is_held_out_is_validated_on_and_not_trained_on(settings, tmp_path):
     made = settings(held_out=7)
-    trained = [episode.id for episode in experiment._training_episodes(made, tmp_path)]
+    trained = [episode.id for episode in experiment.training_episodes(made, tmp_path)]
     valid = [name for name, _ in _dialogues(experiment._valid_examples(made, tmp_path))]
     assert sorted(valid) == [f"train-{i:02}" for i in (0, 7, 14, 21, 28)]
     assert sorted(trained + valid) == [f"train-{i:02}" for i in range(30)]
-    assert next(experiment._validation_episodes(settings(), tmp_path)).id == "valid-00"
+    assert next(experiment.validation_episodes(settings(), tmp_path)).id == "valid-00"
 
 
 def test_the_sizes_that_labels_decide_are_filled_in():

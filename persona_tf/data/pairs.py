@@ -1,0 +1,65 @@
+"""Episode -> pairs of what was said and the facts that the answer draws on: what retrieval learns from."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+from persona_tf.episode import Episode
+from persona_tf.example import Example, ExampleConfig, HistoryTurn, examples
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """What was said before a turn, the facts that its speaker has, and those that it draws on.
+
+    ``history`` is what the speaker heard and said before the turn, the oldest first. ``gold`` indexes ``facts``; () is
+    a turn that draws on none. ``id`` is ``episode:learner/turn``, ``question`` the last thing that the partner said.
+    """
+
+    id: str
+    episode: str
+    history: tuple[HistoryTurn, ...]
+    facts: tuple[str, ...]
+    gold: tuple[int, ...]
+
+    @property
+    def question(self) -> str:
+        """The speech of the last turn, or ""."""
+        return self.history[-1].speech if self.history else ""
+
+
+def pairs(episodes: Iterable[Episode], config: ExampleConfig, with_asides: bool = False) -> Iterator[Pair]:
+    """One pair for each turn of a learner that has any facts, those with no gold among them.
+
+    What counts as a fact, ``ExampleConfig.kinds`` says. Facts stand as in the persona, not shuffled: "the last fact" is
+    that of the file. ``with_asides``: for training.
+
+    >>> from persona_tf.episode import Turn, Character, Fact
+    >>> bot = Character("Mira", (Fact("I bake bread."), Fact("I fear geese.")))
+    >>> talk = (Turn(0, "What do you fear?"), Turn(1, "Geese!", grounding=("persona/1",)))
+    >>> episode = Episode("e1", "demo", None, (Character("Tam"), bot), talk, learners=(1,))
+    >>> [pair] = pairs([episode], ExampleConfig(kinds=("persona",)))
+    >>> pair.question, pair.facts, pair.gold
+    ('What do you fear?', ('I bake bread.', 'I fear geese.'), (1,))
+    """
+    alone = dataclasses.replace(config, max_targets=1, knowledge_as_history=False)
+    for episode in episodes:
+        for example in examples(episode, alone, with_asides):
+            if example.items:
+                yield _pair(example, episode)
+
+
+def _pair(example: Example, episode: Episode) -> Pair:
+    [target] = example.targets
+    order = sorted(range(len(example.items)), key=lambda i: _place(example.items[i].key))
+    return Pair(
+        id=f"{example.id}/{target.turn}",
+        episode=episode.id,
+        history=example.history,
+        facts=tuple(example.items[i].text for i in order),
+        gold=tuple(place for place, i in enumerate(order) if i in target.gold),
+    )
+
+
+def _place(key: str) -> tuple[str, int]:
+    kind, _, number = key.rpartition("/")
+    return kind, int(number)

@@ -1,0 +1,1 @@
+"""How well facts are found: candidates, baselines, ranking figures, and a table for each split."""

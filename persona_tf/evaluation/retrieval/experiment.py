@@ -1,0 +1,98 @@
+"""Runs a trained retriever over a split: a table beside baselines, and the scores of each context."""
+
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from persona_tf.atomic_file import atomic_text_file
+from persona_tf.data.config import DataConfig
+from persona_tf.data.pairs import Pair, pairs
+from persona_tf.data.sources import read_split
+from persona_tf.evaluation.config import EvalConfig
+from persona_tf.evaluation.retrieval import baselines
+from persona_tf.evaluation.retrieval.candidates import WAYS, Candidates, of_each_way
+from persona_tf.evaluation.retrieval.figures import figures, rank_context
+from persona_tf.evaluation.table import Result, write_result
+from persona_tf.example import ExampleConfig
+from persona_tf.retrieval.bundle import load_retriever
+from persona_tf.retrieval.retriever import Retriever
+from persona_tf.run_dir import RunDir
+
+_NOTES = (
+    "R@k and MRR count the best of a context's true facts; ties count against it; contexts that draw on no fact are "
+    "left out. persona: among the facts of the speaker. hundred: among these and facts of other personas, 100 in all, "
+    "some of which may suit as well. consecutive: 100 couples in the order of the file, the diagonal true and all else "
+    "wrong, also what is not.",
+)
+
+Ranked = tuple[Pair, Candidates, Sequence[float]]
+
+
+def evaluate_retriever(
+    run: RunDir,
+    data: DataConfig,
+    example: ExampleConfig,
+    config: EvalConfig,
+    data_dir: pathlib.Path,
+    splits: Sequence[str] = (),
+) -> list[Result]:
+    """Scores a run's retriever on some splits; writes and prints a table for each.
+
+    Args:
+      example: says what facts are; that of training.
+      splits: in the place of those of ``config``.
+
+    Raises:
+      FileNotFoundError, ValueError: the bundle or the data cannot be read, or no turn of a split says which facts it
+        draws on; nothing is overwritten then.
+    """
+    retriever, results = load_retriever(run.bundle), []
+    for split in splits or config.splits:
+        episodes = read_split(data.source, split, data_dir, data.options)
+        chosen = [pair for pair in pairs(episodes, example) if pair.gold][: config.max_examples or None]
+        if not chosen:
+            raise ValueError(f"{data.source} {split}: no turn says which facts it draws on: nothing can be evaluated")
+        result, ranked = score_pairs(retriever, split, chosen, config)
+        _write_predictions(run.predictions(split), ranked)
+        write_result(run.evaluation(split, "json").parent, result)
+        results.append(result)
+    return results
+
+
+def score_pairs(
+    retriever: Retriever, split: str, chosen: Sequence[Pair], config: EvalConfig
+) -> tuple[Result, list[Ranked]]:
+    """The table of some pairs that have gold, and the scores of each among its own persona's facts."""
+    metrics: dict[str, Mapping[str, float]] = {}
+    beside: dict[str, dict[str, Mapping[str, float]]] = {}
+    facts = [fact for pair in chosen for fact in pair.facts]
+    rankers = baselines.rankers(facts, config.seed)
+    own: list[Ranked] = []
+    for way, asked in of_each_way(chosen, config.seed).items():
+        scores = retriever.score([pair.history for pair, _ in asked], [some.facts for _, some in asked])
+        ranked = [rank_context(p.episode, s.tolist(), c.gold) for (p, c), s in zip(asked, scores, strict=True)]
+        metrics |= figures(way, ranked, config.bootstrap_samples, config.seed)
+        for name, rank in rankers.items():
+            if way not in baselines.WAYS_OF.get(name, WAYS):
+                continue
+            plain = [rank_context(pair.episode, rank(pair, some), some.gold) for pair, some in asked]
+            beside.setdefault(name, {}).update(figures(way, plain, 0))
+        if way == "persona":
+            own = [(p, c, s.tolist()) for (p, c), s in zip(asked, scores, strict=True)]
+    result = Result(retriever.experiment, split, retriever.step, len(chosen), {}, metrics, beside, _NOTES)
+    return result, own
+
+
+def _write_predictions(path: pathlib.Path, ranked: Sequence[Ranked]) -> None:
+    """A line for each context: what was asked last, the speaker's facts with their scores, and which are true."""
+    with atomic_text_file(path) as file:
+        for pair, candidates, scores in ranked:
+            line = {
+                "id": pair.id,
+                "episode": pair.episode,
+                "question": pair.question,
+                "facts": candidates.facts,
+                "scores": [round(score, 4) for score in scores],
+                "gold": candidates.gold,
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,0 +1,53 @@
+"""R@1, R@5 and MRR, multi-positive, with intervals over dialogues."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from persona_tf.evaluation.metrics.bootstrap import bootstrap, interval
+from persona_tf.evaluation.metrics.ranking import gold_rank
+
+METRICS = ("r1", "r5", "mrr")
+
+
+class RankedContext(NamedTuple):
+    """Where the first true fact came among the candidates of one context, and the dialogue that it is of."""
+
+    episode: str
+    rank: int
+
+
+def rank_context(episode: str, scores: Sequence[float], gold: Sequence[int]) -> RankedContext:
+    """See `metrics.ranking.gold_rank`: ties count against the true ones, none of which counts against another."""
+    return RankedContext(episode, gold_rank(scores, gold))
+
+
+def figures(
+    way: str, ranked: Sequence[RankedContext], samples: int = 1000, seed: int = 0
+) -> dict[str, Mapping[str, float]]:
+    """``<way>_r1``, ``<way>_r5`` and ``<way>_mrr``: each ``value``, ``count``, ``low``, ``high``; {} of nothing.
+
+    Args:
+      way: how candidates were drawn.
+      ranked: one a context.
+      samples: of the bootstrap over dialogues; 0: no interval.
+      seed: of the bootstrap.
+    """
+    if not ranked:
+        return {}
+    ranks = np.array([one.rank for one in ranked])
+    values = np.stack([ranks <= 1, ranks <= 5, 1 / ranks], axis=1).astype(np.float64)
+    found = {
+        f"{way}_{name}": {"value": float(value), "count": float(len(ranked))}
+        for name, value in zip(METRICS, values.mean(axis=0), strict=True)
+    }
+    if not samples:
+        return dict(found)
+    places = {episode: i for i, episode in enumerate(dict.fromkeys(one.episode for one in ranked))}
+    sums = np.zeros((len(places), 2, len(METRICS)))
+    np.add.at(sums, [places[one.episode] for one in ranked], np.stack([values, np.ones_like(values)], axis=1))
+    low, high = interval(bootstrap(sums[:, 0], sums[:, 1], samples, seed))
+    for i, metric in enumerate(found.values()):
+        metric |= {"low": float(low[i]), "high": float(high[i])}
+    return dict(found)

@@ -1,0 +1,73 @@
+"""The tower: tokens -> states in the space where contexts and facts are compared."""
+
+import keras
+from keras import ops
+
+from persona_tf.episode import KEY_KINDS
+from persona_tf.model.config import ModelConfig
+from persona_tf.model.embedding import FlatEmbedding
+from persona_tf.model.encoder import Encoder
+from persona_tf.model.layers import Linear
+
+FACT_KIND = 1 + KEY_KINDS.index("persona")
+"""Facts are embedded as the generator embeds those of a persona; contexts, like its history, have kind 0."""
+
+
+class Tower(keras.layers.Layer):
+    """The house's embedding and encoder, and a linear map into D dimensions.
+
+    The map sees the states beside the words as they came in: the words alone carry over best to sentences that are
+    put together anew.
+
+    Args:
+      config: sizes.
+      dimensions: D.
+    """
+
+    def __init__(self, config: ModelConfig, dimensions: int, **kwargs):
+        super().__init__(**kwargs)
+        self.config, self.dimensions = config, dimensions
+        rest = {"dropout": config.dropout, "dtype": self.dtype_policy}
+        self.embedding = FlatEmbedding(
+            config.vocabulary_size,
+            config.width,
+            config.kinds,
+            word_dropout=config.word_dropout,
+            name="embedding",
+            **rest,
+        )
+        self.encoder = Encoder(
+            config.encoder_layers, config.width, config.heads, config.feed_forward, name="encoder", **rest
+        )
+        self.map = Linear(dimensions, name="map", dtype=self.dtype_policy)
+
+    def build(self, shape=None):
+        """Makes all weights."""
+        self.embedding.build()
+        self.encoder.build()
+        self.map.build((None, None, 2 * self.config.width))
+        self.built = True
+
+    def embed_context(self, ids, position, turn, training=False):
+        """Int [B, H] each -> [B, H, width]."""
+        return self.embedding(ids, position, turn=turn, training=training, is_read=True)
+
+    def embed_fact(self, ids, training=False):
+        """Int [F, L] -> [F, L, width]."""
+        position = ops.zeros_like(ids) + ops.arange(ops.shape(ids)[1], dtype=ids.dtype)
+        kind = ops.zeros_like(ids) + FACT_KIND
+        return self.embedding(ids, position, kind=kind, training=training, is_read=True)
+
+    def read(self, x, mask, training=False):
+        """Embedded tokens [B, L, width], of which ``mask`` bool [B, L] are there -> float32 [B, L, D]."""
+        # One row for all who look: everyone sees everyone.
+        states = self.encoder(x, mask[:, None, :], training=training)
+        return ops.cast(self.map(ops.concatenate([states, x], axis=-1)), "float32")
+
+    def context(self, ids, position, turn, training=False):
+        """A context's states: int [B, H] each -> float32 [B, H, D]."""
+        return self.read(self.embed_context(ids, position, turn, training), ids != 0, training)
+
+    def fact(self, ids, training=False):
+        """A fact's states: int [F, L] -> float32 [F, L, D]."""
+        return self.read(self.embed_fact(ids, training), ids != 0, training)

@@ -1,0 +1,61 @@
+"""What is learned: which features a model is fed, and the sums and the loss that are made of what it says."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from persona_tf.retrieval import features as retrieval_features
+from persona_tf.retrieval.config import RetrieverConfig
+from persona_tf.retrieval.loss import batch_contrast
+from persona_tf.text.features import FEATURES
+from persona_tf.training import losses
+from persona_tf.training.config import TrainConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What a training step needs to know of a task.
+
+    ``features``: names of the model's features, all int32 of two axes; those that end in ``_ids`` hold tokens.
+    ``weights``: of each head's nats per label in the loss.
+    ``train(model, features)`` gives the loss and the sums of each head, see `losses.head_sums`; ``score`` gives the
+    sums without dropout.
+    """
+
+    features: tuple[str, ...]
+    weights: Mapping[str, float]
+    train: Callable[[Any, dict], tuple[Any, dict[str, tuple]]]
+    score: Callable[[Any, dict], dict[str, tuple]]
+
+
+def reply_objective(config: TrainConfig) -> Objective:
+    """A bot's: to write replies and actions, to show emotes, to know what it draws on."""
+
+    def train(model: Any, features: dict) -> tuple[Any, dict[str, tuple]]:
+        outputs = model(features, training=True, use_gold=True)
+        sums = losses.head_sums(outputs, features)
+        uniform = losses.uniform_sums(outputs, features) if config.label_smoothing else {}
+        return losses.total_loss(sums, uniform, config), sums
+
+    def score(model: Any, features: dict) -> dict[str, tuple]:
+        return losses.head_sums(model(features, training=False), features)
+
+    weights = {head: getattr(config, f"{head}_weight") for head in losses.HEADS}
+    return Objective(tuple(FEATURES), weights, train, score)
+
+
+def retrieval_objective(config: RetrieverConfig) -> Objective:
+    """A retriever's: to choose each context's facts and, where it is symmetric, each fact's contexts."""
+    weights = {"fact": 0.5, "context": 0.5} if config.symmetric else {"fact": 1.0, "context": 0.0}
+
+    def sums(model: Any, features: dict, training: bool) -> dict[str, tuple]:
+        return batch_contrast(model(features, training=training), features, config.multi_positive)
+
+    def train(model: Any, features: dict) -> tuple[Any, dict[str, tuple]]:
+        found = sums(model, features, True)
+        return losses.mean_loss(found, weights), found
+
+    def score(model: Any, features: dict) -> dict[str, tuple]:
+        return sums(model, features, False)
+
+    return Objective(tuple(retrieval_features.FEATURES), weights, train, score)
