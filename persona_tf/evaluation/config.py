@@ -37,7 +37,7 @@ class EvalConfig:
     bootstrap_samples: int = 1000
     seed: int = 0
     swapped: bool = True
-    missing_probes: int = 300
+    missing_probes: int = 100
     shuffled_persona: bool = False
     gaps: bool = False
     ranked: int = 0
