@@ -7,7 +7,7 @@ def test_defaults_and_lists():
     config = EvalConfig()
     assert (config.splits, config.batch_targets, config.max_examples) == ((), 64, 0)
     assert (config.bootstrap_samples, config.seed, config.swapped) == (1000, 0, True)
-    assert (config.missing_probes, config.gaps) == (300, False)
+    assert (config.missing_probes, config.gaps) == (100, False)
     assert EvalConfig(splits=["valid"]) == EvalConfig(splits=("valid",))
 
 
