@@ -168,6 +168,8 @@ def _bare(target: ScoredTarget) -> ScoredTarget:
         reply_nats=0.0,
         reply_tokens=0,
         knowledge_chosen="",
+        said_by="",
+        gold_said_by="",
         changed_nats={},
         leant_on={},
     )

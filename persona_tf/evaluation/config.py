@@ -22,6 +22,7 @@ class EvalConfig:
       gaps: whether they are scored again with persona, setting and past of another dialogue, and without each. These
         are six passes, and that over the past takes each target alone.
       ranked: among how many candidates the true reply is to be found; 0 leaves it out.
+      judge: folder of a run that tells speakers apart, which says whose replies the bot's are; "" asks none.
       trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
       ways: those of `ways.WAYS` that the verb ``decoders`` compares; () means all.
       override_questions: how many questions are asked before and after an attack on the persona, at most.
@@ -41,6 +42,7 @@ class EvalConfig:
     shuffled_persona: bool = False
     gaps: bool = False
     ranked: int = 0
+    judge: str = ""
     trigram: bool = False
     ways: tuple[str, ...] = ()
     override_questions: int = 3
@@ -60,6 +62,8 @@ class EvalConfig:
         for name in ("swapped", "shuffled_persona", "gaps", "trigram"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"EvalConfig.{name}: expected True or False, got {getattr(self, name)!r}")
+        if not isinstance(self.judge, str):
+            raise TypeError(f"EvalConfig.judge: expected the folder of a run, got {self.judge!r}")
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):

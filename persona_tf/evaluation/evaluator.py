@@ -24,6 +24,7 @@ from persona_tf.evaluation.notes import notes
 from persona_tf.evaluation.pictures import probe_bars, save_picture
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped, write_predictions
 from persona_tf.evaluation.report import report
+from persona_tf.evaluation.roles import human_baseline, judged, load_judge
 from persona_tf.evaluation.samples import Writer
 from persona_tf.evaluation.scoring import Scorer, TargetScore, best_emote
 from persona_tf.evaluation.table import Result, write_result
@@ -81,14 +82,19 @@ def evaluate(
     scorer, tokenizer = Scorer(bot.bundle), bot.bundle.packer.tokenizer
     counts = TrainingCounts.of(itertools.islice(read(data.train_split), _COUNTED_EPISODES))
     trigram = train_trigram(read(data.train_split), tokenizer) if config.trigram else None
+    judge = load_judge(config.judge) if config.judge else None
     results = []
     for split in chosen:
         targets, contexts = score_episodes(bot, scorer, read(split), config, f"{split}: ")
+        if judge:
+            targets = judged(targets, read(split), judge)
         write_predictions(run.predictions(split), targets)
         metrics = report(targets, config.bootstrap_samples, config.seed)
         beside = baselines(targets, contexts, counts, config.seed)
         if trigram:
             beside["trigram"] = trigram_baseline(targets, trigram, tokenizer)
+        if judge:
+            beside["human"] = human_baseline(targets)
         decoding = bot.decode.described()
         bundle = bot.bundle
         below = notes(targets, metrics)

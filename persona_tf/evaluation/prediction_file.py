@@ -23,6 +23,7 @@
 | knowledge_texts | the texts of the items among them, also of those that the bot was not shown |
 | knowledge_chosen | key of the item that the bot chose; "" when it chooses none |
 | leant_on | key to share of the cross-attention mass; a small one that was not needed may be left out |
+| said_by, gold_said_by | who would say it: ``self``, ``partner`` or ``stranger`` says a classifier; "": not asked |
 
 Fields other than ``id`` and ``episode`` may be left out (words and bytes are then counted); unknown ones are errors. So
 are numbers that are negative or not finite (of nats, rounding may leave a little less than 0), nats without tokens or
@@ -96,6 +97,8 @@ class ScoredTarget:
     knowledge_texts: tuple[str, ...] = ()
     knowledge_chosen: str = ""
     leant_on: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    said_by: str = ""
+    gold_said_by: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The target as JSON-able dicts and lists, every field in it."""

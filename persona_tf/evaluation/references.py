@@ -18,6 +18,7 @@ _ANSWER = (
     "reply_tokens",
     "changed_nats",
     "ranked",
+    "said_by",
     "knowledge_chosen",
     "leant_on",
 )

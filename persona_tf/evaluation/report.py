@@ -16,6 +16,7 @@
 | action_accuracy, emote_accuracy | turns that have one | the chosen one is the gold one |
 | action_decision_f1, emote_decision_f1 | all, if any turn has one | F1 of the decision to act, to show one |
 | knowledge_r1 | turns with known grounding, if the bot chooses | the chosen item is one of the gold items |
+| reply_role_accuracy | replies whose speaker a classifier was asked for | it says: the own character, see `roles` |
 | knowledge_f1 | turns with gold items | `metrics.f1` of the reply and the gold item's text, of several the best |
 | leant_on_precision | turns with known grounding, if the bot leans | share of attention that lies on gold ones |
 | leant_on_recall | the same | share of the n gold ones that are among the n most attended, see `attended.attended` |
@@ -89,6 +90,7 @@ NAMES = (
     "action_decision_f1",
     "emote_accuracy",
     "emote_decision_f1",
+    "reply_role_accuracy",
     "knowledge_r1",
     "knowledge_f1",
     "leant_on_precision",
@@ -292,6 +294,8 @@ def _choices(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
 
 
 def _knowledge(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
+    if target.said_by or target.gold_said_by:
+        yield "reply_role_accuracy", target.said_by == "self", 1
     if target.knowledge_texts:
         yield "knowledge_f1", f1(target.reply, *target.knowledge_texts), 1
     if target.knowledge_gold:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+FINDS = ("facts", "speaker")
 KINDS = ("bi", "poly", "cross")
 TOWERS = ("shared", "separate")
 POOLINGS = ("mean", "cls", "attention")
@@ -10,6 +11,7 @@ NEGATIVES = ("batch", "persona")
 MULTI_POSITIVES = ("mean", "sum")
 
 _CHOICES = {
+    "finds": FINDS,
     "kind": KINDS,
     "towers": TOWERS,
     "pooling": POOLINGS,
@@ -23,6 +25,8 @@ _CHOICES = {
 class RetrieverConfig:
     """Which encoder finds facts, and how it is trained. Sizes of its towers are those of ModelConfig.
 
+    ``finds``: ``facts``: the facts that an answer draws on, told by what was said before. ``speaker``: which of three
+    whole personas a reply is of; "fact" means such a persona then, and "context" the reply with what it answers.
     ``kind``: ``bi`` makes a vector of the context and one of each fact; ``poly`` makes ``codes`` vectors of the
     context, so that facts can ask it; ``cross`` reads context and fact together, and has no vectors to index.
     ``towers``: whether contexts and facts go through the same weights.
@@ -35,6 +39,7 @@ class RetrieverConfig:
     ``symmetric``: whether each fact chooses among contexts, too.
     """
 
+    finds: str = "facts"
     kind: str = "bi"
     towers: str = "shared"
     pooling: str = "mean"

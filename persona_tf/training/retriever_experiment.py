@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from persona_tf.data.pairs import pairs
+from persona_tf.data.speakers import PAIRS
 from persona_tf.episode import KEY_KINDS
 from persona_tf.retrieval.bundle import save_retriever
 from persona_tf.retrieval.encoders import Encoder, build_encoder
@@ -75,7 +75,7 @@ def make_encoder(settings: "Settings", vocabulary_size: int) -> Encoder:
 
 
 def _training_pairs(settings: "Settings", data_dir: pathlib.Path, layout: Layout) -> PairCorpus:
-    stream = pairs(training_episodes(settings, data_dir), settings.example, with_asides=True)
+    stream = PAIRS[settings.retriever.finds](training_episodes(settings, data_dir), settings.example, with_asides=True)
     most = settings.data.train_examples or None
     corpus = pack_pairs(itertools.islice(stream, most), layout, settings.retriever)
     counts = f"{len(corpus):,}", f"{len(corpus.fact_ids):,}", f"{corpus.tokens:,}"
@@ -86,6 +86,6 @@ def _training_pairs(settings: "Settings", data_dir: pathlib.Path, layout: Layout
 def _valid_pairs(settings: "Settings", data_dir: pathlib.Path, layout: Layout) -> PairCorpus:
     episodes = list(validation_episodes(settings, data_dir))
     random.Random("validation").shuffle(episodes)
-    stream = pairs(episodes, settings.example)
+    stream = PAIRS[settings.retriever.finds](episodes, settings.example)
     most = settings.train.validation_examples or None
     return pack_pairs(itertools.islice(stream, most), layout, settings.retriever)

@@ -109,6 +109,8 @@ HAND = (
         knowledge_texts=("My dog is called Rex",),
         knowledge_chosen="persona/0",
         leant_on={"persona/0": 0.5, "persona/1": 0.25, "turn/2": 0.125},
+        said_by="self",
+        gold_said_by="self",
     ),
     target(
         1,
@@ -138,6 +140,8 @@ HAND = (
         knowledge_texts=("I fear geese", "My name is Tam"),
         knowledge_chosen="persona/0",
         leant_on={"persona/0": 0.5, "persona/1": 0.5},
+        said_by="stranger",
+        gold_said_by="self",
     ),
     target(
         2,
@@ -195,6 +199,7 @@ BY_HAND = {
     "action_decision_f1": 2 / (2 + 1 + 1),
     "emote_accuracy": 1 / 2,
     "emote_decision_f1": 1.0,
+    "reply_role_accuracy": 1 / 2,
     "knowledge_r1": 1 / 2,
     # dog is rex: 3 of 3 and of 5. tam tam: with "My name is Tam" 1 of 2 and of 4.
     "knowledge_f1": (2 * 3 / 8 + 2 * 1 / 6) / 2,

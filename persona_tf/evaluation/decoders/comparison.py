@@ -45,7 +45,9 @@ def compare_decoders(
       ValueError: the split has no targets.
     """
     plain = bundle.decode.as_greedy()
-    config = dataclasses.replace(config, swapped=False, missing_probes=0, shuffled_persona=False, gaps=False, ranked=0)
+    config = dataclasses.replace(
+        config, swapped=False, missing_probes=0, shuffled_persona=False, gaps=False, ranked=0, judge=""
+    )
     settings = {way: setting(plain, fields) for way, fields in ways.items()}
     left = _TimeLeft([2, *(effort(decode) for decode, _ in settings.values())])
     scorer, episodes = Scorer(bundle), list(episodes)

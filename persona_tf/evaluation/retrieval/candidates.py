@@ -7,9 +7,9 @@ from typing import NamedTuple
 from persona_tf.data.pairs import Pair
 from persona_tf.evaluation.metrics.words import normalise
 
-WAYS = ("persona", "hundred", "consecutive")
-"""``persona``: the facts of the speaker. ``hundred``: these and facts of other personas, 100 in all. ``consecutive``:
-see `consecutive`."""
+WAYS = {"facts": ("persona", "hundred", "consecutive"), "speaker": ("speaker",)}
+"""By what is found. ``persona``: the facts of the speaker. ``hundred``: these and facts of other personas, 100 in all.
+``consecutive``: see `consecutive`. ``speaker``: the personas of the speaker, of the partner and of a stranger."""
 
 
 class Candidates(NamedTuple):
@@ -67,8 +67,10 @@ def _marked(pair: Pair, facts: Sequence[str]) -> Candidates:
     return Candidates(tuple(facts), tuple(i for i, fact in enumerate(facts) if normalise(fact) in true))
 
 
-def of_each_way(pairs: Sequence[Pair], seed: int = 0) -> Mapping[str, list[tuple[Pair, Candidates]]]:
-    """For each of `WAYS`, what is ranked; a way may rank nothing."""
+def of_each_way(pairs: Sequence[Pair], finds: str, seed: int = 0) -> Mapping[str, list[tuple[Pair, Candidates]]]:
+    """For each of `WAYS` of what is to be found, what is ranked; a way may rank nothing."""
+    if finds == "speaker":
+        return {"speaker": [(pair, own_persona(pair)) for pair in pairs]}
     return {
         "persona": [(pair, own_persona(pair)) for pair in pairs],
         "hundred": list(zip(pairs, among_strangers(pairs, seed=seed), strict=True)),

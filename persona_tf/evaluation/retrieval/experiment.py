@@ -1,16 +1,18 @@
 """Runs a trained retriever over a split: a table beside baselines, and the scores of each context."""
 
+import itertools
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
 from persona_tf.atomic_file import atomic_text_file
 from persona_tf.data.config import DataConfig
-from persona_tf.data.pairs import Pair, pairs
+from persona_tf.data.pairs import Pair
 from persona_tf.data.sources import read_split
+from persona_tf.data.speakers import PAIRS
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.retrieval import baselines
-from persona_tf.evaluation.retrieval.candidates import WAYS, Candidates, of_each_way
+from persona_tf.evaluation.retrieval.candidates import Candidates, of_each_way
 from persona_tf.evaluation.retrieval.figures import figures, rank_context
 from persona_tf.evaluation.table import Result, write_result
 from persona_tf.example import ExampleConfig
@@ -18,12 +20,15 @@ from persona_tf.retrieval.bundle import load_retriever
 from persona_tf.retrieval.retriever import Retriever
 from persona_tf.run_dir import RunDir
 
-_NOTES = (
-    "R@k and MRR count the best of a context's true facts; ties count against it; contexts that draw on no fact are "
-    "left out. persona: among the facts of the speaker. hundred: among these and facts of other personas, 100 in all, "
-    "some of which may suit as well. consecutive: 100 couples in the order of the file, the diagonal true and all else "
-    "wrong, also what is not.",
-)
+_NOTES = {
+    "facts": "R@k and MRR count the best of a context's true facts; ties count against it; contexts that draw on no "
+    "fact are left out. persona: among the facts of the speaker. hundred: among these and facts of other personas, 100 "
+    "in all, some of which may suit as well. consecutive: 100 couples in the order of the file, the diagonal true and "
+    "all else wrong, also what is not.",
+    "speaker": "speaker: the reply, with what it answers, among the personas of its speaker, of the partner and of a "
+    "stranger of the split; a third is chance.",
+}
+_NOTHING = {"facts": "no turn says which facts it draws on", "speaker": "no two speakers of a dialogue have facts"}
 
 Ranked = tuple[Pair, Candidates, Sequence[float]]
 
@@ -49,9 +54,10 @@ def evaluate_retriever(
     retriever, results = load_retriever(run.bundle), []
     for split in splits or config.splits:
         episodes = read_split(data.source, split, data_dir, data.options)
-        chosen = [pair for pair in pairs(episodes, example) if pair.gold][: config.max_examples or None]
+        found = (pair for pair in PAIRS[retriever.config.finds](episodes, example) if pair.gold)
+        chosen = list(itertools.islice(found, config.max_examples or None))
         if not chosen:
-            raise ValueError(f"{data.source} {split}: no turn says which facts it draws on: nothing can be evaluated")
+            raise ValueError(f"{data.source} {split}: {_NOTHING[retriever.config.finds]}: nothing can be evaluated")
         result, ranked = score_pairs(retriever, split, chosen, config)
         _write_predictions(run.predictions(split), ranked)
         write_result(run.evaluation(split, "json").parent, result)
@@ -68,18 +74,19 @@ def score_pairs(
     facts = [fact for pair in chosen for fact in pair.facts]
     rankers = baselines.rankers(facts, config.seed)
     own: list[Ranked] = []
-    for way, asked in of_each_way(chosen, config.seed).items():
+    note = _NOTES[retriever.config.finds]
+    for way, asked in of_each_way(chosen, retriever.config.finds, config.seed).items():
         scores = retriever.score([pair.history for pair, _ in asked], [some.facts for _, some in asked])
         ranked = [rank_context(p.episode, s.tolist(), c.gold) for (p, c), s in zip(asked, scores, strict=True)]
         metrics |= figures(way, ranked, config.bootstrap_samples, config.seed)
         for name, rank in rankers.items():
-            if way not in baselines.WAYS_OF.get(name, WAYS):
+            if way not in baselines.WAYS_OF.get(name, (way,)):
                 continue
             plain = [rank_context(pair.episode, rank(pair, some), some.gold) for pair, some in asked]
             beside.setdefault(name, {}).update(figures(way, plain, 0))
-        if way == "persona":
+        if way in ("persona", "speaker"):
             own = [(p, c, s.tolist()) for (p, c), s in zip(asked, scores, strict=True)]
-    result = Result(retriever.experiment, split, retriever.step, len(chosen), {}, metrics, beside, _NOTES)
+    result = Result(retriever.experiment, split, retriever.step, len(chosen), {}, metrics, beside, (note,))
     return result, own
 
 

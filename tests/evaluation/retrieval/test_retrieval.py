@@ -2,16 +2,20 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from persona_tf.data.config import DataConfig
 from persona_tf.data.pairs import Pair
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.metrics.words import normalise
-from persona_tf.evaluation.retrieval import baselines
+from persona_tf.evaluation.retrieval import baselines, experiment
 from persona_tf.evaluation.retrieval.candidates import Candidates, among_strangers, consecutive, own_persona
 from persona_tf.evaluation.retrieval.experiment import evaluate_retriever, score_pairs
 from persona_tf.evaluation.retrieval.figures import RankedContext, figures, rank_context
-from persona_tf.example import HistoryTurn
+from persona_tf.example import ExampleConfig, HistoryTurn
+from persona_tf.retrieval.config import RetrieverConfig
+from persona_tf.run_dir import RunDir
 
 
 def pair(number, facts, gold, *said):
@@ -95,11 +99,9 @@ def test_figures():
 class Oracle:
     """A retriever that knows."""
 
-    experiment, step = "demo", 3
+    experiment, step, config = "demo", 3, RetrieverConfig()
 
     def score(self, contexts, facts):
-        import numpy as np
-
         return [np.float32(["cat" in fact for fact in some]) for some in facts]
 
 
@@ -118,18 +120,34 @@ def test_a_table_of_a_retriever_that_knows():
 
 
 def test_a_split_without_gold_is_refused(monkeypatch, tmp_path):
-    from persona_tf.data.config import DataConfig
-    from persona_tf.evaluation.retrieval import experiment
-    from persona_tf.example import ExampleConfig
-    from persona_tf.run_dir import RunDir
-
     monkeypatch.setattr(experiment, "load_retriever", lambda folder: Oracle())
     monkeypatch.setattr(experiment, "read_split", lambda *_: [])
     config = EvalConfig(splits=("test",))
     with pytest.raises(ValueError, match="world test: no turn says which facts it draws on"):
         evaluate_retriever(RunDir(tmp_path), DataConfig("world"), ExampleConfig(), config, tmp_path)
-    monkeypatch.setattr(experiment, "pairs", lambda *_: [MIRA])
+    monkeypatch.setitem(experiment.PAIRS, "facts", lambda *_: [MIRA])
     evaluate_retriever(RunDir(tmp_path), DataConfig("world"), ExampleConfig(), config, tmp_path)
     [line] = RunDir(tmp_path).predictions("test").read_text().splitlines()
     assert json.loads(line)["scores"] == [0, 1, 0]
     assert "| persona_r1 " in RunDir(tmp_path).evaluation("test", "md").read_text()
+
+
+class Listener(Oracle):
+    """Knows whose reply it is where the reply says a word of the persona."""
+
+    config = RetrieverConfig(finds="speaker", kind="cross")
+
+    def score(self, contexts, facts):
+        said = [context[-1].speech for context in contexts]
+        return [np.float32([reply in persona for persona in some]) for reply, some in zip(said, facts, strict=True)]
+
+
+def test_a_table_of_one_that_tells_speakers_apart():
+    three = ("I bake.", "I dig.", "I sing.")
+    told = [pair(i, three, (0,), reply) for i, reply in enumerate(["bake", "bake", "dig", "hm"])]
+    result, ranked = score_pairs(Listener(), "test", told, EvalConfig())
+    assert result.metrics["speaker_r1"]["value"] == 0.5
+    assert not [name for name in result.metrics if not name.startswith("speaker")]
+    assert set(result.baselines) == {"random", "bm25, last turn", "bm25, all turns"}
+    assert "a third is chance" in result.notes[0]
+    assert len(ranked) == 4
