@@ -174,7 +174,7 @@ def test_train_leaves_the_configs_then_trains_then_evaluates_every_split(rooms, 
     (train, (settings, run, data_dir, hooks), _), (evaluate, arguments, _) = rooms
     assert (train, settings.train.seed, run, data_dir) == ("train", 2, RunDir(folder), data)
     assert all(callable(hook) for hook in hooks)
-    assert (evaluate, *arguments) == ("evaluate", run, settings.data, settings.evaluate, data, (), None)
+    assert (evaluate, *arguments) == ("evaluate", run, settings.data, settings.evaluate, data, (), None, command._board)
     assert settings.evaluate.splits == ("test", "test_unseen", "test_novel")
     assert run.command.read_text() == f"python -m persona_tf train {' '.join(words)}\n"
     assert "SEED = 2" in run.config.read_text()
@@ -199,7 +199,7 @@ def test_evaluate_takes_the_splits_of_the_run_or_those_named(rooms, run):
     assert [args[4] for _, args, _ in rooms] == [(), ("valid", "test")]
     assert [args[2].splits for _, args, _ in rooms] == [("test", "test_unseen", "test_novel")] * 2
     assert all(args[5] is None for _, args, _ in rooms)
-    with rooms[0][2]["board"](run.summaries) as writer:
+    with rooms[0][1][6](run.summaries) as writer:
         writer.scalars({"a": 1.0}, 1)
     assert len(list(run.summaries.iterdir())) == 1
 
@@ -208,7 +208,7 @@ def test_decoding_and_evaluation_can_be_changed_after_training(rooms, run):
     words = [f"--run={run.path}", "--gin.DecodeConfig.top_k=5"]
     assert command.main(["evaluate", *words, "--gin.MAX_EXAMPLES=10"]) == 0
     assert command.main(["chat", *words, "--seed=4", "--place=tower", "--persona=I bake.", "--engine=onnx_int8"]) == 0
-    _, _, evaluate, _, _, decode = rooms[0][1]
+    _, _, evaluate, _, _, decode, _ = rooms[0][1]
     assert (decode.top_k, evaluate.max_examples) == (5, 10)
     bundle, scene, seed, decode, engine = rooms[1][1]
     [fact] = scene.characters[scene.learners[0]].facts

@@ -7,7 +7,6 @@ import itertools
 import logging
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from persona_tf.chat.bot import Answer, Bot
 from persona_tf.data.config import DataConfig
@@ -101,25 +100,25 @@ def evaluate(
         result = Result(bundle.experiment, split, bundle.step, len(targets), decoding, metrics, beside, below)
         write_result(run.evaluation(split, "json").parent, result)
         if any(target.source for target in targets):
-            figures = {
+            pictures = {
                 "probes": save_picture(run.evaluation(split, "png"), probe_bars, result),
                 "leant_on": save_picture(run.leant_on(split), leant_on, choose_probes(targets, contexts)),
             }
-            _show(board, run, {f"evaluation/{split}/{name}": f for name, f in figures.items() if f}, bundle.step)
+            _show(board, run, {f"evaluation/{split}/{name}": png for name, png in pictures.items() if png}, bundle.step)
         results.append(result)
     return results
 
 
-def _show(board: Board | None, run: RunDir, figures: Mapping[str, Any], step: int) -> None:
-    """Writes the figures into the run's summaries. They lie in files too: where it cannot, a word is enough."""
-    if board is None or not figures:
+def _show(board: Board | None, run: RunDir, pictures: Mapping[str, bytes], step: int) -> None:
+    """Writes the pictures into the run's summaries. They lie in files too: where it cannot, a word is enough."""
+    if board is None or not pictures:
         return
     try:
         with board(run.summaries) as writer:
-            for tag, figure in figures.items():
-                writer.picture(tag, figure, step)
+            for tag, png in pictures.items():
+                writer.picture(tag, png, step)
     except OSError as error:
-        _log.warning("TensorBoard does not show %s: %s", ", ".join(figures), error)
+        _log.warning("TensorBoard does not show %s: %s", ", ".join(pictures), error)
 
 
 def score_episodes(

@@ -20,23 +20,23 @@ CURVES = ("valid/loss", "valid/reply_loss", "valid/reply_accuracy", "train/loss"
 """The tags that `learning_curves` shows, where a run has them."""
 
 
-def save_picture(path: Path, draw: Callable[..., Any], *figures: Any) -> Any:
-    """Writes a matplotlib figure as PNG; returns it, or None where it could not.
+def save_picture(path: Path, draw: Callable[..., Any], *figures: Any) -> bytes:
+    """Writes a matplotlib figure as PNG; returns what it wrote, b"" where it could not.
 
     Args:
       path: complete afterwards, or as it was.
       draw: makes the picture of ``figures``; it imports matplotlib.
     """
     try:
-        picture = draw(*figures)
-        write_atomically(path, png(picture))
+        picture = png(draw(*figures))
+        write_atomically(path, picture)
     except ImportError as error:
         _log.warning("%s is left out: matplotlib cannot be imported (%s): pip install 'matplotlib>=3.8'", path, error)
     except (OSError, ValueError, RuntimeError) as error:
         _log.warning("%s is left out: %s", path, error)
     else:
         return picture
-    return None
+    return b""
 
 
 def png(figure: Any) -> bytes:

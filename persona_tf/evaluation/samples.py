@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from persona_tf.chat.bot import Answer, Bot
+from persona_tf.evaluation.pictures import png
 from persona_tf.example import NO_EMOTE, SELF, Example, Target
 
 
@@ -14,7 +15,7 @@ class Writer(Protocol):
     def text(self, tag: str, markdown: str, step: int) -> None:
         """Keeps a text."""
 
-    def picture(self, tag: str, figure: Any, step: int) -> None:
+    def picture(self, tag: str, png: bytes, step: int) -> None:
         """Keeps a picture."""
 
 
@@ -25,7 +26,7 @@ def show_samples(writer: Writer, bot: Bot, examples: Sequence[Example], step: in
         writer.text(f"reply/{number}", sample_text(example, answer), step)
     pictured = examples[0]
     [answers] = bot.answer([pictured])
-    writer.picture("leant_on", attention_picture(pictured, answers), step)
+    writer.picture("leant_on", png(attention_picture(pictured, answers)), step)
 
 
 def sample_text(example: Example, answer: Answer) -> str:

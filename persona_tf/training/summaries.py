@@ -6,11 +6,10 @@ traceback that nobody can catch.
 
 import contextlib
 import dataclasses
-import io
 import os
 import pathlib
+import struct
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -55,16 +54,10 @@ class SummaryWriter:
         metadata = summary_pb2.SummaryMetadata(plugin_data=plugin)
         self._add([summary_pb2.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)], step)
 
-    def picture(self, tag: str, figure: Any, step: int) -> None:
-        """A matplotlib figure, as PNG."""
-        buffer = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # names in any script: boxes will do
-            figure.savefig(buffer, format="png", dpi=100)
-        width, height = (int(side * 100) for side in figure.get_size_inches())
-        image = summary_pb2.Summary.Image(
-            encoded_image_string=buffer.getvalue(), height=height, width=width, colorspace=4
-        )
+    def picture(self, tag: str, png: bytes, step: int) -> None:
+        """The bytes of a PNG file."""
+        width, height = struct.unpack(">II", png[16:24])
+        image = summary_pb2.Summary.Image(encoded_image_string=png, height=height, width=width, colorspace=4)
         self._add([summary_pb2.Summary.Value(tag=tag, image=image)], step)
 
     def hyperparameters(self, configs: Mapping[str, Any], step: int) -> None:

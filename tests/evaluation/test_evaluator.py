@@ -25,7 +25,7 @@ from persona_tf.evaluation.counterfactual import changes, draw_missing, shuffle_
 from persona_tf.evaluation.evaluator import evaluate, score_episodes
 from persona_tf.evaluation.prediction_file import CHANGES, read_predictions
 from persona_tf.evaluation.report import report
-from persona_tf.evaluation.samples import show_samples
+from persona_tf.evaluation.samples import attention_picture, show_samples
 from persona_tf.evaluation.scoring import Scorer, TargetScore
 from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
 from persona_tf.example import EMOTE_LABELS, ExampleConfig, examples
@@ -333,8 +333,8 @@ class Written:
     def text(self, tag, markdown, step):
         self.texts[tag] = markdown
 
-    def picture(self, tag, figure, step):
-        self.pictures[tag] = figure
+    def picture(self, tag, png, step):
+        self.pictures[tag] = png
 
 
 def test_samples_show_context_answer_and_a_picture(bundle, make_examples):
@@ -344,7 +344,9 @@ def test_samples_show_context_answer_and_a_picture(bundle, make_examples):
     assert set(written.texts) == {"reply/0", "reply/1"}
     assert cast[0].items[0].text in written.texts["reply/0"]
     assert cast[0].targets[-1].reply in written.texts["reply/0"]
-    [axes] = written.pictures["leant_on"].axes
+    assert written.pictures["leant_on"].startswith(b"\x89PNG")
+    [answers] = Bot(bundle).answer(cast[:1])
+    [axes] = attention_picture(cast[0], answers).axes
     shares = axes.images[0].get_array()
     assert shares.shape == (len(cast[0].targets), len(cast[0].items) + len(cast[0].history))
     np.testing.assert_array_less(np.asarray(shares).sum(axis=1), 1.0001)
