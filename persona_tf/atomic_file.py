@@ -48,6 +48,11 @@ def atomic_text_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         text.detach()
 
 
+def nearest(path: pathlib.Path) -> pathlib.Path:
+    """The path, or where it is not there the nearest above it that is."""
+    return next(part for part in (path, *path.absolute().parents) if os.path.lexists(part))
+
+
 def check_writable(*folders: pathlib.Path) -> None:
     """Fails where files could not be written anyway, before the work that they are of; makes nothing.
 
@@ -57,7 +62,7 @@ def check_writable(*folders: pathlib.Path) -> None:
       NotADirectoryError, PermissionError: the message names what is in the way.
     """
     for folder in folders:
-        there = next(part for part in (folder, *folder.absolute().parents) if os.path.lexists(part))
+        there = nearest(folder)
         if not there.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "expected a folder", str(there))
         if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):

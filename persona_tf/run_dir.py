@@ -93,8 +93,8 @@ class RunDir:
         """
         if self.bundle.is_dir():
             return self
-        abouts = (*sorted(self.path.glob("*/bundle/bundle.json")), *self.path.glob("bundle.json"))
-        near = "".join(f", but there is one in {about.absolute().parents[1]}" for about in abouts[:1])
+        found = (*sorted(self.path.glob("*/bundle/weights.npz")), *self.path.glob("weights.npz"))
+        near = "".join(f", but there is one in {weights.absolute().parents[1]}" for weights in found[:1])
         raise FileNotFoundError(f"no trained bot in {self.path}{near}. {todo}")
 
     def check_has_config(self) -> None:

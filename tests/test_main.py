@@ -126,7 +126,7 @@ def test_a_run_folder_without_a_run_is_named(tmp_path, capsys):
 @pytest.mark.parametrize("flag", ["--run", "--other"])
 def test_a_folder_beside_that_of_a_run_is_told_from_it(given, flag, run, tmp_path, capsys):
     (tmp_path / "seeds" / "0" / "bundle").mkdir(parents=True)
-    (tmp_path / "seeds" / "0" / "bundle" / "bundle.json").write_text("{}")
+    (tmp_path / "seeds" / "0" / "bundle" / "weights.npz").write_text("")
     words = [] if flag == "--run" else [f"--run={run.path}"]
     assert command.main(["self_chat", *words, f"{flag}={tmp_path / given}"]) == 1
     expected = f"no trained bot in {tmp_path / given}, but there is one in {tmp_path / 'seeds' / '0'}. This makes one"

@@ -5,6 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from persona_tf.atomic_file import nearest
 from persona_tf.data.errors import DataError, MissingFileError
 
 DATA_DIR_VARIABLE = "PERSONA_TF_DATA_DIR"
@@ -21,7 +22,7 @@ def checked_data_dir(path: Path) -> Path:
     Raises:
       NotADirectoryError: it is a file, or lies below one.
     """
-    there = next(part for part in (path, *path.absolute().parents) if os.path.lexists(part))
+    there = nearest(path)
     if not there.is_dir():
         raise NotADirectoryError(
             f"the data are looked for in {path}: expected a folder, but {there} is none. "

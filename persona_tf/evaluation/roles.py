@@ -40,11 +40,13 @@ def load_judge(folder: str) -> Retriever:
 
 def judged(targets: Sequence[ScoredTarget], episodes: Iterable[Episode], judge: Retriever) -> list[ScoredTarget]:
     """The targets with ``said_by`` and ``gold_said_by``: of `WHO`, or "" where there is no reply or are no personas."""
+    wanted = {target.id for target in targets}
     known = {
-        f"{episode.id}:{learner}/{turn}": (history_turns(episode.turns[:turn], learner), three)
+        id: (history_turns(episode.turns[:turn], learner), three)
         for episode, of_learners in personas(episodes)
         for learner, three in of_learners.items()
         for turn in range(len(episode.turns))
+        if (id := f"{episode.id}:{learner}/{turn}") in wanted
     }
     return [
         dataclasses.replace(target, said_by=bot, gold_said_by=human)
