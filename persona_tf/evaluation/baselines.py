@@ -167,6 +167,7 @@ def _bare(target: ScoredTarget) -> ScoredTarget:
         emote_generated=None,
         reply_nats=0.0,
         reply_tokens=0,
+        action_per_token="",
         knowledge_chosen="",
         said_by="",
         gold_said_by="",

@@ -218,13 +218,21 @@ def _single(example: Example) -> Example:
     return dataclasses.replace(example, history=tuple(t for t in example.history if t.turn < target.turn))
 
 
-def _actions(scorer: Scorer, singles: Sequence[Example], scores: Sequence[TargetScore]) -> list[str]:
-    """The likeliest available action (smallest summed nats) where the gold turn acts or the bot would; "" elsewhere."""
+def _actions(scorer: Scorer, singles: Sequence[Example], scores: Sequence[TargetScore]) -> list[tuple[str, str]]:
+    """The likeliest available action where the gold turn acts or the bot would; "" elsewhere.
+
+    Of the smallest summed nats, and of the smallest nats a token.
+    """
     would = [bool(e.targets[0].action) or s.no_action < 0.5 for e, s in zip(singles, scores, strict=True)]
     acting = [e for e, acts in zip(singles, would, strict=True) if acts and e.targets[0].available_actions]
     ranked = iter(scorer.rank_actions(acting))
-    chosen = {id(example): min(nats, key=lambda a: nats[a]) for example, nats in zip(acting, ranked, strict=True)}
-    return [chosen.get(id(example), "") for example in singles]
+    chosen = {id(example): _likeliest(costs) for example, costs in zip(acting, ranked, strict=True)}
+    return [chosen.get(id(example), ("", "")) for example in singles]
+
+
+def _likeliest(costs: Mapping[str, tuple[float, int]]) -> tuple[str, str]:
+    """Nats and tokens of each -> the one of the smallest sum, and the one of the smallest nats a token."""
+    return min(costs, key=lambda a: costs[a][0]), min(costs, key=lambda a: costs[a][0] / costs[a][1])
 
 
 def _asked_again(bot: Bot, changed: Sequence[Example | None], config: EvalConfig, label: str) -> list[str | None]:
@@ -266,7 +274,7 @@ def _scored_target(
     example: Example,
     score: TargetScore,
     answer: Answer,
-    action: str,
+    actions: tuple[str, str],
     swapped: str | None,
     missing: str | None,
     changed_nats: Mapping[str, float],
@@ -274,7 +282,7 @@ def _scored_target(
     known: Mapping[str, str],
 ) -> ScoredTarget:
     [target] = example.targets
-    probe = target.probe
+    probe, (action, action_per_token) = target.probe, actions
     emote, emote_generated = best_emote(score, EMOTE_LABELS, NO_EMOTE)
     return ScoredTarget(
         id=f"{example.id}/{target.turn}",
@@ -288,6 +296,7 @@ def _scored_target(
         reply=answer.reply,
         gold_action=target.action,
         action=action,
+        action_per_token=action_per_token,
         action_generated=(action or answer.action) if score.no_action < 0.5 else "",
         available_actions=target.available_actions,
         gold_emote="" if target.emote == NO_EMOTE else target.emote,
@@ -295,11 +304,11 @@ def _scored_target(
         emote_generated=emote_generated,
         swapped=_as_swapped(probe, swapped),
         missing=missing,
-        reply_nats=score.reply_nats,
-        reply_tokens=score.reply_tokens,
+        reply_nats=score.reply_nats if score.reply_whole else 0.0,
+        reply_tokens=score.reply_tokens if score.reply_whole else 0,
         reply_words=len(target.reply.split()),
         reply_bytes=len(target.reply.encode()),
-        changed_nats=changed_nats,
+        changed_nats=changed_nats if score.reply_whole else {},
         ranked=ranked,
         knowledge_gold=target.grounding,
         knowledge_texts=tuple(known[key] for key in target.grounding if key in known),

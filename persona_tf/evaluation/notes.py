@@ -32,6 +32,7 @@ def notes(targets: Sequence[ScoredTarget], metrics: Metrics) -> tuple[str, ...]:
     """
     found = [*_signatures(metrics), *_candidates(targets), *_asked_again(targets)]
     found += [*_absent(targets, metrics), *_no_number(targets, metrics)]
+    found += _not_scored(targets)
     empty = sum(not target.reply.strip() for target in targets)
     if empty:
         found.append(f"Empty replies: {_of(empty, len(targets))}.")
@@ -112,6 +113,14 @@ def _no_number(targets: Sequence[ScoredTarget], metrics: Metrics) -> list[str]:
     guilty = [name for name, nats in numbers if any(map(math.isnan, nats))]
     where = f": of {_of(len(guilty), len(targets))} targets, first {guilty[0]!r}" if guilty else ""
     return [f"No number: {', '.join(names)}. The nats are none{where}; has the model diverged?"]
+
+
+def _not_scored(targets: Sequence[ScoredTarget]) -> list[str]:
+    """How many gold replies have no likelihood, where others have one."""
+    known = [target.reply_tokens > 0 for target in targets if target.gold_reply]
+    if all(known) or not any(known):
+        return []
+    return [f"Likelihoods: without {_of(known.count(False), len(known))} gold replies, too long or not scored."]
 
 
 def _of(some: int, everything: int) -> str:

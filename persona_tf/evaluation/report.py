@@ -14,6 +14,7 @@
 | reply_r1, reply_r5, reply_mrr | replies that were ranked | the true one is best, is among five best; 1 / its rank |
 | reply_r1_per_token .. | the same | the same by nats a token in place of summed nats |
 | action_accuracy, emote_accuracy | turns that have one | the chosen one is the gold one |
+| action_accuracy_per_token | turns that have an action | the same, chosen by nats a token in place of summed nats |
 | action_decision_f1, emote_decision_f1 | all, if any turn has one | F1 of the decision to act, to show one |
 | knowledge_r1 | turns with known grounding, if the bot chooses | the chosen item is one of the gold items |
 | reply_role_accuracy | replies whose speaker a classifier was asked for | it says: the own character, see `roles` |
@@ -87,6 +88,7 @@ NAMES = (
     "reply_inter_distinct_2",
     *_RANKS,
     "action_accuracy",
+    "action_accuracy_per_token",
     "action_decision_f1",
     "emote_accuracy",
     "emote_decision_f1",
@@ -197,6 +199,7 @@ def _applies(targets: Sequence[ScoredTarget]) -> Callable[[str], bool]:
     shows = any(t.emote or t.emote_generated for t in targets)
     known = {
         "action_accuracy": any(t.action for t in targets),
+        "action_accuracy_per_token": any(t.action_per_token for t in targets),
         "action_decision_f1": acts and any(t.gold_action for t in targets),
         "emote_accuracy": any(t.emote for t in targets),
         "emote_decision_f1": shows and any(t.gold_emote for t in targets),
@@ -285,6 +288,7 @@ def _ranking(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
 def _choices(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     if target.gold_action:
         yield "action_accuracy", target.action == target.gold_action, 1
+        yield "action_accuracy_per_token", target.action_per_token == target.gold_action, 1
     if target.action_generated is not None:
         yield "action_decision_f1", *_decision(target.action_generated, target.gold_action)
     if target.gold_emote:

@@ -12,13 +12,15 @@ from persona_tf.export.bundle import Bundle
 from persona_tf.export.scoring_model import ScoringModel
 from persona_tf.text import vocabulary as v
 from persona_tf.text.features import ACTION_HEAD, REPLY_HEAD
+from persona_tf.text.packer import Packer
 
 
 @dataclasses.dataclass(frozen=True)
 class TargetScore:
     """What the model thinks of one target, each head given the true words before it.
 
-    ``reply_nats`` over ``reply_tokens`` (END counted); ``action_nats`` of the given action, END counted, over
+    ``reply_nats`` over ``reply_tokens`` (END counted, unless it is not ``reply_whole``: of a reply that is longer than
+    `LONGEST_REPLY_TOKENS` the beginning is read alone); ``action_nats`` of the given action, END counted, over
     ``action_tokens``; ``no_action`` is the probability that nothing is done after the reply; ``emote_logits``
     float32 [E]; ``item`` is the index of the likeliest knowledge item, -1 when a turn is likelier, and then ``turn``
     is its number, as `Example.turn_key` takes it, -1 for none.
@@ -26,12 +28,17 @@ class TargetScore:
 
     reply_nats: float
     reply_tokens: int
+    reply_whole: bool
     action_nats: float
     action_tokens: int
     no_action: float
     emote_logits: np.ndarray
     item: int
     turn: int
+
+
+LONGEST_REPLY_TOKENS = 1024
+"""Training cuts replies sooner; here a perplexity is to be that of all words."""
 
 
 class Scorer:
@@ -43,7 +50,10 @@ class Scorer:
     """
 
     def __init__(self, bundle: Bundle, batch_tokens: int = 16_384):
-        self.bundle, self.batch_tokens = bundle, batch_tokens
+        self.batch_tokens = batch_tokens
+        packer = bundle.packer
+        config = dataclasses.replace(packer.config, target_tokens=LONGEST_REPLY_TOKENS)
+        self._packer = Packer(packer.tokenizer, config, packer.learn_action, packer.learn_emote)
         self._model = ScoringModel(bundle.model)
 
     def score(self, examples: Iterable[Example]) -> list[list[TargetScore]]:
@@ -51,7 +61,7 @@ class Scorer:
         examples = list(examples)
         if not examples:
             return []
-        corpus = pack_corpus(examples, self.bundle.packer)
+        corpus = pack_corpus(examples, self._packer)
         scores: list[list[TargetScore]] = [[] for _ in examples]
         for rows, features in evaluation_batches(corpus, self.batch_tokens):
             outcome = self._model.score(features)
@@ -70,14 +80,17 @@ class Scorer:
         found = iter(self.score(widened))
         return [_ranked(own, next(found)) if own else None for own in candidates]
 
-    def rank_actions(self, examples: Sequence[Example]) -> list[dict[str, float]]:
-        """For examples of one target each: the summed nats of each of its available actions.
+    def rank_actions(self, examples: Sequence[Example]) -> list[dict[str, tuple[float, int]]]:
+        """For examples of one target each: the summed nats of each of its available actions, and of how many tokens.
 
         The candidates of a target stand side by side as targets of one row and share its encodings.
         """
         widened = [dataclasses.replace(e, targets=_one_for_each_action(e.targets[0])) for e in examples]
         return [
-            {target.action: score.action_nats for target, score in zip(example.targets, scores, strict=True)}
+            {
+                target.action: (score.action_nats, score.action_tokens)
+                for target, score in zip(example.targets, scores, strict=True)
+            }
             for example, scores in zip(widened, self.score(widened), strict=True)
         ]
 
@@ -113,6 +126,7 @@ def _target_score(row: dict[str, np.ndarray], index: int) -> TargetScore:
     return TargetScore(
         reply_nats=float(row["nats"][reply].sum()),
         reply_tokens=int(reply.sum()),
+        reply_whole=bool((reply & (row["target_labels"] == v.ACTION)).any()),
         action_nats=float(row["nats"][action].sum()),
         action_tokens=int(action.sum()),
         no_action=float(np.exp(-row["stop_nats"][at_action]).sum()) if at_action.any() else 1.0,

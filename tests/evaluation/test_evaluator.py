@@ -107,12 +107,12 @@ class Echo:
     def score(self, examples):
         logits = np.zeros(len(EMOTE_LABELS))
         return [
-            [TargetScore(zlib.crc32(_seen(e, t).encode()), 1, 0.0, 0, 1.0, logits, -1, -1) for t in e.targets]
+            [TargetScore(zlib.crc32(_seen(e, t).encode()), 1, True, 0.0, 0, 1.0, logits, -1, -1) for t in e.targets]
             for e in examples
         ]
 
     def rank_actions(self, examples):
-        return [dict.fromkeys(example.targets[0].available_actions, 1.0) for example in examples]
+        return [dict.fromkeys(example.targets[0].available_actions, (1.0, 1)) for example in examples]
 
 
 def test_each_target_has_its_own_answer_swap_and_shuffle():
@@ -197,10 +197,42 @@ def test_actions_are_ranked_by_their_own_nats(bundle):
     found = [e for episode in episodes("test", 20) for e in examples(episode, ExampleConfig())]
     acting = [dataclasses.replace(e, targets=(t,)) for e in found for t in e.targets if t.action][:3]
     scorer = Scorer(bundle)
-    for example, nats in zip(acting, scorer.rank_actions(acting), strict=True):
+    for example, costs in zip(acting, scorer.rank_actions(acting), strict=True):
         [target] = example.targets
-        assert set(nats) == set(target.available_actions)
-        assert nats[target.action] == pytest.approx(scorer.score([example])[0][0].action_nats, rel=1e-4)
+        assert set(costs) == set(target.available_actions)
+        nats, tokens = costs[target.action]
+        score = scorer.score([example])[0][0]
+        assert (nats, tokens) == (pytest.approx(score.action_nats, rel=1e-4), score.action_tokens)
+
+
+def test_the_action_chosen_by_nats_a_token_may_be_another(bundle):
+    class Long(Echo):
+        """The longer action costs more, but less a token."""
+
+        def rank_actions(self, examples):
+            return [{a: (5.0 + len(a), len(a) ** 2) for a in e.targets[0].available_actions} for e in examples]
+
+    bot = Long()
+    targets, _ = score_episodes(bot, bot, list(episodes("test", 10)), EvalConfig())
+    acting = [target for target in targets if target.gold_action]
+    assert acting
+    for target in acting:
+        assert target.action == min(target.available_actions, key=len)
+        assert len(target.action_per_token) == max(map(len, target.available_actions))
+    right = sum(t.action_per_token == t.gold_action for t in acting)
+    assert report(targets)["action_accuracy_per_token"]["value"] == right / len(acting)
+
+
+def test_a_reply_longer_than_those_of_training_is_scored_whole_or_not_at_all(bundle, monkeypatch):
+    [example] = [e for episode in episodes("test", 1) for e in examples(episode, ExampleConfig(max_targets=1))][:1]
+    words = bundle.packer.config.target_tokens * ["no"]
+    twice = dataclasses.replace(example.targets[0], reply=" ".join(words * 2))
+    [[score]] = Scorer(bundle).score([dataclasses.replace(example, targets=(twice,))])
+    assert score.reply_whole
+    assert score.reply_tokens == len(bundle.packer.tokenizer.encode([twice.reply])[0]) + 1
+    monkeypatch.setattr("persona_tf.evaluation.scoring.LONGEST_REPLY_TOKENS", 9)
+    [[cut]] = Scorer(bundle).score([dataclasses.replace(example, targets=(twice,))])
+    assert (cut.reply_whole, cut.reply_tokens) == (False, 9)
 
 
 def test_replies_are_ranked_by_their_own_nats(bundle):
