@@ -304,7 +304,7 @@ def test_answers_alone_are_scored_beside_references(tmp_path, capsys):
     out = capsys.readouterr().out
     assert re.search(r"reply_exact +\| 100.0 %", out)
     assert "reply_corpus_bleu: sacreBLEU nrefs:1" in out
-    assert "action_accuracy, action_decision_f1 (the bot chooses no action)" in out
+    assert "action_accuracy, action_accuracy_per_token, action_decision_f1 (the bot chooses no action)" in out
     references.write_text('{"id": "a/2", "episode": "a", "gold_reply": "good day"}\n')
     assert command.main(words) == 1
     assert "1 without an answer: 'a/2'; 1 unknown: 'a/1'" in capsys.readouterr().err

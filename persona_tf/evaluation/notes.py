@@ -85,8 +85,9 @@ def _reason(name: str, targets: Sequence[ScoredTarget]) -> str:
     if name.startswith(("action", "emote")):
         if not any(getattr(target, gold) for target in targets):
             return f"no {gold}"
-        unknown = name == "action_decision_f1" and any(target.action for target in targets)
-        return "no action_generated" if unknown else f"the bot chooses no {kind}"
+        needs = {"action_decision_f1": "action_generated", "action_accuracy_per_token": "action_per_token"}
+        chooses = kind == "action" and any(target.action for target in targets)
+        return f"no {needs[name]}" if chooses else f"the bot chooses no {kind}"
     silent = not any(target.reply.strip() for target in targets)
     if name == "knowledge_f1" and silent and any(target.knowledge_texts for target in targets):
         return "all replies are empty"

@@ -27,7 +27,7 @@ def test_each_metric_is_in_the_table_or_said_to_be_missing():
     for name in NAMES:
         assert (name in metrics) != (f" {name}" in absent), name
     assert "reply_word_ppl (no reply_nats and reply_words)" in absent
-    assert "action_accuracy, action_decision_f1 (no gold_action)" in absent
+    assert "action_accuracy, action_accuracy_per_token, action_decision_f1 (no gold_action)" in absent
     assert "knowledge_r1 (no knowledge_gold or no knowledge_chosen)" in absent
     assert "probe_history_missing_accuracy" in absent
     assert "probe_unanswerable_accuracy" in absent
@@ -53,8 +53,10 @@ def test_it_says_how_many_probes_were_asked_again():
 
 def test_what_the_bot_does_not_do_is_told_apart_from_what_nobody_does():
     asked = [dataclasses.replace(t, gold_action="hug Tam", source="persona", value="Rex") for t in TALK]
-    assert "action_accuracy, action_decision_f1 (the bot chooses no action)" in " ".join(told(asked))
+    idle = "action_accuracy, action_accuracy_per_token, action_decision_f1 (the bot chooses no action)"
+    assert idle in " ".join(told(asked))
     chooses = [dataclasses.replace(t, action="hug Tam") for t in asked]
+    assert "action_accuracy_per_token (no action_per_token)" in " ".join(told(chooses))
     assert "action_decision_f1 (no action_generated)" in " ".join(told(chooses))
     silent = [dataclasses.replace(t, reply="") for t in asked]
     assert "Empty replies: all 2." in told(silent)
@@ -64,6 +66,13 @@ def test_what_the_bot_does_not_do_is_told_apart_from_what_nobody_does():
     assert "knowledge_f1, " in " ".join(told(dumb)).partition("(all replies are empty)")[0]
     assert "Empty replies: 1 of 2." in told([TALK[0], silent[1]])
     assert "reply_f1" in " ".join(told([dataclasses.replace(t, reply=" \n") for t in TALK])), "blanks say nothing"
+
+
+def test_gold_replies_without_a_likelihood_are_counted():
+    line = "Likelihoods: without 1 of 2 gold replies, too long or not scored."
+    assert line in told([TALK[0], dataclasses.replace(TALK[1], reply_nats=0.0, reply_tokens=0)])
+    none = [dataclasses.replace(t, reply_nats=0.0, reply_tokens=0) for t in TALK]
+    assert not any(found.startswith("Likelihoods") for found in [*told(TALK), *told(none)])
 
 
 def test_it_is_told_among_how_many_a_reply_was_to_be_found():

@@ -82,7 +82,7 @@ def test_actions():
     assert "emote_accuracy" not in metrics
 
 
-NODS = {"gold_action": "nod", "action": "bow", "action_generated": ""}
+NODS = {"gold_action": "nod", "action": "bow", "action_per_token": "nod", "action_generated": ""}
 HAND = (
     target(
         0,
@@ -196,6 +196,7 @@ BY_HAND = {
     "reply_r5_per_token": 1.0,
     "reply_mrr_per_token": 1.0,
     "action_accuracy": 1 / 2,
+    "action_accuracy_per_token": 1 / 2,  # the other one
     "action_decision_f1": 2 / (2 + 1 + 1),
     "emote_accuracy": 1 / 2,
     "emote_decision_f1": 1.0,
