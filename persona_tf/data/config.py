@@ -9,7 +9,8 @@ class DataConfig:
 
     ``source`` names an entry of `data.sources.SOURCES`; ``options`` are handed to its reader (for ``convai2``
     ``{"persona": "self", "version": "original"}``, for ``world`` its sizes ...; ``{"grounding": True}`` has PersonaChat
-    say which facts a turn uses, which Toloka's always does). ``train_examples`` 0 means all.
+    say which facts a turn uses, which Toloka's always does; ``{"states": True}`` has turns say which facts they state).
+    ``train_examples`` 0 means all.
     ``train_options`` stand over ``options`` in training only. ``held_out``: every so many-th training dialogue is kept
     for validation in the place of ``valid_split``; 0: none. (Where only one other split exists, and is reported.)
     """
