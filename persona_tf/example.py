@@ -194,7 +194,7 @@ def examples(
             targets = tuple(_target(episode.turns[i], i, items) for i in window)
             here = [aside for aside in asides if done < aside.at <= window[-1]]
             learns = with_facts and config.learn_facts
-            facts = fact_targets(episode, learner, max(done, 0), window[-1]) if learns else ()
+            facts = fact_targets(episode, learner, done, window[-1]) if learns else ()
             if config.max_targets > 1:
                 asked, answered = _beside(here, learner, items)
                 facts += _facts_beside(episode, learner, here) if learns else ()
@@ -205,23 +205,24 @@ def examples(
             done = window[-1]
 
 
-def fact_targets(episode: Episode, learner: int, first: int, last: int) -> tuple[Target, ...]:
-    """What the learner can write down of ``turns[first:last]``, and make up in its own from ``first`` to ``last``.
+def fact_targets(episode: Episode, learner: int, done: int, last: int) -> tuple[Target, ...]:
+    """What the learner can write down and make up for its turns after number ``done`` (-1: all) up to ``last``.
 
-    A turn is read where its speaker has facts at all: of others nothing is known. Making up is asked for wherever a
-    question with a known answer was; nothing is to be written but where the speaker lacks a fact of its own.
+    It reads what was heard from ``done`` on and before ``last``, where the speaker has facts at all: of others nothing
+    is known. Making up is asked for wherever a question with a known answer was; nothing is to be written but where the
+    speaker lacks a fact of its own.
 
     >>> from persona_tf.episode import Character, Fact, Statement, Turn
     >>> bot, you = Character("Mira", (Fact("I bake bread."),)), Character("Tam", (Fact("I am a guard."),))
     >>> said = Turn(0, "They call me Tam.", states=(Statement(0, Fact("My name is Tam.", "own_name", "Tam")),))
     >>> episode = Episode("e1", "demo", None, (you, bot), (said, Turn(1, "Well met.")), learners=(1,))
-    >>> [target] = fact_targets(episode, 1, 0, 1)
+    >>> [target] = fact_targets(episode, 1, -1, 1)
     >>> target.turn, target.task, target.facts
     (1, 'extract', (OwnedFact(owner='partner', text='My name is Tam.', value='Tam'),))
     """
-    said = [(i, episode.turns[i]) for i in range(first, last + 1)]
-    read = (_extraction(episode, learner, turn, i + 1) for i, turn in said[:-1])
-    made_up = (_invention(turn, i) for i, turn in said if turn.speaker == learner)
+    said = list(enumerate(episode.turns[: last + 1]))
+    read = (_extraction(episode, learner, turn, i + 1) for i, turn in said[max(done, 0) : -1])
+    made_up = (_invention(turn, i) for i, turn in said[done + 1 :] if turn.speaker == learner)
     return tuple(target for target in (*read, *made_up) if target)
 
 

@@ -12,6 +12,7 @@ import keras
 
 from persona_tf.data.config import DataConfig
 from persona_tf.data.corpus import PackedCorpus, pack_corpus
+from persona_tf.data.remembered import remember
 from persona_tf.data.sources import read_split
 from persona_tf.episode import KEY_KINDS, Episode
 from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, examples, replies_alone
@@ -108,6 +109,11 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
         raise ValueError(
             'ExampleConfig.learn_facts needs data that say which facts their turns state: add "states": True to '
             "DataConfig.options"
+        )
+    if settings.data.remembered and (not settings.example.learn_facts or settings.example.knowledge_as_history):
+        raise ValueError(
+            "DataConfig.remembered shows facts that were written down as knowledge items: expected "
+            "ExampleConfig.learn_facts, and no ExampleConfig.knowledge_as_history"
         )
     if settings.model.fusion == "select" and settings.example.knowledge_as_history:
         raise ValueError(
@@ -206,6 +212,8 @@ def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Ex
 
 def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer) -> PackedCorpus:
     stream = _examples(training_episodes(settings, data_dir), settings.example)
+    if settings.data.remembered:
+        stream = (remember(example, settings.data.remembered) for example in stream)
     if settings.data.train_examples:
         stream = itertools.islice(stream, settings.data.train_examples)
     corpus = pack_corpus(stream, packer)
