@@ -18,7 +18,7 @@ from persona_tf.training.tensorflow_optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 LEARNS = ExampleConfig(learn_facts=True)
-STEPS = 150
+STEPS = 220
 
 
 @pytest.fixture(scope="module")
