@@ -38,7 +38,7 @@ class BundleFolder:
     """A kind of bundle.
 
     ``what`` it is called in messages. ``configs`` gives the dataclass of each config; ``model`` must be among them, and
-    have a ``vocabulary_size``.
+    be a ModelConfig.
     """
 
     what: str
@@ -94,9 +94,10 @@ class BundleFolder:
             )
         configs = {name: _config(folder / self.about, name, cls, about[name]) for name, cls in self.configs.items()}
         tokenizer = Tokenizer(model_bytes)
-        if tokenizer.size != configs["model"].vocabulary_size:
+        words = configs["model"].vocabulary_size - configs["model"].fact_marks
+        if tokenizer.size != words:
             raise ValueError(
-                f"{folder / self.about}: model: vocabulary_size is {configs['model'].vocabulary_size}, but "
+                f"{folder / self.about}: model: vocabulary_size is {words}, but "
                 f"vocabulary.model beside it has {tokenizer.size} ids; {_ANEW}"
             )
         return Contents(about["experiment"], about["step"], configs, tokenizer)

@@ -12,6 +12,7 @@ knowledge item  one sentence that a reply may draw on: a fact, a name, a sentenc
 key             the address of a knowledge item or a turn inside its episode, such as ``persona/2`` or ``turn/5``
 grounding       the keys that a turn draws on
 probe           a question whose right answer is known, with the values that would be wrong
+statement       a fact that a turn states, in plain words, and whose it is
 """
 
 import dataclasses
@@ -118,9 +119,28 @@ class Probe:
     SOURCES = ("persona", "setting", "history", "unanswerable")
 
 
+WORLD = -1
+"""The owner of what is true of neither character: of the place, of things."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Statement:
+    """A fact that a turn states. ``owner`` indexes ``Episode.characters``, or is `WORLD`.
+
+    ``fact.text`` is a sentence of the owner, in the first person, whoever said it and in whatever words.
+    """
+
+    owner: int
+    fact: Fact
+
+
 @dataclasses.dataclass(frozen=True)
 class Turn:
-    """One turn. ``speaker`` indexes ``Episode.characters``; "" means that nothing was said, done or shown."""
+    """One turn. ``speaker`` indexes ``Episode.characters``; "" means that nothing was said, done or shown.
+
+    ``states``: what it tells, where that is known of the source (see the option ``states``). ``could_state``: where it
+    admits not to know something of itself, a fact that it could have made up.
+    """
 
     speaker: int
     speech: str = ""
@@ -130,6 +150,8 @@ class Turn:
     candidates: tuple[str, ...] = ()
     grounding: tuple[str, ...] = ()
     probe: Probe | None = None
+    states: tuple[Statement, ...] = ()
+    could_state: Fact | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,8 +247,13 @@ def _character(data: Mapping[str, Any]) -> Character:
 
 def _turn(data: Mapping[str, Any]) -> Turn:
     lists = {name: tuple(data.get(name, ())) for name in ("available_actions", "candidates", "grounding")}
-    probe = data.get("probe")
-    return Turn(**{**data, **lists, "probe": None if probe is None else _probe(probe)})
+    probe, invented = data.get("probe"), data.get("could_state")
+    known = {
+        "probe": None if probe is None else _probe(probe),
+        "states": tuple(Statement(s["owner"], Fact(**s["fact"])) for s in data.get("states", ())),
+        "could_state": None if invented is None else Fact(**invented),
+    }
+    return Turn(**{**data, **lists, **known})
 
 
 def _probe(data: Mapping[str, Any]) -> Probe:

@@ -9,13 +9,19 @@ import itertools
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from persona_tf.episode import EMOTES, KEY_KINDS, Aside, Character, Episode, Probe, Thing, Turn
+from persona_tf.episode import EMOTES, KEY_KINDS, WORLD, Aside, Character, Episode, Fact, Probe, Thing, Turn
 
 NO_EMOTE = "none"
 EMOTE_LABELS = (NO_EMOTE, *EMOTES)
 """The classes of the emote head; a label is an index into this tuple."""
 
 SELF, PARTNER = 0, 1
+
+TASKS = ("reply", "extract", "invent")
+"""What a target can be: a reply; the facts that the last turn states; or a fact that could answer it, made up."""
+
+OWNERS = ("self", "partner", "world")
+"""Whose a fact is, as the bot sees it."""
 
 TOLD: Mapping[str, str] = {
     "self_name": "My name is {}.",
@@ -43,7 +49,8 @@ class ExampleConfig:
 
     ``kinds`` names the kinds of knowledge item that are shown (ablations leave some out). By default all but the
     partner's persona, which one does not know of a stranger.
-    ``learn_action`` and ``learn_emote``: whether the source has these labels at all.
+    ``learn_action`` and ``learn_emote``: whether the source has these labels at all. ``learn_facts``: whether it learns
+    to write down the facts that turns state, and to make some up; the source then needs the option ``states``.
     ``max_targets``: longer dialogues become several examples of at most so many targets.
     ``history_tokens``: what the Packer keeps of a history, so that no example spans more; that of TextConfig is
     filled in. 0: not known.
@@ -54,6 +61,7 @@ class ExampleConfig:
     kinds: tuple[str, ...] = tuple(kind for kind in KEY_KINDS if kind != "partner_persona")
     learn_action: bool = True
     learn_emote: bool = True
+    learn_facts: bool = False
     max_targets: int = 8
     history_tokens: int = 0
     knowledge_as_history: bool = False
@@ -100,12 +108,21 @@ class HistoryTurn:
 
 
 @dataclasses.dataclass(frozen=True)
+class OwnedFact:
+    """A sentence and whose it is, one of `OWNERS`; ``value`` is the part that tells it, where that is known."""
+
+    owner: str
+    text: str
+    value: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Target:
     """What the bot has to answer at ``turn``: it sees the history before that turn, and all items.
 
     ``gold`` indexes `Example.items`, ``gold_turns`` holds the turns it draws on, numbered as `HistoryTurn.turn`.
     ``action`` "" means none. ``aside``: 0, or the number of the aside that it answers: it sees that one's question
-    in place of what was said there.
+    in place of what was said there. ``task``: one of `TASKS`; but for replies, ``facts`` are all that is to be written.
     """
 
     turn: int
@@ -119,6 +136,8 @@ class Target:
     grounding: tuple[str, ...] = ()
     probe: Probe | None = None
     aside: int = 0
+    task: str = "reply"
+    facts: tuple[OwnedFact, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,11 +168,14 @@ class Example:
         return self.history[number].key if 0 <= number < self.told else f"turn/{max(number - self.told, -1)}"
 
 
-def examples(episode: Episode, config: ExampleConfig, with_asides: bool = False) -> Iterator[Example]:
+def examples(
+    episode: Episode, config: ExampleConfig, with_asides: bool = False, with_facts: bool = False
+) -> Iterator[Example]:
     """One example or more for each learner of the episode.
 
     ``with_asides``: for training. They share the examples of what was said, and come on top of `max_targets` and
-    `history_tokens`; where an example has one target, each has its own.
+    `history_tokens`; where an example has one target, each has its own. ``with_facts``: if the config says that facts
+    are learned, their targets (see `fact_targets`) come after the replies, on top of `max_targets`.
 
     >>> from persona_tf.episode import Turn, Character, Fact
     >>> bot = Character("Mira", (Fact("I bake bread."),))
@@ -171,13 +193,37 @@ def examples(episode: Episode, config: ExampleConfig, with_asides: bool = False)
             history = history_turns(episode.turns[: window[-1]], learner)
             targets = tuple(_target(episode.turns[i], i, items) for i in window)
             here = [aside for aside in asides if done < aside.at <= window[-1]]
+            learns = with_facts and config.learn_facts
+            facts = fact_targets(episode, learner, done, window[-1]) if learns else ()
             if config.max_targets > 1:
                 asked, answered = _beside(here, learner, items)
-                yield lay_out(Example(name, items, history + asked, targets + answered), config)
+                facts += _facts_beside(episode, learner, here) if learns else ()
+                yield lay_out(Example(name, items, history + asked, targets + answered + facts), config)
             else:
-                yield lay_out(Example(name, items, history, targets), config)
+                yield lay_out(Example(name, items, history, targets + facts), config)
                 yield from (lay_out(_as_if_asked(aside, episode, learner, name, items), config) for aside in here)
             done = window[-1]
+
+
+def fact_targets(episode: Episode, learner: int, done: int, last: int) -> tuple[Target, ...]:
+    """What the learner can write down and make up for its turns after number ``done`` (-1: all) up to ``last``.
+
+    It reads what was heard from ``done`` on and before ``last``, where the speaker has facts at all: of others nothing
+    is known. Making up is asked for wherever a question with a known answer was; nothing is to be written but where the
+    speaker lacks a fact of its own.
+
+    >>> from persona_tf.episode import Character, Fact, Statement, Turn
+    >>> bot, you = Character("Mira", (Fact("I bake bread."),)), Character("Tam", (Fact("I am a guard."),))
+    >>> said = Turn(0, "They call me Tam.", states=(Statement(0, Fact("My name is Tam.", "own_name", "Tam")),))
+    >>> episode = Episode("e1", "demo", None, (you, bot), (said, Turn(1, "Well met.")), learners=(1,))
+    >>> [target] = fact_targets(episode, 1, -1, 1)
+    >>> target.turn, target.task, target.facts
+    (1, 'extract', (OwnedFact(owner='partner', text='My name is Tam.', value='Tam'),))
+    """
+    said = list(enumerate(episode.turns[: last + 1]))
+    read = (_extraction(episode, learner, turn, i + 1) for i, turn in said[max(done, 0) : -1])
+    made_up = (_invention(turn, i) for i, turn in said[done + 1 :] if turn.speaker == learner)
+    return tuple(target for target in (*read, *made_up) if target)
 
 
 def knowledge_items(episode: Episode, learner: int, config: ExampleConfig) -> tuple[Item, ...]:
@@ -237,6 +283,11 @@ def lay_out(example: Example, config: ExampleConfig) -> Example:
     return dataclasses.replace(example, items=(), history=told + example.history, targets=targets, told=count)
 
 
+def replies_alone(example: Example) -> Example:
+    """The example without its targets of facts."""
+    return dataclasses.replace(example, targets=tuple(t for t in example.targets if t.task == "reply"))
+
+
 def with_texts(example: Example, texts: Mapping[str, str]) -> Example:
     """The example with other texts at some keys, of knowledge items (wherever they stand) or turns."""
     items = tuple(dataclasses.replace(item, text=texts.get(item.key, item.text)) for item in example.items)
@@ -252,6 +303,7 @@ class Strings:
     ``told_per_example`` turns at the beginning of each row tell knowledge items.
     ``history_number`` and ``target_number`` count turns from the first of the row; ``history_aside`` and
     ``target_aside`` number the asides of a row from 1, 0 for what was said.
+    ``target_task`` indexes TASKS, ``fact_owner`` OWNERS; ``facts_per_target`` cuts the lists of facts.
     Labels: ``target_emote`` indexes EMOTE_LABELS; ``target_value`` is the probe's, or ""; ``gold`` holds triples (flat
     target index, item or -1, turn or -1).
     """
@@ -270,10 +322,14 @@ class Strings:
     targets_per_example: list[int]
     target_number: list[int]
     target_aside: list[int]
+    target_task: list[int]
     target_reply: list[str]
     target_action: list[str]
     target_value: list[str]
     target_emote: list[int]
+    facts_per_target: list[int]
+    fact_owner: list[int]
+    fact_text: list[str]
     gold: list[tuple[int, int, int]]
 
 
@@ -299,10 +355,14 @@ def strings(batch: Iterable[Example]) -> Strings:
             out.gold.extend((len(out.target_number), -1, turn + example.told) for turn in target.gold_turns)
             out.target_number.append(target.turn + example.told)
             out.target_aside.append(target.aside)
+            out.target_task.append(TASKS.index(target.task))
             out.target_reply.append(target.reply)
             out.target_action.append(target.action)
             out.target_value.append(target.probe.value if target.probe else "")
             out.target_emote.append(EMOTE_LABELS.index(target.emote))
+            out.facts_per_target.append(len(target.facts))
+            out.fact_owner.extend(OWNERS.index(fact.owner) for fact in target.facts)
+            out.fact_text.extend(fact.text for fact in target.facts)
     return out
 
 
@@ -338,6 +398,35 @@ def _beside(
             asked.append(dataclasses.replace(turn, turn=aside.at, aside=number))
         answered.append(dataclasses.replace(_target(aside.answer, aside.at + 1, items), aside=number))
     return tuple(asked), tuple(answered)
+
+
+def _facts_beside(episode: Episode, learner: int, asides: Sequence[Aside]) -> tuple[Target, ...]:
+    """The same of what is asked aside."""
+    found = []
+    for number, aside in enumerate(asides, 1):
+        at = aside.at + 1
+        targets = _extraction(episode, learner, aside.question, at), _invention(aside.answer, at)
+        found += [dataclasses.replace(target, aside=number) for target in targets if target]
+    return tuple(found)
+
+
+def _extraction(episode: Episode, learner: int, turn: Turn, seen_from: int) -> Target | None:
+    if not _says_something(turn) or not episode.characters[turn.speaker].facts:
+        return None
+    names = {learner: OWNERS[SELF], WORLD: OWNERS[-1]}
+    facts = tuple(_owned(names.get(state.owner, OWNERS[PARTNER]), state.fact) for state in turn.states)
+    return Target(seen_from, "", task="extract", facts=facts)
+
+
+def _invention(turn: Turn, at: int) -> Target | None:
+    if turn.probe is None:
+        return None
+    facts = (_owned(OWNERS[SELF], turn.could_state),) if turn.could_state else ()
+    return Target(at, "", task="invent", facts=facts)
+
+
+def _owned(owner: str, fact: Fact) -> OwnedFact:
+    return OwnedFact(owner, fact.text, fact.value)
 
 
 def _as_if_asked(aside: Aside, episode: Episode, learner: int, name: str, items: tuple[Item, ...]) -> Example:

@@ -12,7 +12,19 @@ import pathlib
 import pytest
 from hypothesis import settings
 
-from persona_tf.episode import KEY_KINDS, Character, Episode, Fact, Probe, Setting, Thing, Turn
+from persona_tf.episode import (
+    KEY_KINDS,
+    WORLD,
+    Aside,
+    Character,
+    Episode,
+    Fact,
+    Probe,
+    Setting,
+    Statement,
+    Thing,
+    Turn,
+)
 from persona_tf.example import EMOTE_LABELS, ExampleConfig, examples
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -74,6 +86,44 @@ def episodes():
         Episode("bare", "demo", None, (Character("A"), Character("B")), (Turn(0, "Hm."), Turn(1, "Ha?")), (1,)),
         Episode("single", "demo", BARN, (TAM, MIRA), (Turn(1, "Nobody here."),), (1,)),
     )
+
+
+@pytest.fixture(scope="session")
+def stating():
+    """A dialogue whose turns say what they state, of both and of the place; with two asides."""
+    guard, cat, rake = (
+        Fact("I am a guard.", "trade", "guard"),
+        Fact("My cat is called Fig.", "pet_name", "Fig"),
+        Fact("The rake here is rusty.", "thing_colour", "rusty"),
+    )
+    talk = (
+        Turn(0, "I guard the gate.", states=(Statement(0, guard),)),
+        Turn(1, "Well met!"),
+        Turn(0, "Whose cat is that?"),
+        Turn(
+            1,
+            "Mine, Fig. Mind that rusty rake.",
+            grounding=("persona/1", "object/0"),
+            probe=Probe("persona", "pet_name", "Fig"),
+            states=(Statement(1, cat), Statement(WORLD, rake)),
+        ),
+        Turn(0, "And where do you live?"),
+        Turn(
+            1,
+            "Who knows?",
+            probe=Probe("unanswerable", "home", "", ("Ashmoor", "Tarn")),
+            could_state=Fact("I live in Tarn.", "home", "Tarn"),
+        ),
+    )
+    asides = (
+        Aside(2, Turn(0, "Do you bake?"), Turn(1, "I do.", probe=Probe("persona", "trade", "bake"))),
+        Aside(
+            4,
+            Turn(0, "I am old. How old are you?", states=(Statement(0, Fact("I am old.", "age", "old")),)),
+            Turn(1, "Ha.", probe=Probe("unanswerable", "age"), could_state=Fact("I am nine.", "age", "nine")),
+        ),
+    )
+    return Episode("stating", "demo", BARN, (TAM, MIRA), talk, (1,), asides)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from persona_tf.episode import (
     Fact,
     Probe,
     Setting,
+    Statement,
     Swap,
     Thing,
     Turn,
@@ -33,6 +34,7 @@ def tuples(strategy):
 things = tuples(st.builds(Thing, words, words))
 swaps = st.builds(Swap, words, words, words)
 probes = st.builds(Probe, st.sampled_from(Probe.SOURCES), words, words, tuples(words), st.one_of(st.none(), swaps))
+facts = st.builds(Fact, words, words, words)
 turns = st.builds(
     Turn,
     st.integers(0, 1),
@@ -43,8 +45,10 @@ turns = st.builds(
     tuples(words),
     tuples(words),
     st.one_of(st.none(), probes),
+    tuples(st.builds(Statement, st.integers(-1, 1), facts)),
+    st.one_of(st.none(), facts),
 )
-characters = st.builds(Character, words, tuples(st.builds(Fact, words, words, words)), things, things, things)
+characters = st.builds(Character, words, tuples(facts), things, things, things)
 settings = st.builds(Setting, words, words, tuples(words), things, tuples(words))
 episodes = st.builds(
     Episode,

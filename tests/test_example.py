@@ -18,6 +18,7 @@ from persona_tf.example import (
     examples,
     history_turns,
     knowledge_items,
+    replies_alone,
     strings,
     with_texts,
 )
@@ -394,3 +395,38 @@ def test_other_texts_at_some_keys(both, told):
         assert said["turn/2"] == "Whose dog is that?"
         assert [turn.turn for turn in changed.history] == [turn.turn for turn in example.history]
     assert (said["persona/1"], said["setting_name/0"]) == ("My cat is called Moss.", "We are here: Pond.")
+
+
+def test_facts_are_targets_only_where_they_are_learned(stating):
+    plain = list(examples(stating, ExampleConfig(), with_facts=True))
+    learns = ExampleConfig(learn_facts=True)
+    assert plain == list(examples(stating, learns)) == list(map(replies_alone, examples(stating, learns, False, True)))
+
+
+def test_windows_share_out_what_is_read(stating):
+    """Whatever the windows are, each turn is read once, and each probe once asked for something made up."""
+    for most in (1, 2, 8):
+        config = ExampleConfig(learn_facts=True, max_targets=most)
+        found = [t for e in examples(stating, config, with_facts=True) for t in e.targets]
+        assert [t.turn for t in found if t.task == "extract"] == [1, 2, 3, 4, 5], "the last is heard by no reply"
+        assert [t.turn for t in found if t.task == "invent"] == [3, 5]
+        for example in examples(stating, config, with_facts=True):
+            assert all(any(h.turn == t.turn - 1 for h in example.history) for t in example.targets if t.task != "reply")
+
+
+def test_of_who_has_no_facts_nothing_is_read(stating):
+    unknown = dataclasses.replace(stating, characters=(Character("Tam"), stating.characters[1]))
+    [example] = examples(unknown, ExampleConfig(learn_facts=True), with_facts=True)
+    assert [t.turn for t in example.targets if t.task == "extract"] == [2, 4]
+
+
+def test_owners_are_as_the_learner_sees_them(stating):
+    mirrored = dataclasses.replace(stating, learners=(0,))
+    owners = [
+        fact.owner
+        for e in examples(mirrored, ExampleConfig(learn_facts=True), with_facts=True)
+        for t in e.targets
+        for fact in t.facts
+        if t.task == "extract"
+    ]
+    assert owners == ["self", "partner", "world"]

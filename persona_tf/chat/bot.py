@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from persona_tf.chat.fact_ids import facts_in
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, HistoryTurn, Item, strings
+from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, HistoryTurn, Item, OwnedFact, strings
 from persona_tf.export.bundle import Bundle, load_bundle
 from persona_tf.export.engines import open_writer
 from persona_tf.export.writer import LENGTH_STEP
@@ -66,6 +67,7 @@ class Bot:
         # Each engine understands what it has read itself.
         self._writer: Any = open_writer(engine, bundle.model, self.decode, speaks_only, *rows)
         self.engine: str = self._writer.engine
+        self._facts_writer: Any = None
         self._process = os.getpid()
         # What was read last, by the items of the examples: in a conversation they stay the same.
         self._known: tuple[list[tuple[Item, ...]], Any] = ([], None)
@@ -127,6 +129,38 @@ class Bot:
         if len(answer.reply) > len(told):
             on_text(answer.reply[len(told) :])
         return answer
+
+    def extract(self, examples: Sequence[Example]) -> list[list[tuple[OwnedFact, ...]]]:
+        """The facts that turns state: for each target of each example those of the last turn that it sees.
+
+        Each is a sentence of its owner in the first person, so that what the partner tells can be kept as a knowledge
+        item ``partner_persona``, and what the bot itself does as ``persona``. The targets' own words are not looked at.
+
+        Raises:
+          ValueError: the bot has not learned to.
+        """
+        return self._facts(examples, "extract")
+
+    def invent(self, examples: Sequence[Example]) -> list[list[str]]:
+        """A fact of the bot's own that would answer the last turn that each target sees; "" where none is lacking.
+
+        Shown among its knowledge items, as ``persona``, the bot answers with it. Raises what `extract` does.
+        """
+        return [[facts[0].text if facts else "" for facts in row] for row in self._facts(examples, "invent")]
+
+    def _facts(self, examples: Sequence[Example], task: str) -> list[list[tuple[OwnedFact, ...]]]:
+        if self._facts_writer is None:
+            self._facts_writer = self._writer.of_facts()
+        if not any(example.targets for example in examples):
+            return [[] for _ in examples]
+        features, turn, _ = self._read(examples, None)
+        marks = v.fact_ids(self.bundle.packer.tokenizer.size)
+        none = np.zeros((*turn.shape, 1), np.int32)
+        memories = self._memories(examples, features)
+        written = self._facts_writer.write(*memories, turn, none, marks.extract if task == "extract" else marks.invent)
+        rows = [written.ids[r, t, 0].tolist() for r, e in enumerate(examples) for t in range(len(e.targets))]
+        found = iter(facts_in(rows, marks, self.bundle.packer.tokenizer.decode_all))
+        return [[next(found) for _ in example.targets] for example in examples]
 
     def _read(self, examples: Sequence[Example], seed: int | None):
         """Features, number of the turn of each target [B, Q] (0: none) and seeds [B, Q, K]."""

@@ -9,9 +9,12 @@ class DataConfig:
 
     ``source`` names an entry of `data.sources.SOURCES`; ``options`` are handed to its reader (for ``convai2``
     ``{"persona": "self", "version": "original"}``, for ``world`` its sizes ...; ``{"grounding": True}`` has PersonaChat
-    say which facts a turn uses, which Toloka's always does). ``train_examples`` 0 means all.
-    ``train_options`` stand over ``options`` in training only. ``held_out``: every so many-th training dialogue is kept
-    for validation in the place of ``valid_split``; 0: none. (Where only one other split exists, and is reported.)
+    say which facts a turn uses, which Toloka's always does; ``{"states": True}`` has turns say which facts they state).
+    ``train_examples`` 0 means all.
+    ``remembered``: in that share of training's examples what was said first is shown as facts that were written down
+    (see `data.remembered`). ``train_options`` stand over ``options`` in training only. ``held_out``: every so many-th
+    training dialogue is kept for validation in the place of ``valid_split``; 0: none. (Where only one other split
+    exists, and is reported.)
     """
 
     source: str
@@ -19,6 +22,7 @@ class DataConfig:
     train_options: dict = dataclasses.field(default_factory=dict)
     held_out: int = 0
     train_examples: int = 0
+    remembered: float = 0.0
     train_split: str = "train"
     valid_split: str = "valid"
 
@@ -26,6 +30,8 @@ class DataConfig:
         for name in ("held_out", "train_examples"):
             if getattr(self, name) < 0:
                 raise ValueError(f"DataConfig.{name}: expected 0 or more, got {getattr(self, name)}")
+        if not 0 <= self.remembered <= 1:
+            raise ValueError(f"DataConfig.remembered: expected a share in [0, 1], got {self.remembered}")
         if self.held_out == 1:
             raise ValueError("DataConfig.held_out: 1 would hold out every dialogue; expected 0, or 2 and more")
 

@@ -18,6 +18,7 @@ from persona_tf.data.errors import DataError, MissingFileError
 from persona_tf.data.gold_knowledge import with_gold_knowledge
 from persona_tf.data.skips import Skips
 from persona_tf.data.source_file import DATA_DIR_VARIABLE, SourceFile
+from persona_tf.data.stated_facts import with_stated_facts
 from persona_tf.data.text_lines import text_lines
 from persona_tf.episode import Character, Episode, Fact, Turn
 
@@ -47,6 +48,7 @@ def read_convai2(
     candidates: bool | None = None,
     learners: Sequence[int] = (1,),
     grounding: bool = False,
+    states: bool = False,
     skips: Skips | None = None,
 ) -> Iterator[Episode]:
     """Reads ``DATA_DIR/convai2/{split}_{persona}_{version}[_no_cands].txt``.
@@ -59,6 +61,7 @@ def read_convai2(
       candidates: True takes the file with candidates, False the one without, None whichever is there.
       learners: speakers whose turns are targets; (0, 1) makes sense with ``both`` personas.
       grounding: whether turns get the facts that they use, as `gold_knowledge` tells them; the files do not say.
+      states: whether turns state the facts that they use (`Turn.states`); needs grounding.
       skips: receives bad lines; without it they are logged.
 
     Raises:
@@ -68,11 +71,14 @@ def read_convai2(
         raise DataError(f"convai2: learners must be (0,), (1,) or (0, 1), got {learners!r}")
     if not isinstance(grounding, bool):
         raise DataError(f"convai2: grounding must be True or False, got {grounding!r}")
+    if states not in (True, False) or (states and not grounding):
+        raise DataError(f"convai2: states must be False, or True with grounding, got {states!r}")
     own_skips = Skips() if skips is None else skips
     path = convai2_path(data_dir, split, persona, version, candidates)
     read = 0
     for episode in parse_convai2(path, own_skips, f"{split}_{persona}_{version}", tuple(learners)):
-        yield with_gold_knowledge(episode, "en") if grounding else episode
+        episode = with_gold_knowledge(episode, "en") if grounding else episode
+        yield with_stated_facts(episode) if states else episode
         read += 1
     if not read:
         raise DataError(

@@ -78,7 +78,7 @@ SOURCES = {
         licence="CC BY 4.0",
         homepage="https://parl.ai/projects/convai2/",
         files=(convai2.ARCHIVE,),
-        options=("persona", "version", "candidates", "learners", "grounding"),
+        options=("persona", "version", "candidates", "learners", "grounding", "states"),
         sizes={"valid": 1000},
     ),
     "toloka": Source(
@@ -88,7 +88,7 @@ SOURCES = {
         about="Toloka Persona Chat Rus: small talk in Russian between two people with five facts each.",
         licence="not for commercial use; say that the data were obtained using Yandex.Toloka",
         homepage="https://toloka.ai/datasets",
-        options=("file", "grounding", "split_by"),
+        options=("file", "grounding", "split_by", "states"),
     ),
 }
 """Each source by its name, as `persona_tf data VERB SOURCE` takes it."""

@@ -20,6 +20,7 @@ from persona_tf.data.errors import DataError, MissingFileError
 from persona_tf.data.gold_knowledge import gold_knowledge
 from persona_tf.data.skips import Skips
 from persona_tf.data.source_file import DATA_DIR_VARIABLE, SourceFile
+from persona_tf.data.stated_facts import with_stated_facts
 from persona_tf.data.text_lines import text_lines
 from persona_tf.data.toloka_files import Dialogue, parse_toloka
 from persona_tf.data.toloka_html import Message
@@ -44,6 +45,7 @@ def read_toloka(
     file: str = "",
     grounding: bool | str = True,
     split_by: str = "dialogue",
+    states: bool = False,
     skips: Skips | None = None,
 ) -> Iterator[Episode]:
     """Reads a split of ``DATA_DIR/toloka/dialogues.tsv``, else of the one .jsonl file there.
@@ -56,6 +58,7 @@ def read_toloka(
         made in any case; False: left out.
       split_by: ``dialogue``, or ``persona``: no persona is in two splits. In the whole table chains of shared personas
         link nearly all dialogues, so that there it leaves nothing to split.
+      states: whether turns state the facts that they use (`Turn.states`); needs grounding.
       skips: receives bad lines; without it they are logged.
 
     Raises:
@@ -67,6 +70,8 @@ def read_toloka(
     for name, (value, known) in asked.items():
         if not any(value is one or (type(value) is str and value == one) for one in known):
             raise DataError(f"toloka: {name} must be one of {known}, got {value!r}")
+    if states not in (True, False) or (states and not grounding):
+        raise DataError(f"toloka: states must be False, or True with grounding, got {states!r}")
     own_skips = Skips() if skips is None else skips
     path = toloka_path(data_dir, file)
     dialogues = list(parse_toloka(path, own_skips))
@@ -79,7 +84,8 @@ def read_toloka(
         other = ": shared personas link too many; take split_by='dialogue'" if split_by == "persona" else ""
         raise DataError(f"{path}: of its {len(dialogues):,} dialogues none is of {split}{other}")
     for dialogue in chosen:
-        yield _episode(dialogue, grounding)
+        episode = _episode(dialogue, grounding)
+        yield with_stated_facts(episode) if states else episode
     if skips is None:
         own_skips.log()
 

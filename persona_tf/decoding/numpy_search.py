@@ -37,9 +37,10 @@ class NumpySearch:
         seeds: np.ndarray,
         banned: tuple[int, ...] = (),
         feed_last: bool = True,
+        last_specials: int = 0,
     ):
         self._stages, self._specials, self._config, self._banned = stages, specials, config, banned
-        self._feed_last = feed_last
+        self._feed_last, self._last_specials = feed_last, last_specials
         self.most = length(stages)
         # A column for each step. Where it is greedy none is looked at.
         self._streams = streams(seeds, self.most + 1) if config.method != "greedy" else None
@@ -89,13 +90,24 @@ class NumpySearch:
         stage, used, rows = self._stage[live], self._used[live], np.arange(len(live))
         stops = self._stops[stage]
         worth = log_probs[rows, stops]
+        marks = self._worth_of_marks(log_probs, stage)
         log_probs[:, : self._specials] = _OUT
+        log_probs[:, log_probs.shape[-1] - self._last_specials :] = _OUT
+        for of_stage, tokens, values in marks:
+            log_probs[np.ix_(of_stage, tokens)] = values
         must = used >= self._longest[stage]
         if must.any():
             log_probs[must] = _OUT
         worth[(used < self._shortest[stage]) & ~must] = _OUT
         log_probs[rows, stops] = worth
         return self._under_rules(log_probs, live)
+
+    def _worth_of_marks(
+        self, log_probs: np.ndarray, stage: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """For each stage that has marks: the rows that are in it, the marks, and their log-probabilities there."""
+        found = [(np.flatnonzero(stage == i), np.array(s.marks)) for i, s in enumerate(self._stages) if s.marks]
+        return [(rows, marks, log_probs[np.ix_(rows, marks)]) for rows, marks in found]
 
     def _under_rules(self, log_probs: np.ndarray, live: np.ndarray) -> np.ndarray:
         config, written = self._config, self.written[live]

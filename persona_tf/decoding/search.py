@@ -33,12 +33,13 @@ class Search:
 
     Args:
       stages: in order. Rules on repetition and forced words hold in the first one only.
-      specials: ids below this are never chosen, but for the stop of the present stage.
+      specials: ids below this are never chosen, but for stop and marks of the present stage.
       config: method and filters; its lengths and words come as ``stages``, ``banned`` and ``forced``.
       banned: rows of ids that are not written.
       forced: rows of ids that are: what a reply has not said by itself, it says before its end. A row begins where
         the reply would have stopped, or at the last moment.
       feed_last: whether the step wants to see the last stop.
+      last_specials: so many of the last ids are special, too.
 
     Raises:
       ValueError: the forced words do not fit into the first stage, or hold banned ones.
@@ -52,8 +53,10 @@ class Search:
         banned: tuple[tuple[int, ...], ...] = (),
         forced: tuple[tuple[int, ...], ...] = (),
         feed_last: bool = True,
+        last_specials: int = 0,
     ):
         self.stages, self.specials, self.config, self.feed_last = stages, specials, config, feed_last
+        self.last_specials = last_specials
         self.banned, self.most = banned, length(stages)
         self.forced = ForcedWords(forced, banned, stages[0]) if forced else None
 
@@ -139,6 +142,13 @@ class Search:
     def _has_all(self, stage: tf.Tensor) -> tf.Tensor:
         return tf.zeros_like(stage, tf.bool) if self.feed_last else stage == len(self.stages)
 
+    def _is_mark(self, stage: tf.Tensor, size: int) -> tf.Tensor:
+        """Which ids are marks of a stage [N, K]: bool [N, K, V]; one False where no stage has any."""
+        if not any(s.marks for s in self.stages):
+            return tf.constant(False)
+        table = [[token in s.marks for token in range(size)] for s in self.stages]
+        return tf.gather(tf.constant([*table, [False] * size]), stage)
+
     def _of_stage(self, stage: tf.Tensor, field: str) -> tf.Tensor:
         return tf.gather(tf.constant([getattr(s, field) for s in self.stages] + [0]), stage)
 
@@ -148,7 +158,8 @@ class Search:
         ids = tf.range(size)
         stop = self._of_stage(now.stage, "stop")[..., None]
         too_early = (now.used < self._of_stage(now.stage, "min_tokens"))[..., None]
-        may = (ids >= self.specials) | ((ids == stop) & ~too_early)
+        is_word = (ids >= self.specials) & (ids < size - self.last_specials)
+        may = is_word | self._is_mark(now.stage, size) | ((ids == stop) & ~too_early)
         must_stop = (now.used >= self._of_stage(now.stage, "max_tokens"))[..., None]
         may = tf.where(must_stop, ids == stop, may)
         # What may be written comes first: a rule that would leave nothing of it is not kept.

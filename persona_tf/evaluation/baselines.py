@@ -173,6 +173,9 @@ def _bare(target: ScoredTarget) -> ScoredTarget:
         gold_said_by="",
         changed_nats={},
         leant_on={},
+        facts_gold=(),
+        facts=(),
+        made_up=None,
     )
 
 

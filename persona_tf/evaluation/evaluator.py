@@ -7,6 +7,7 @@ import itertools
 import logging
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from persona_tf.chat.bot import Answer, Bot
 from persona_tf.data.config import DataConfig
@@ -28,6 +29,7 @@ from persona_tf.evaluation.samples import Writer
 from persona_tf.evaluation.scoring import Scorer, TargetScore, best_emote
 from persona_tf.evaluation.table import Result, write_result
 from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
+from persona_tf.evaluation.written_facts import Ask, WrittenFacts, written_facts
 from persona_tf.example import (
     EMOTE_LABELS,
     NO_EMOTE,
@@ -37,6 +39,7 @@ from persona_tf.example import (
     HistoryTurn,
     examples,
     knowledge_items,
+    replies_alone,
 )
 from persona_tf.run_dir import RunDir
 
@@ -129,7 +132,8 @@ def score_episodes(
     ``scorer`` is of the bot's bundle; like the bot, it takes seconds to make ready.
     """
     known: dict[str, Mapping[str, str]] = {}
-    chosen = at_most(_examples(episodes, bot.bundle.example, known), config.max_examples)
+    with_facts = at_most(_examples(episodes, bot.bundle.example, known), config.max_examples)
+    chosen = [replies_alone(example) for example in with_facts]
     scores = list(itertools.chain.from_iterable(scorer.score(chosen)))
     answers = list(itertools.chain.from_iterable(answer_all(bot, chosen, config.batch_targets, label + "replies")))
     # Later turns are left in the history, though a target does not see them: so where it is too long, the same of it is
@@ -150,6 +154,7 @@ def score_episodes(
             _changed_nats(scorer, chosen, alone, config),
             _ranked(scorer, alone, config),
             [known[example.id] for example in alone],
+            _written_facts(bot, with_facts, config, label),
             strict=True,
         )
     ]
@@ -165,33 +170,38 @@ def _examples(
         for learner in episode.learners:
             items = knowledge_items(episode, learner, everything)
             known[f"{episode.id}:{learner}"] = {item.key: item.text for item in items}
-        yield from examples(episode, config)
+        yield from examples(episode, config, with_facts=True)
 
 
 def at_most(stream: Iterable[Example], targets: int) -> list[Example]:
-    """Whole examples until there are ``targets`` targets; 0: all."""
+    """Whole examples until there are ``targets`` replies; 0: all."""
     chosen: list[Example] = []
     count = 0
     for example in stream:
         if targets and count >= targets:
             break
-        count += len(example.targets)
+        count += len(replies_alone(example).targets)
         chosen.append(example)
     return chosen
 
 
 def answer_all(bot: Bot, chosen: Sequence[Example], batch_targets: int, label: str) -> Iterator[list[Answer]]:
-    """Answers in the order of the examples; those of like length are answered together, two batches at a time.
+    """Answers in the order of the examples; see `in_batches`."""
+    return in_batches(bot.answer, chosen, batch_targets, label)
+
+
+def in_batches(ask: Ask, chosen: Sequence[Example], batch_targets: int, label: str) -> Iterator[list[Any]]:
+    """What ``ask`` gives for each example; those of like length are asked together, two batches at a time.
 
     The steps of a decoder are too small to keep more than one core busy.
     """
     order = sorted(range(len(chosen)), key=lambda i: sum(len(turn.speech) for turn in chosen[i].history))
-    answers: dict[int, list[Answer]] = {}
+    answers: dict[int, list[Any]] = {}
     with progress_bar(total=sum(len(example.targets) for example in chosen), desc=label) as bar:
         batches = list(_batches(order, chosen, batch_targets))
         pool = concurrent.futures.ThreadPoolExecutor(2)
         try:
-            replies = pool.map(lambda batch: bot.answer([chosen[i] for i in batch]), batches)
+            replies = pool.map(lambda batch: ask([chosen[i] for i in batch]), batches)
             for batch, found in zip(batches, replies, strict=True):
                 answers |= dict(zip(batch, found, strict=True))
                 bar.update(sum(map(len, found)))
@@ -246,6 +256,13 @@ def _asked_again(bot: Bot, changed: Sequence[Example | None], config: EvalConfig
     return found
 
 
+def _written_facts(bot: Bot, chosen: Sequence[Example], config: EvalConfig, label: str) -> list[WrittenFacts]:
+    """For each reply, the facts that the bot writes down and makes up."""
+    return written_facts(
+        bot, chosen, lambda ask, asked, task: in_batches(ask, asked, config.batch_targets, f"{label}facts, {task}")
+    )
+
+
 def _changed_nats(
     scorer: Scorer, chosen: Sequence[Example], alone: Sequence[Example], config: EvalConfig
 ) -> list[dict[str, float]]:
@@ -280,6 +297,7 @@ def _scored_target(
     changed_nats: Mapping[str, float],
     ranked: Ranked | None,
     known: Mapping[str, str],
+    facts: WrittenFacts,
 ) -> ScoredTarget:
     [target] = example.targets
     probe, (action, action_per_token) = target.probe, actions
@@ -314,6 +332,10 @@ def _scored_target(
         knowledge_texts=tuple(known[key] for key in target.grounding if key in known),
         knowledge_chosen=example.items[score.item].key if score.item >= 0 else example.turn_key(score.turn),
         leant_on=_largest(answer.leant_on, target.grounding),
+        facts_gold=facts.facts_gold,
+        facts=facts.facts,
+        made_up_gold=facts.made_up_gold,
+        made_up=facts.made_up,
     )
 
 

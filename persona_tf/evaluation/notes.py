@@ -7,7 +7,7 @@ from persona_tf.episode import Probe
 from persona_tf.evaluation.metrics.corpus_bleu import bleu_signature
 from persona_tf.evaluation.metrics.rouge import rouge_signature
 from persona_tf.evaluation.prediction_file import ScoredTarget
-from persona_tf.evaluation.report import GAPS, NAMES, Metrics
+from persona_tf.evaluation.report import FACTS, GAPS, NAMES, Metrics
 
 _NEEDS = {
     "reply_ppl": "no reply_nats and reply_tokens",
@@ -18,6 +18,7 @@ _NEEDS = {
     "knowledge_r1": "no knowledge_gold or no knowledge_chosen",
     "reply_role_accuracy": "no said_by",
     "knowledge_f1": "no knowledge_texts",
+    **dict.fromkeys(FACTS, "the bot writes no facts, or none was stated"),
     **dict.fromkeys(("leant_on_precision", "leant_on_recall"), "no knowledge_gold or no leant_on"),
 }
 """What is missing where such a metric is: fields of the predictions. Of the others see `_reason`."""

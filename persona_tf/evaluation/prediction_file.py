@@ -24,6 +24,9 @@
 | knowledge_texts | the texts of the items among them, also of those that the bot was not shown |
 | knowledge_chosen | key of the item that the bot chose; "" when it chooses none |
 | leant_on | key to share of the cross-attention mass; a small one that was not needed may be left out |
+| facts_gold, facts | stated since the last reply, and written down by the bot: ``turn/4 partner: My name is Tam.`` |
+| made_up | null, or what it made up to answer the probe; "" means that it saw no need |
+| made_up_gold | a fact of its own that could answer the probe; "" where it lacks none |
 | said_by, gold_said_by | who would say it: ``self``, ``partner`` or ``stranger`` says a classifier; "": not asked |
 
 Fields other than ``id`` and ``episode`` may be left out (words and bytes are then counted); unknown ones are errors. So
@@ -101,6 +104,10 @@ class ScoredTarget:
     leant_on: Mapping[str, float] = dataclasses.field(default_factory=dict)
     said_by: str = ""
     gold_said_by: str = ""
+    facts_gold: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    made_up_gold: str = ""
+    made_up: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The target as JSON-able dicts and lists, every field in it."""
@@ -226,7 +233,7 @@ def _read_ranked(data: Mapping[str, Any] | None) -> Ranked | None:
 
 
 _ROUNDING_NATS = 1e-3
-_LISTS = ("decoys", "available_actions", "knowledge_gold", "knowledge_texts")
+_LISTS = ("decoys", "available_actions", "knowledge_gold", "knowledge_texts", "facts_gold", "facts")
 _RANKED_TYPES: Types = {"candidates": (str,), "nats": (int, float), "tokens": (int,)}
 _SWAPPED_TYPES: Types = {"value": (str,), "old_value": (str,), "reply": (str,)}
 _NUMBERS: Types = {
@@ -241,7 +248,7 @@ _TYPES: Types = {
     **_NUMBERS,
     **dict.fromkeys(("action_generated", "emote_generated"), (str, type(None))),
     "swapped": (dict, type(None)),
-    "missing": (str, type(None)),
+    **dict.fromkeys(("missing", "made_up"), (str, type(None))),
     "ranked": (dict, type(None)),
     "changed_nats": (dict,),
     "leant_on": (dict,),

@@ -21,6 +21,8 @@ _ANSWER = (
     "said_by",
     "knowledge_chosen",
     "leant_on",
+    "facts",
+    "made_up",
 )
 """The fields that are the bot's; all others are of the target."""
 

@@ -25,6 +25,10 @@
 | probe_<source>_swapped_accuracy | those asked again with another value | the new value, not the old one or a decoy |
 | probe_<source>_missing_accuracy | those asked again with nothing that tells it | still right: chance, or a leak |
 | probe_<source>_leak | those asked again with another value | the reply still says the old value: less is better |
+| facts_precision, facts_recall | facts written down of the turns, facts that they state | see `written_down.matched` |
+| facts_f1 | both | 2 matched / (written down + stated) |
+| facts_made_up | probes for which the bot lacks a fact of its own | what it makes up holds a value of the right type |
+| facts_made_up_needlessly | all other probes | it makes something up: less is better |
 
 A bot that never says anything has no figures of replies and probes, one that never chooses an action none of actions,
 and so with emotes and items: it was not asked, or cannot. `notes` says what is left out and why.
@@ -48,10 +52,11 @@ from persona_tf.evaluation.metrics.bleu import bleu
 from persona_tf.evaluation.metrics.bootstrap import Floats, bootstrap, interval
 from persona_tf.evaluation.metrics.corpus_bleu import CorpusBleu
 from persona_tf.evaluation.metrics.distinct import InterDistinct, intra_distinct
-from persona_tf.evaluation.metrics.probes import leaks, probe_right
+from persona_tf.evaluation.metrics.probes import holds, leaks, probe_right
 from persona_tf.evaluation.metrics.ranking import gold_indices, gold_rank
 from persona_tf.evaluation.metrics.rouge import rouge
 from persona_tf.evaluation.metrics.words import exact_match, f1
+from persona_tf.evaluation.metrics.written_down import matched
 from persona_tf.evaluation.prediction_file import CHANGES, ScoredTarget
 
 Metrics = dict[str, dict[str, float]]
@@ -72,6 +77,9 @@ _LIKELIHOODS = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", *GAPS.valu
 _RANKS = tuple(f"reply_{part}{ending}" for ending in ("", "_per_token") for part in ("r1", "r5", "mrr"))
 
 _ANSWERABLE = Probe.SOURCES[:3]
+
+FACTS = ("facts_precision", "facts_recall", "facts_f1", "facts_made_up", "facts_made_up_needlessly")
+"""Of what is written down; only of bots that write facts."""
 
 NAMES = (
     *_LIKELIHOODS,
@@ -99,6 +107,7 @@ NAMES = (
     "leant_on_recall",
     *(f"probe_{source}_accuracy" for source in Probe.SOURCES),
     *(f"probe_{source}_{kind}" for kind in ("swapped_accuracy", "missing_accuracy", "leak") for source in _ANSWERABLE),
+    *FACTS,
 )
 """All that a report may hold, in the order of its tables."""
 
@@ -206,7 +215,7 @@ def _applies(targets: Sequence[ScoredTarget]) -> Callable[[str], bool]:
         "knowledge_r1": any(t.knowledge_chosen for t in targets),
         **dict.fromkeys(("leant_on_precision", "leant_on_recall"), any(t.leant_on for t in targets)),
         **{f"probe_{source}_{kind}": swaps for source in _ANSWERABLE for kind in ("swapped_accuracy", "leak")},
-        **dict.fromkeys((*_LIKELIHOODS, *_RANKS), True),
+        **dict.fromkeys((*_LIKELIHOODS, *_RANKS, *FACTS), True),
     }
     return lambda name: known.get(name, says)
 
@@ -248,6 +257,7 @@ def _contributions(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     yield from _choices(target)
     yield from _knowledge(target)
     yield from _probe(target)
+    yield from _facts(target)
 
 
 def _likelihood(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
@@ -327,3 +337,16 @@ def _probe(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
         right = probe_right(swapped.reply, swapped.value, wrong)
         yield f"probe_{target.source}_swapped_accuracy", right, 1
         yield f"probe_{target.source}_leak", leaks(swapped.reply, swapped.old_value, swapped.value), 1
+
+
+def _facts(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
+    written, stated = len(set(target.facts)), len(set(target.facts_gold))
+    if written or stated:
+        right = matched(target.facts, target.facts_gold)
+        yield "facts_precision", right, written
+        yield "facts_recall", right, stated
+        yield "facts_f1", 2 * right, written + stated
+    if target.made_up is not None and target.made_up_gold:
+        yield "facts_made_up", any(holds(target.made_up, value) for value in target.decoys), 1
+    elif target.made_up is not None:
+        yield "facts_made_up_needlessly", bool(target.made_up), 1

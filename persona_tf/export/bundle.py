@@ -79,5 +79,5 @@ def load_bundle(folder: pathlib.Path, precision: str = "") -> Bundle:
     model = PersonaTransformer(dataclasses.replace(sizes, precision=precision or sizes.precision))
     model.build()
     BOT.load_weights(folder, model)
-    packer = Packer(found.tokenizer, text, example.learn_action, example.learn_emote)
+    packer = Packer(found.tokenizer, text, example.learn_action, example.learn_emote, example.learn_facts)
     return Bundle(found.experiment, found.step, text, example, decode, model, packer)

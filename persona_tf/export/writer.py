@@ -3,6 +3,7 @@
 Shape letters: B rows, Q targets side by side in a row, K hypotheses of each, L tokens at most, M memory, V ids.
 """
 
+import copy
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from persona_tf.decoding.search import Search
 from persona_tf.decoding.stage import length
 from persona_tf.episode import KEY_KINDS
 from persona_tf.export.nests import joined, output_specs, parts
-from persona_tf.export.written import Written, check_banned, stages_of
+from persona_tf.export.written import FACTS, Written, check_banned, check_facts, facts_stages, stages_of
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.model.memory import Reading, Turns, join_readings
 from persona_tf.model.transformer import PersonaTransformer
@@ -85,31 +86,54 @@ class Writer:
         jit_compile: bool = False,
     ):
         self._model, self._decode = model, decode
-        check_banned(banned, model.config.vocabulary_size)
+        check_banned(banned, model.config.vocabulary_size - model.config.fact_marks)
         # The emote is read where the last stop is fed; so is what the stop was worth without the guide.
         feed_last = not speaks_only or decode.mutual_information > 0
-        self._search = Search(stages_of(decode, speaks_only), len(v.SPECIALS), decode, banned, forced, feed_last)
+        marks = model.config.fact_marks
+        stages = stages_of(decode, speaks_only)
+        self._search = Search(stages, len(v.SPECIALS), decode, banned, forced, feed_last, marks)
         self.hypotheses = decode.hypotheses
         self._queries = decode.hypotheses * (2 if decode.guided else 1)
+        self._writes_facts = False
         self._compile(jit_compile)
+
+    def of_facts(self) -> "Writer":
+        """Writes facts, greedily, from what this one has read; the first token must be given then.
+
+        Raises:
+          ValueError: the model has not learned to.
+        """
+        config = self._model.config
+        check_facts(config.fact_marks)
+        writer = copy.copy(self)
+        writer._decode, writer.hypotheses, writer._queries, writer._writes_facts = FACTS, 1, 1, True
+        stages = facts_stages(config.vocabulary_size - config.fact_marks)
+        writer._search = Search(stages, len(v.SPECIALS), FACTS, feed_last=False, last_specials=config.fact_marks)
+        writer._compile_writing()
+        return writer
 
     def _compile(self, jit: bool) -> None:
         """One trace each, for all shapes."""
+        self._jit = jit
         knowledge = {name: spec for name, spec in _SIGNATURE.items() if name.startswith("knowledge")}
         history = {name: spec for name, spec in _SIGNATURE.items() if name.startswith("history")}
 
-        def compiled(graph, *signature):
-            return tf.function(graph, signature, autograph=False, jit_compile=jit)
-
-        self._read_knowledge = compiled(self._read_knowledge_graph, knowledge)
-        self._read_history = compiled(self._read_history_graph, history)
-        turns, reading = output_specs(self._read_history), output_specs(self._read_knowledge)
+        self._read_knowledge = self._compiled(self._read_knowledge_graph, knowledge)
+        self._read_history = self._compiled(self._read_history_graph, history)
+        turns = output_specs(self._read_history)
         # Is traced when it is first needed: `whole` histories cannot be added to.
-        self._read_on = compiled(self._read_on_graph, history, turns)
-        numbers = tf.TensorSpec([None, None], tf.int32)
-        self._begin = compiled(self._begin_graph, reading, turns, numbers)
+        self._read_on = self._compiled(self._read_on_graph, history, turns)
+        self._compile_writing()
+
+    def _compile_writing(self) -> None:
+        turns, reading = output_specs(self._read_history), output_specs(self._read_knowledge)
+        numbers, number = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.int32)
+        self._begin = self._compiled(self._begin_graph, reading, turns, numbers, number)
         cache, progress = output_specs(self._begin)
-        self._advance = compiled(self._advance_graph, cache, progress, numbers, tf.TensorSpec([], tf.int32))
+        self._advance = self._compiled(self._advance_graph, cache, progress, numbers, number)
+
+    def _compiled(self, graph, *signature):
+        return tf.function(graph, signature, autograph=False, jit_compile=self._jit)
 
     def read_knowledge(self, features: dict[str, np.ndarray]) -> Read:
         """Reads the knowledge part of FEATURES, B rows. For a whole conversation it is the same."""
@@ -132,22 +156,31 @@ class Writer:
         """How many tokens a history of one row has."""
         return int(np.count_nonzero(joined(self._turns_like, history).reading.memory.mask.numpy()))
 
-    def write(self, knowledge: Read, history: Read, turn: np.ndarray, seeds: np.ndarray) -> Written:
+    def write(
+        self, knowledge: Read, history: Read, turn: np.ndarray, seeds: np.ndarray, first: int = v.REPLY
+    ) -> Written:
         """Writes to the end.
 
         Args:
           knowledge, history: what was read, B rows.
           turn: number of the turn of each target, int32 [B, Q]; 0: there is none.
           seeds: of the noise of each hypothesis, int32 [B, Q, K].
+          first: the token that each begins with.
         """
-        *_, written = self.stream(knowledge, history, turn, seeds, self._search.most + 1)
+        *_, written = self.stream(knowledge, history, turn, seeds, self._search.most + 1, first)
         return written
 
     def stream(
-        self, knowledge: Read, history: Read, turn: np.ndarray, seeds: np.ndarray, tokens: int
+        self,
+        knowledge: Read,
+        history: Read,
+        turn: np.ndarray,
+        seeds: np.ndarray,
+        tokens: int,
+        first: int = v.REPLY,
     ) -> Iterator[Written]:
         """As `write`, so many tokens at a time: gives all that is written so far after each time."""
-        cache, progress = self._begin(knowledge, history, tf.constant(turn))
+        cache, progress = self._begin(knowledge, history, tf.constant(turn), tf.constant(first))
         memory = joined(self._cache_like, cache).memory
         places = memory.item.numpy(), memory.turn.numpy()
         seeds = tf.constant(seeds.reshape(-1, self.hypotheses))
@@ -194,7 +227,7 @@ class Writer:
     def _read_on_graph(self, features, past: Read) -> Read:
         return parts(self._model.read_history(features, joined(self._turns_like, past)))
 
-    def _begin_graph(self, knowledge: Read, history: Read, turn):
+    def _begin_graph(self, knowledge: Read, history: Read, turn, first):
         turns = joined(self._turns_like, history)
         reading = join_readings(joined(self._reading_like, knowledge), turns.reading)
         memory = reading.memory
@@ -206,7 +239,7 @@ class Writer:
             of_guide = tf.reduce_any(memory.kind[..., None] == tf.constant(kinds), axis=-1)
             is_without = tf.range(tf.shape(numbers)[1]) % 2 == 1
             hidden = of_guide[:, None, :] & is_without[None, :, None]
-        cache = self._model.start(reading, numbers, length(self._search.stages) + 1, hidden)
+        cache = self._model.start(reading, numbers, length(self._search.stages) + 1, hidden, self._writes_facts)
         targets, size = tf.size(turn), tf.shape(memory.ids)[1]
         count = targets * hypotheses
         without = (tf.zeros([count]), tf.zeros([count, self._model.config.vocabulary_size])) if guided else ()
@@ -214,9 +247,8 @@ class Writer:
         emotes = tf.zeros([count, self._model.config.emotes])
         state = _State(changing, emotes, tf.zeros([count, size]), without)
         flat = tf.reshape(turn, [-1])
-        first = tf.zeros_like(flat) + v.REPLY
         self._cache_like = cache
-        return parts(cache), self._search.begin(first, state, flat > 0)
+        return parts(cache), self._search.begin(tf.zeros_like(flat) + first, state, flat > 0)
 
     def _by_hypothesis(self, part: tf.Tensor) -> tf.Tensor:
         """[B * Q * K * 2, ...] -> [B * Q * K, 2, ...] under guidance."""

@@ -35,6 +35,25 @@ def stages_of(decode: DecodeConfig, speaks_only: bool) -> tuple[Stage, ...]:
     return (reply,) if speaks_only else (reply, Stage(v.EMOTE, decode.max_action_tokens))
 
 
+MAX_FACTS_TOKENS = 96
+"""Of all facts that are written of one turn, marks included."""
+
+FACTS = DecodeConfig()
+"""How facts are written: greedily."""
+
+
+def facts_stages(words: int) -> tuple[Stage, ...]:
+    """The facts; ``words``: how many ids come before the marks of facts."""
+    marks = v.fact_ids(words)
+    return (Stage(marks.end, MAX_FACTS_TOKENS, marks=marks.owners),)
+
+
+def check_facts(fact_marks: int) -> None:
+    """Raises a ValueError if the model has no marks of facts."""
+    if not fact_marks:
+        raise ValueError("this bot never learned to write down facts: train one with ExampleConfig.learn_facts")
+
+
 def check_banned(banned: Sequence[Sequence[int]], vocabulary_size: int) -> None:
     """Raises a ValueError if no word is left."""
     alone = {row[0] for row in banned if len(row) == 1}

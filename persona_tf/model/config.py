@@ -20,7 +20,8 @@ class ModelConfig:
     told nothing of how likely each source is, so that the decoder learns to look for itself.
     ``copy_head``: whether tokens can be copied from what was read (See et al. 2017).
     ``precision``: ``auto`` takes bfloat16 for matrix products where the processor has instructions for it.
-    ``vocabulary_size``, ``kinds`` and ``emotes`` are filled in from the vocabulary and the labels.
+    ``vocabulary_size``, ``kinds`` and ``emotes`` are filled in from the vocabulary and the labels; so is
+    ``fact_marks``: how many of the ids, the last ones, are marks of facts.
     """
 
     width: int = 256
@@ -38,6 +39,7 @@ class ModelConfig:
     vocabulary_size: int = 0
     kinds: int = 11
     emotes: int = 23
+    fact_marks: int = 0
 
     def __post_init__(self) -> None:
         for name in ("width", "heads", "feed_forward", "encoder_layers", "decoder_layers", "kinds", "emotes"):

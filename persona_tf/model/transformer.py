@@ -146,7 +146,7 @@ class PersonaTransformer(keras.Model):
         """Makes a memory ready for `start`; what is said of a token depends on no other item or turn."""
         return Reading(memory, self.decoder.prepare(memory.states), self._places(memory))
 
-    def start(self, reading: Reading, target_turn, length: int, hidden=None) -> Cache:
+    def start(self, reading: Reading, target_turn, length: int, hidden=None, evenly: bool = False) -> Cache:
         """Makes ready to write targets of at most ``length`` tokens, Q side by side in each row.
 
         Args:
@@ -154,8 +154,10 @@ class PersonaTransformer(keras.Model):
           target_turn: number of the turn of each, int32 [B, Q].
           length: a Python number.
           hidden: bool [B, Q, M], what of the memory a target must do without; None: nothing.
+          evenly: whether facts are written, see `_choose_sources`.
         """
-        choice = self._choose_sources(reading.memory, target_turn, None, False, hidden)
+        even = ops.ones_like(target_turn, "bool") if evenly else None
+        choice = self._choose_sources(reading.memory, target_turn, None, False, hidden, even)
         layers = self.decoder.start(reading.layers, ops.shape(target_turn)[1], length)
         written = ops.repeat(ops.reshape(ops.zeros_like(target_turn), (-1, 1)), CopyHead.CONTEXT, axis=-1)
         return Cache(reading.memory, choice, reading.places, written, target_turn, layers)
@@ -185,7 +187,11 @@ class PersonaTransformer(keras.Model):
         turns = ops.max(ops.where(whose, turn[:, :, None], 0), axis=1)
         gold = {**features, "target_index": targets[None]} if use_gold else None
         hidden = None if hidden is None else hidden[:, None]
-        choice = self._choose_sources(memory, turns, gold, training, hidden)
+        even = None
+        if self.config.fact_marks:
+            is_mark = ids >= self.config.vocabulary_size - self.config.fact_marks
+            even = ops.any(ops.logical_and(whose, is_mark[..., None]), axis=1)
+        choice = self._choose_sources(memory, turns, gold, training, hidden, even)
 
         def spread(part):
             return ops.matmul(ops.cast(whose, part.dtype), part)
@@ -194,7 +200,12 @@ class PersonaTransformer(keras.Model):
         gist = None if choice.gist is None else spread(choice.gist)
         return Choice(shown, spread(choice.log_probs), spread(choice.told), gist)
 
-    def _choose_sources(self, memory, turn, gold_features, training, hidden=None) -> Choice:
+    def _choose_sources(self, memory, turn, gold_features, training, hidden=None, even=None) -> Choice:
+        """What targets [B, R] see, and how likely each source of it is to be needed for a reply.
+
+        Facts are not looked for where a reply would be: under ``soft`` the decoder is told of all sources that they are
+        as likely, where ``even`` (bool [B, R]) holds.
+        """
         seen = fusion.visible(memory, turn)
         if hidden is not None:
             seen = ops.logical_and(seen, ops.logical_not(hidden))
@@ -202,10 +213,12 @@ class PersonaTransformer(keras.Model):
         logits = ops.where(seen, logits, MASKED)
         log_probs = fusion.source_log_probs(memory, seen, logits)
         if self.config.fusion == "soft":
-            told = log_probs
+            told, untold = log_probs, None if even is None else even[..., None]
             if training and self.config.knowledge_dropout:
-                is_told = self._draw((*ops.shape(turn), 1)) >= self.config.knowledge_dropout
-                told = fusion.source_log_probs(memory, seen, ops.where(is_told, logits, 0.0))
+                is_kept_back = self._draw((*ops.shape(turn), 1)) < self.config.knowledge_dropout
+                untold = is_kept_back if untold is None else ops.logical_or(untold, is_kept_back)
+            if untold is not None:
+                told = fusion.source_log_probs(memory, seen, ops.where(untold, 0.0, logits))
             needed = fusion.expected_source(memory, told)
             gist = self.gist(self.gist_norm(ops.concatenate([asked, needed], axis=-1)))
             return Choice(seen, log_probs, told, gist)

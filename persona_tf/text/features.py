@@ -10,7 +10,7 @@ Ids are 0 (<pad>) where there is nothing; all padding is on the right.
 
 from typing import NamedTuple
 
-REPLY_HEAD, ACTION_HEAD, EMOTE_HEAD = 1, 2, 3
+REPLY_HEAD, ACTION_HEAD, EMOTE_HEAD, FACTS_HEAD = 1, 2, 3, 4
 """Values of ``target_head``: which head the label at that position belongs to; 0 where there is none."""
 
 
@@ -33,9 +33,9 @@ FEATURES = {
     "history_ids": Feature("BH", "<history>, then each turn: <self> or <partner>, speech, <action> .., <emote> .."),
     "history_turn": Feature("BH", "number of the turn, from 1; 0 for <history>, which every target sees; + a * ASIDE"),
     "history_position": Feature("BH", "place of a token in its turn, from 0"),
-    "target_ids": Feature("BT", "decoder input of each target: <reply>, reply, <action>, action, <emote>"),
+    "target_ids": Feature("BT", "decoder input of each target: <reply>, reply, <action>, action, <emote>; see Packer"),
     "target_labels": Feature("BT", "what follows: the next id, or at <emote> the class of the emote"),
-    "target_head": Feature("BT", "REPLY_HEAD, ACTION_HEAD or EMOTE_HEAD; 0: nothing is learned there"),
+    "target_head": Feature("BT", "REPLY_HEAD, ACTION_HEAD, EMOTE_HEAD, FACTS_HEAD; 0: nothing is learned there"),
     "target_value": Feature("BT", "1 where the label is of the value that answers a question whose answer is known"),
     "target_index": Feature("BT", "which target of its row a token belongs to, 0..R-1"),
     "target_turn": Feature("BT", "number of the target's turn: it sees history with smaller numbers; + a * ASIDE"),

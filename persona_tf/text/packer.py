@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from persona_tf.text import vocabulary as v
 from persona_tf.text.config import ACTION_TOKENS, EMOTE_TOKENS, TextConfig
-from persona_tf.text.features import ACTION_HEAD, ASIDE, EMOTE_HEAD, REPLY_HEAD
+from persona_tf.text.features import ACTION_HEAD, ASIDE, EMOTE_HEAD, FACTS_HEAD, REPLY_HEAD
 from persona_tf.text.tokenizer import Tokenizer
 
 _INTS = (
@@ -23,7 +23,10 @@ _INTS = (
     "targets_per_example",
     "target_number",
     "target_aside",
+    "target_task",
     "target_emote",
+    "facts_per_target",
+    "fact_owner",
 )
 _TEXTS = (
     "knowledge_text",
@@ -33,6 +36,7 @@ _TEXTS = (
     "target_reply",
     "target_action",
     "target_value",
+    "fact_text",
 )
 _SIGNATURE = {
     **{name: tf.TensorSpec([None], tf.int32) for name in _INTS},
@@ -47,22 +51,42 @@ class Packer(tf.Module):
     Example: a turn of the partner "Hi" with the emote "smile" becomes, in the history,
     ``<partner> _Hi <emote> _smile``; a target "Hello." with the action "hug Tam" becomes
     ``<reply> _Hello . <action> _hug _Tam <emote>`` with the labels ``_Hello . <action> _hug _Tam <emote>`` and
-    the class of the emote.
+    the class of the emote. A target of facts "I bake." of the partner and "It rains." of the world becomes
+    ``<extract> <partner> _I _bake . <world> _It _rains .`` with the labels ``<partner> _I .. <end>``.
 
     Args:
       tokenizer: the vocabulary's tokenizer.
       config: how many tokens of each thing are kept.
       learn_action, learn_emote: whether targets carry labels of these heads.
+      learn_facts: whether there may be targets of facts, whose marks then have ids after the tokenizer's.
     """
 
-    def __init__(self, tokenizer: Tokenizer, config: TextConfig, learn_action: bool = True, learn_emote: bool = True):
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        config: TextConfig,
+        learn_action: bool = True,
+        learn_emote: bool = True,
+        learn_facts: bool = False,
+    ):
         super().__init__(name="packer")
         self.tokenizer = tokenizer
         self.config = config
-        self.learn_action, self.learn_emote = learn_action, learn_emote
+        self.learn_action, self.learn_emote, self.learn_facts = learn_action, learn_emote, learn_facts
+
+    @property
+    def size(self) -> int:
+        """How many ids there are: the tokenizer's, and with ``learn_facts`` the marks of facts."""
+        return self.tokenizer.size + len(v.FACT_MARKS) * self.learn_facts
 
     def pack(self, strings: Any) -> dict[str, tf.RaggedTensor]:
-        """Strings (see `example.Strings`: flat lists and row lengths) -> ragged int32 features [B, (length)]."""
+        """Strings (see `example.Strings`: flat lists and row lengths) -> ragged int32 features [B, (length)].
+
+        Raises:
+          ValueError: there are targets of facts, and this packer has no ids for them.
+        """
+        if not self.learn_facts and any(strings.target_task):
+            raise ValueError("there are targets of facts: expected a Packer with learn_facts")
         ints = {name: tf.constant(getattr(strings, name), tf.int32, [len(getattr(strings, name))]) for name in _INTS}
         texts = {name: tf.constant(getattr(strings, name), tf.string, [len(getattr(strings, name))]) for name in _TEXTS}
         return self.pack_tensors({**ints, **texts, "gold": tf.constant(strings.gold, tf.int32, [len(strings.gold), 3])})
@@ -130,20 +154,33 @@ class Packer(tf.Module):
             head += [tf.ones_like(action) * action_head, action_is_whole * action_head]
             head += [one * EMOTE_HEAD * int(self.learn_emote)]
             value += [tf.zeros_like(action), one * 0, one * 0]
-        targets = tf.concat(ids, axis=1)
-        lengths = targets.row_lengths()
+        parts = {"ids": ids, "labels": labels, "head": head, "value": value}
+        targets = {name: tf.concat(part, axis=1) for name, part in parts.items()}
+        if self.learn_facts:
+            targets = _either(strings["target_task"] > 0, self._facts(strings), targets)
+        lengths = targets["ids"].row_lengths()
         rows = strings["targets_per_example"]
         return _features(
             "target",
             _tokens_per_row(lengths, rows),
-            ids=targets.flat_values,
-            labels=tf.concat(labels, axis=1).flat_values,
-            head=tf.concat(head, axis=1).flat_values,
-            value=tf.concat(value, axis=1).flat_values,
+            **{name: part.flat_values for name, part in targets.items()},
             index=tf.repeat(tf.ragged.range(rows).flat_values, lengths),
             turn=tf.repeat(strings["target_number"] + 1 + strings["target_aside"] * ASIDE, lengths),
             position=tf.ragged.range(lengths).flat_values,
         )
+
+    def _facts(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        """The targets of facts; of those that are none, what would be if nothing were stated."""
+        marks = v.fact_ids(self.tokenizer.size)
+        text = self.tokenizer.tokenize(strings["fact_text"])[:, : self.config.target_tokens]
+        owner = tf.gather(tf.constant(marks.owners), strings["fact_owner"])
+        facts = tf.RaggedTensor.from_row_lengths(
+            tf.concat([owner[:, None], text], axis=1), tf.cast(strings["facts_per_target"], tf.int64)
+        ).merge_dims(1, 2)
+        begins = tf.where(strings["target_task"] == v.INVENT_TASK, marks.invent, marks.extract)[:, None]
+        ids = tf.concat([begins, facts], axis=1)
+        labels = tf.concat([facts, tf.ones_like(begins) * marks.end], axis=1)
+        return {"ids": ids, "labels": labels, "head": tf.ones_like(ids) * FACTS_HEAD, "value": tf.zeros_like(ids)}
 
     def _cut(self, texts: tf.Tensor, most: int) -> tuple[tf.RaggedTensor, tf.Tensor]:
         """Texts [N] -> at most so many tokens of each, and int32 [N, 1]: 1 where that is all."""
@@ -165,6 +202,14 @@ class Packer(tf.Module):
                 ("gold_turn", turn + 1),
             )
         }
+
+
+def _either(
+    which: tf.Tensor, one: dict[str, tf.RaggedTensor], other: dict[str, tf.RaggedTensor]
+) -> dict[str, tf.RaggedTensor]:
+    """Rows of ``one`` where ``which`` [N] holds, of ``other`` elsewhere."""
+    rows = tf.range(tf.size(which)) + tf.where(which, 0, tf.size(which))
+    return {name: tf.gather(tf.concat([one[name], other[name]], axis=0), rows) for name in one}
 
 
 def _spelled(texts: tf.RaggedTensor, parts: tf.RaggedTensor) -> tf.RaggedTensor:

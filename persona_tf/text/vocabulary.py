@@ -1,13 +1,15 @@
 """Training a vocabulary: SentencePiece BPE with byte fallback and identity normalisation.
 
-Ids: first our special tokens, then SentencePiece's pieces. Special tokens exist as ids only; no text,
-whatever a user types, is ever turned into one.
+Ids: first our special tokens, then SentencePiece's pieces; for who writes facts, the marks of facts after those, so
+that all others stay as they are without. Special tokens exist as ids only; no text, whatever a user types, is ever
+turned into one.
 """
 
 import hashlib
 import io
 import pathlib
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import sentencepiece
 
@@ -16,7 +18,31 @@ from persona_tf.atomic_file import write_atomically
 SPECIALS = ("<pad>", "<history>", "<self>", "<partner>", "<reply>", "<action>", "<emote>")
 PAD, HISTORY, SELF, PARTNER, REPLY, ACTION, EMOTE = range(len(SPECIALS))
 
+FACT_MARKS = ("<extract>", "<invent>", "<world>", "<end>")
+"""The special tokens of facts, which come after all pieces, if at all."""
+EXTRACT_TASK, INVENT_TASK = 1, 2
+"""Values of ``target_task`` in what the Packer takes; 0 is a reply."""
+
 _BYTES_AND_UNKNOWN = 257
+
+
+class FactIds(NamedTuple):
+    """The ids that facts are written with.
+
+    ``extract`` and ``invent`` begin what is written: the facts that the last turn states, or one that could answer it.
+    Each fact begins with whose it is, one of ``owners``: self, partner, world; ``end`` comes last.
+    """
+
+    extract: int
+    invent: int
+    owners: tuple[int, int, int]
+    end: int
+
+
+def fact_ids(size: int) -> FactIds:
+    """The ids of facts beside a vocabulary of ``size`` ids, which does not count them."""
+    extract, invent, world, end = range(size, size + len(FACT_MARKS))
+    return FactIds(extract, invent, (SELF, PARTNER, world), end)
 
 
 def train_vocabulary(texts: Iterable[str], size: int, path: pathlib.Path) -> bytes:

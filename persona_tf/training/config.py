@@ -14,7 +14,7 @@ class TrainConfig:
     ``optimizer``: Muon or AdamW, see `training.tensorflow_optimizers`.
     ``*_weight``: the weight of each head's loss (nats per token of that head). ``knowledge_weight``: of choosing what
     is drawn on, where that is known; ``pointer_weight``: of copying the value that a question asks for, where that is
-    known, from where it stands.
+    known, from where it stands; ``facts_weight``: of writing down the facts that turns state, where that is learned.
     ``validation_examples``: about so many, in whole dialogues; 0: all.
     ``patience``: validations without a better loss before training stops early; 0: never.
     """
@@ -33,6 +33,7 @@ class TrainConfig:
     emote_weight: float = 1.0
     knowledge_weight: float = 0.0
     pointer_weight: float = 0.0
+    facts_weight: float = 1.0
     validate_every_steps: int = 500
     validation_examples: int = 500
     checkpoint_every_steps: int = 500

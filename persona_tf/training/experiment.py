@@ -12,9 +12,10 @@ import keras
 
 from persona_tf.data.config import DataConfig
 from persona_tf.data.corpus import PackedCorpus, pack_corpus
+from persona_tf.data.remembered import remember
 from persona_tf.data.sources import read_split
 from persona_tf.episode import KEY_KINDS, Episode
-from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, examples
+from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, examples, replies_alone
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.run_dir import RunDir
 from persona_tf.text import vocabulary
@@ -66,8 +67,10 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
     keras.utils.set_random_seed(settings.train.seed)
     model_bytes = run_vocabulary(settings, run, data_dir)
     example = settings.example
-    packer = Packer(Tokenizer(model_bytes), settings.text, example.learn_action, example.learn_emote)
+    heads = example.learn_action, example.learn_emote, example.learn_facts
+    packer = Packer(Tokenizer(model_bytes), settings.text, *heads)
     valid_examples = list(_valid_examples(settings, data_dir))
+    shown = [replies_alone(example) for example in valid_examples[:4]]
     valid = pack_corpus(valid_examples, packer)
     corpus = _pack_training(settings, data_dir, packer)
     model = build_model(settings, packer.tokenizer.size)
@@ -82,7 +85,7 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
         vocabulary=packer.tokenizer.fingerprint,
         writer=lambda step: run_writer(settings, run, step, _ROOMS),
         on_best=lambda step: hooks.save(settings, run, model, model_bytes, step),
-        on_validation=lambda writer, step: hooks.show(settings, writer, model, packer, valid_examples[:4], step),
+        on_validation=lambda writer, step: hooks.show(settings, writer, model, packer, shown, step),
     )
     return loop.run()
 
@@ -99,8 +102,19 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
     """The settings' ModelConfig with the sizes that the vocabulary and the labels decide.
 
     Raises:
-      ValueError: targets that share a history would see each other's future in it, or nothing is left to select from.
+      ValueError: targets that share a history would see each other's future in it, nothing is left to select from, or
+        facts are to be learned that the data do not tell.
     """
+    if settings.example.learn_facts and not settings.data.options_of_training.get("states"):
+        raise ValueError(
+            'ExampleConfig.learn_facts needs data that say which facts their turns state: add "states": True to '
+            "DataConfig.options"
+        )
+    if settings.data.remembered and (not settings.example.learn_facts or settings.example.knowledge_as_history):
+        raise ValueError(
+            "DataConfig.remembered shows facts that were written down as knowledge items: expected "
+            "ExampleConfig.learn_facts, and no ExampleConfig.knowledge_as_history"
+        )
     if settings.model.fusion == "select" and settings.example.knowledge_as_history:
         raise ValueError(
             "ModelConfig.fusion 'select' chooses a knowledge item, and ExampleConfig.knowledge_as_history leaves none: "
@@ -111,8 +125,18 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
             "ModelConfig.history 'whole' shows all turns of an example, so each needs one of its own: set "
             f"ExampleConfig.max_targets to 1, it is {settings.example.max_targets}"
         )
+    if settings.model.history == "whole" and settings.example.learn_facts:
+        raise ValueError(
+            "ModelConfig.history 'whole' shows all turns of an example, and ExampleConfig.learn_facts reads each as if "
+            "it were the last: take 'causal' or 'apart'"
+        )
+    marks = len(vocabulary.FACT_MARKS) if settings.example.learn_facts else 0
     return dataclasses.replace(
-        settings.model, vocabulary_size=vocabulary_size, kinds=len(KEY_KINDS), emotes=len(EMOTE_LABELS)
+        settings.model,
+        vocabulary_size=vocabulary_size + marks,
+        kinds=len(KEY_KINDS),
+        emotes=len(EMOTE_LABELS),
+        fact_marks=marks,
     )
 
 
@@ -135,7 +159,7 @@ def texts(stream: Iterable[Example]) -> Iterator[str]:
         for turn in example.history:
             yield from (turn.speech, turn.action, turn.emote)
         for target in example.targets:
-            yield from (target.reply, target.action)
+            yield from (target.reply, target.action, *(fact.text for fact in target.facts))
 
 
 def _optimizer(settings: "Settings", model: PersonaTransformer) -> keras.optimizers.Optimizer:
@@ -143,7 +167,8 @@ def _optimizer(settings: "Settings", model: PersonaTransformer) -> keras.optimiz
 
 
 def _examples(episodes: Iterable[Episode], config: ExampleConfig) -> Iterator[Example]:
-    return itertools.chain.from_iterable(examples(episode, config, with_asides=True) for episode in episodes)
+    found = (examples(episode, config, with_asides=True, with_facts=True) for episode in episodes)
+    return itertools.chain.from_iterable(found)
 
 
 def training_episodes(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Episode]:
@@ -174,7 +199,8 @@ def run_vocabulary(settings: "Settings", run: RunDir, data_dir: pathlib.Path) ->
 
 def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Example]:
     """A seeded choice of whole dialogues for validation, the same each time; 0: all."""
-    dialogues = [list(examples(e, settings.example)) for e in validation_episodes(settings, data_dir)]
+    episodes = validation_episodes(settings, data_dir)
+    dialogues = [list(examples(episode, settings.example, with_facts=True)) for episode in episodes]
     random.Random("validation").shuffle(dialogues)
     count, limit = 0, settings.train.validation_examples
     for dialogue in dialogues:
@@ -186,6 +212,8 @@ def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Ex
 
 def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer) -> PackedCorpus:
     stream = _examples(training_episodes(settings, data_dir), settings.example)
+    if settings.data.remembered:
+        stream = (remember(example, settings.data.remembered) for example in stream)
     if settings.data.train_examples:
         stream = itertools.islice(stream, settings.data.train_examples)
     corpus = pack_corpus(stream, packer)

@@ -7,13 +7,13 @@ from keras import ops
 
 from persona_tf.model import likelihood
 from persona_tf.model.heads import Outputs
-from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, REPLY_HEAD
+from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, FACTS_HEAD, REPLY_HEAD
 from persona_tf.training.config import TrainConfig
 
-HEADS = ("reply", "action", "emote", "knowledge", "pointer")
+HEADS = ("reply", "action", "emote", "knowledge", "pointer", "facts")
 _HALF = math.log(2)
 """Nats."""
-_WORDS = {"reply": REPLY_HEAD, "action": ACTION_HEAD}
+_WORDS = {"reply": REPLY_HEAD, "action": ACTION_HEAD, "facts": FACTS_HEAD}
 """The heads that choose among words, and how ``target_head`` calls them."""
 
 
@@ -39,6 +39,7 @@ def head_sums(outputs: Outputs, features: dict) -> dict[str, tuple]:
         "pointer": _sums(
             ops.logical_and(features["target_value"] == 1, nats.pointer > 0), nats.pointer, nats.pointer < _HALF
         ),
+        "facts": _sums(head == FACTS_HEAD, nats.token, word_right),
     }
 
 
@@ -49,7 +50,7 @@ def uniform_sums(outputs: Outputs, features: dict) -> dict:
 
 
 def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig):
-    """Weighted sum over heads of nats per label of that head; label smoothing acts on words (reply, action) only.
+    """Weighted sum over heads of nats per label of that head; label smoothing acts on words alone.
 
     Smoothing (Szegedy et al. 2016): (1 - e) * nats + e * mean over the vocabulary of -log p; differs from the
     paper in that the second part leaves copying out.

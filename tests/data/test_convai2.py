@@ -99,6 +99,15 @@ def test_turns_say_which_facts_they_use_when_asked(tmp_path):
     (episode,) = read_convai2("valid", tmp_path, grounding=True, **options)
     assert [turn.grounding for turn in plain.turns] == [(), ()]
     assert [turn.grounding for turn in episode.turns] == [("persona/0",), ("persona/0", "persona/1")]
+    (stating,) = read_convai2("valid", tmp_path, grounding=True, states=True, **options)
+    facts = [episode.characters[turn.speaker].facts for turn in episode.turns]
+    used = [[int(key[8:]) for key in turn.grounding] for turn in episode.turns]
+    assert [[s.fact for s in turn.states] for turn in stating.turns] == [
+        [own[index] for index in indices] for own, indices in zip(facts, used, strict=True)
+    ]
+    assert all(state.owner == turn.speaker for turn in stating.turns for state in turn.states)
+    with pytest.raises(DataError, match="True with grounding"):
+        next(read_convai2("valid", tmp_path, states=True, **options))
     with pytest.raises(DataError, match="grounding must be True or False, got 'made'"):
         next(read_convai2("valid", tmp_path, grounding="made", **options))
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
+from persona_tf.decoding.numpy_search import NumpySearch
 from persona_tf.decoding.search import Search
 from persona_tf.decoding.stage import Stage, length
 
@@ -435,3 +436,18 @@ def test_no_ngram_is_taken_from_the_history():
     assert row[:2] == _ids("ab")
     assert row[2] != _ids("c")[0]
     assert row[3] == _ids("d")[0]
+
+
+@pytest.mark.parametrize(("marks", "written"), [((1, 3), 1), ((), 4)])
+def test_marks_of_a_stage_may_stand_among_its_words_and_other_special_ids_may_not(marks, written):
+    """Of 30 ids the last two are special, too: one is the stop, the likeliest of all is never written."""
+    logits = np.zeros(len(LETTERS), np.float32)
+    logits[[28, 2, 1, 4, 29]] = 5, 4, 3, 2, 1
+    stages = (Stage(29, 3, marks=marks),)
+    found, _ = _search(_same_for_all(logits), tf.zeros([2]), 2, stages=stages, last_specials=2)
+    assert found.numpy().tolist() == [[written] * 3 + [29]] * 2
+    none = np.zeros(2, np.int32)
+    search = NumpySearch(stages, SPECIALS, GREEDY, FIRST, none == 0, none, last_specials=2)
+    while search.index < search.most:
+        search.take(np.tile(logits, (2, 1)))
+    assert search.written.tolist() == found.numpy().tolist()

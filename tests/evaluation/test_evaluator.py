@@ -28,7 +28,8 @@ from persona_tf.evaluation.report import report
 from persona_tf.evaluation.samples import attention_picture, show_samples
 from persona_tf.evaluation.scoring import Scorer, TargetScore
 from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
-from persona_tf.example import EMOTE_LABELS, ExampleConfig, examples
+from persona_tf.evaluation.written_facts import WrittenFacts, written_facts
+from persona_tf.example import EMOTE_LABELS, ExampleConfig, OwnedFact, examples, replies_alone
 from persona_tf.export.bundle import Bundle, save_bundle
 from persona_tf.run_dir import RunDir
 from persona_tf.text.config import TextConfig
@@ -91,6 +92,32 @@ def test_a_bot_can_be_left_without_anything_to_know(bundle):
 def _seen(example, target):
     """All that a bot is shown for a target, as a string."""
     return "|".join([f"{target.turn}", *(i.text for i in example.items), *(t.speech for t in example.history)])
+
+
+class Notes:
+    """Writes down of each turn who spoke it, and makes up something wherever it is asked."""
+
+    def extract(self, examples):
+        said = [{t.turn + 1: t for t in e.history} for e in examples]
+        return [[(OwnedFact("partner", said[i][t.turn].speech),) for t in e.targets] for i, e in enumerate(examples)]
+
+    def invent(self, examples):
+        return [[f"I made up {t.turn}." for t in e.targets] for e in examples]
+
+
+def test_facts_belong_to_the_reply_that_follows(stating):
+    [example] = examples(stating, ExampleConfig(learn_facts=True), with_facts=True)
+    first, second, third = written_facts(Notes(), [example], lambda ask, asked, task: ask(asked))
+    assert first.facts_gold == ("turn/0 partner: I am a guard.",)
+    assert first.facts == ("turn/0 partner: I guard the gate.",)
+    assert (first.made_up, first.made_up_gold) == (None, "")
+    assert second.facts == ("turn/1 partner: Well met!", "turn/2 partner: Whose cat is that?")
+    assert second.facts_gold == ()
+    assert (second.made_up, second.made_up_gold) == ("I made up 3.", "")
+    assert third.facts_gold == ("turn/3 self: My cat is called Fig.", "turn/3 world: The rake here is rusty.")
+    assert (third.made_up, third.made_up_gold) == ("I made up 5.", "I live in Tarn.")
+    bare = [replies_alone(example)]
+    assert written_facts(None, bare, None) == [WrittenFacts()] * 3, "a bot that writes none is not asked"
 
 
 class Echo:

@@ -41,6 +41,10 @@ FULL = ScoredTarget(
     knowledge_texts=("My dog is Rex.",),
     knowledge_chosen="persona/0",
     leant_on={"persona/0": 0.75, "turn/2": 0.25},
+    facts_gold=("turn/2 self: My dog is Rex.",),
+    facts=("turn/2 partner: My dog is Rex.",),
+    made_up_gold="I am old.",
+    made_up="",
 )
 LEAST = ScoredTarget(id="d2/0", episode="d2")
 

@@ -111,6 +111,9 @@ HAND = (
         leant_on={"persona/0": 0.5, "persona/1": 0.25, "turn/2": 0.125},
         said_by="self",
         gold_said_by="self",
+        facts_gold=("turn/0 partner: I am a guard.", "turn/1 self: My dog is called Rex."),
+        facts=("turn/0 partner: I am guard", "turn/1 partner: My dog is called Rex.", "turn/1 self: I fear geese."),
+        made_up="",
     ),
     target(
         1,
@@ -142,6 +145,8 @@ HAND = (
         leant_on={"persona/0": 0.5, "persona/1": 0.5},
         said_by="stranger",
         gold_said_by="self",
+        facts=("turn/2 self: I am Tam.",),
+        made_up="I am Bo.",
     ),
     target(
         2,
@@ -164,7 +169,16 @@ HAND = (
         swapped=Swapped("six", "two", "six"),
         missing="no idea",
     ),
-    target(4, "e1", source="unanswerable", decoys=("Rex",), gold_reply="who knows", reply="Rex"),
+    target(
+        4,
+        "e1",
+        source="unanswerable",
+        decoys=("Rex",),
+        gold_reply="who knows",
+        reply="Rex",
+        made_up_gold="My dog is called Rex.",
+        made_up="My cat is called Rex.",
+    ),
 )
 BY_HAND = {
     "reply_ppl": math.exp(14 / 5),
@@ -219,6 +233,12 @@ BY_HAND = {
     "probe_persona_leak": 1 / 2,
     "probe_setting_leak": 1.0,
     "probe_history_leak": 0.0,
+    # Of four written down one is right: another owner, another fact, and one that nobody stated are not.
+    "facts_precision": 1 / 4,
+    "facts_recall": 1 / 2,
+    "facts_f1": 2 / (4 + 2),
+    "facts_made_up": 1.0,
+    "facts_made_up_needlessly": 1 / 2,
 }
 
 

@@ -8,8 +8,10 @@ from persona_tf.data.world.generator import episodes as world_dialogues
 from persona_tf.episode import EMOTES, KEY_KINDS, Character, Episode, Fact, Probe, Turn
 from persona_tf.example import (
     EMOTE_LABELS,
+    OWNERS,
     PARTNER,
     SELF,
+    TASKS,
     Example,
     ExampleConfig,
     HistoryTurn,
@@ -20,11 +22,12 @@ from persona_tf.example import (
     lay_out,
     strings,
 )
+from persona_tf.text import vocabulary
 from persona_tf.text.config import TextConfig
-from persona_tf.text.features import ACTION_HEAD, ASIDE, EMOTE_HEAD, FEATURES, REPLY_HEAD, check_features
+from persona_tf.text.features import ACTION_HEAD, ASIDE, EMOTE_HEAD, FACTS_HEAD, FEATURES, REPLY_HEAD, check_features
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
-from persona_tf.text.vocabulary import ACTION, EMOTE, REPLY, SPECIALS, train_vocabulary
+from persona_tf.text.vocabulary import ACTION, EMOTE, FACT_MARKS, REPLY, SPECIALS, fact_ids, train_vocabulary
 
 SMALL = TextConfig(vocabulary_size=330, item_tokens=5, turn_tokens=10, history_tokens=46, target_tokens=6)
 """The history holds just one turn of the greatest length."""
@@ -372,3 +375,67 @@ def test_what_is_told_is_never_dropped_and_takes_no_room_from_what_was_said(smal
     assert row["knowledge_ids"] == []
     assert set(row["target_turn"]) == {turn + 4 for turn in without["target_turn"]} == {45}
     assert (row["gold_item"], row["gold_turn"]) == ([-1, -1], [3, 44])
+
+
+def test_facts_are_written_between_marks(tokenizer, stating):
+    """A worked example: what is stated, by turn, after the replies; nothing of them changes the rest."""
+    learns = ExampleConfig(learn_facts=True)
+    [example] = examples(stating, learns, with_asides=True, with_facts=True)
+    packer = Packer(tokenizer, TextConfig(vocabulary_size=tokenizer.size), learn_facts=True)
+    row = _row(packer, example)
+    marks = fact_ids(tokenizer.size)
+    assert packer.size == tokenizer.size + len(FACT_MARKS) == marks.end + 1
+    names = {**dict(enumerate(SPECIALS)), **dict(enumerate(FACT_MARKS, tokenizer.size))}
+
+    def told(part, index):
+        ids = [i for i, at in zip(row[f"target_{part}"], row["target_index"], strict=True) if at == index]
+        texts = [[names[i]] if i in names else [tokenizer.decode([i])] for i in ids]
+        return " ".join(word for words in texts for word in words)
+
+    def spelled(*texts):
+        return [" ".join(tokenizer.decode([i]) for i in ids) for ids in tokenizer.encode(list(texts))]
+
+    facts = {i: target for i, target in enumerate(example.targets) if target.task != "reply"}
+    wanted = []
+    for index, target in facts.items():
+        begin = "<extract>" if target.task == "extract" else "<invent>"
+        texts = spelled(*(fact.text for fact in target.facts))
+        body = [part for fact, text in zip(target.facts, texts, strict=True) for part in (f"<{fact.owner}>", text)]
+        assert told("ids", index) == " ".join([begin, *body])
+        assert told("labels", index) == " ".join([*body, "<end>"])
+        wanted.append((target.task, [f"{fact.owner}: {fact.text}" for fact in target.facts]))
+    assert wanted == [
+        ("extract", ["partner: I am a guard."]),
+        ("extract", []),
+        ("extract", []),
+        ("extract", ["self: My cat is called Fig.", "world: The rake here is rusty."]),
+        ("extract", []),
+        ("invent", []),
+        ("invent", ["self: I live in Tarn."]),
+        ("extract", []),
+        ("invent", []),
+        ("extract", ["partner: I am old."]),
+        ("invent", ["self: I am nine."]),
+    ]
+    heads = {(index in facts, head) for index, head in zip(row["target_index"], row["target_head"], strict=True)}
+    assert heads == {(True, FACTS_HEAD), (False, REPLY_HEAD), (False, ACTION_HEAD), (False, EMOTE_HEAD)}
+    turns = dict(zip(row["target_index"], row["target_turn"], strict=True))
+    assert [turns[i] for i in facts] == [2, 3, 4, 5, 6, 4, 6, 4 + ASIDE, 4 + ASIDE, 6 + 2 * ASIDE, 6 + 2 * ASIDE]
+    without = _row(packer, next(examples(stating, learns, with_asides=True)))
+    count = len(without["target_ids"])
+    for name, part in without.items():
+        assert row[name][:count] == part if name.startswith("target") else row[name] == part, name
+    plain = _row(Packer(tokenizer, packer.config), next(examples(stating, ExampleConfig(), with_asides=True)))
+    assert plain == without
+
+
+def test_a_packer_that_knows_no_facts_refuses_them(packer, stating):
+    [example] = examples(stating, ExampleConfig(learn_facts=True), with_facts=True)
+    with pytest.raises(ValueError, match="expected a Packer with learn_facts"):
+        packer.pack(strings([example]))
+
+
+def test_both_rooms_number_tasks_and_owners_alike():
+    assert [TASKS.index(name) for name in ("extract", "invent")] == [vocabulary.EXTRACT_TASK, vocabulary.INVENT_TASK]
+    assert len(OWNERS) == len(fact_ids(0).owners)
+    assert fact_ids(9).owners[:2] == (vocabulary.SELF, vocabulary.PARTNER)

@@ -61,7 +61,9 @@ def test_what_is_held_out_is_validated_on_and_not_trained_on(settings, tmp_path)
 
 
 def test_the_sizes_that_labels_decide_are_filled_in():
-    settings = types.SimpleNamespace(model=ModelConfig(kinds=3, emotes=2))
+    settings = types.SimpleNamespace(
+        model=ModelConfig(kinds=3, emotes=2), example=ExampleConfig(), data=DataConfig("world")
+    )
     config = experiment.model_config(settings, 77)
     assert (config.vocabulary_size, config.kinds, config.emotes) == (77, len(KEY_KINDS), len(EMOTE_LABELS))
 
@@ -77,9 +79,23 @@ def test_the_default_number_of_kinds_is_that_of_the_kinds():
     assert (defaults["kinds"], defaults["emotes"]) == (len(KEY_KINDS), len(EMOTE_LABELS))
 
 
+def test_facts_have_ids_of_their_own_and_need_data_that_state_them():
+    learns, states = ExampleConfig(learn_facts=True), DataConfig("world", options={"states": True})
+    settings = types.SimpleNamespace(model=ModelConfig(), example=learns, data=states)
+    config = experiment.model_config(settings, 77)
+    assert (config.vocabulary_size, config.fact_marks) == (77 + 4, 4)
+    settings.data = DataConfig("world")
+    with pytest.raises(ValueError, match='add "states": True to'):
+        experiment.model_config(settings, 77)
+    settings.data, settings.model = states, ModelConfig(history="whole")
+    settings.example = dataclasses.replace(learns, max_targets=1)
+    with pytest.raises(ValueError, match="take 'causal' or 'apart'"):
+        experiment.model_config(settings, 77)
+
+
 def test_select_needs_items_to_select_from():
     model, example = ModelConfig(fusion="select"), ExampleConfig(knowledge_as_history=True)
     with pytest.raises(ValueError, match="knowledge_as_history leaves none: take 'soft' or 'concat'"):
-        experiment.model_config(types.SimpleNamespace(model=model, example=example), 77)
-    other = types.SimpleNamespace(model=ModelConfig(fusion="soft"), example=example)
+        experiment.model_config(types.SimpleNamespace(model=model, example=example, data=DataConfig("world")), 77)
+    other = types.SimpleNamespace(model=ModelConfig(fusion="soft"), example=example, data=DataConfig("world"))
     assert experiment.model_config(other, 77).fusion == "soft"

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from persona_tf.data.world.lexicon import NO_PHRASES, Phrases, Slot, placeholders, read_toml, strings
+from persona_tf.data.world.lexicon import NO_PHRASES, Phrases, Slot, placeholders, plain_fact, read_toml, strings
 from persona_tf.data.world.manners import TEMPERAMENTS
 
 MEETING = ("greeting", "farewell")
@@ -80,7 +80,8 @@ def _slot(name: str, table: Mapping[str, Any]) -> Slot:
         for key in ("question", "answer")
     )
     placeholders(answer.train + answer.unseen, {"value"}, file, name, "answer")
-    return Slot(name, table["source"], table["type"], question, NO_PHRASES, answer)
+    plain = plain_fact(table, {"value"}, file, name)
+    return Slot(name, table["source"], table["type"], question, NO_PHRASES, answer, plain=plain)
 
 
 def _topic(name: str, table: Mapping[str, Any]) -> Topic:

@@ -54,6 +54,8 @@ class WorldConfig:
     """Share of questions that come together with an event (a gift, an insult, a request ...)."""
     own_telling: float = 0.4
     """Share of persona questions before which the human tells the same thing about itself."""
+    states: bool = False
+    """Whether turns say which facts they state (`Turn.states`), and which they could have made up."""
 
     def __post_init__(self) -> None:
         for name in SPLITS:
@@ -68,6 +70,8 @@ class WorldConfig:
                 raise ValueError(
                     f"WorldConfig.{name}: expected (low, high) with {least} <= low <= high <= {most}, got {(low, high)}"
                 )
+        if not isinstance(self.states, bool):
+            raise ValueError(f"WorldConfig.states: expected True or False, got {self.states!r}")
         if not 0 <= self.asides <= 15:
             raise ValueError(f"WorldConfig.asides: expected 0 to 15, got {self.asides}")
         if self.phrasings < 0:

@@ -32,7 +32,8 @@ class Slot:
 
     ``needs``: the slot whose value names ``{who}`` in the facts (two facts are needed to answer). ``where``:
     for the setting, ``description`` or ``object`` (of one of ``kinds``; ``roofed``: only where there is a roof).
-    ``teller``: for the history, ``partner`` or ``self``, who is brought to it by one of ``prompt``.
+    ``teller``: for the history, ``partner`` or ``self``, who is brought to it by one of ``prompt``. ``plain``: the fact
+    in plain words, always the same.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Slot:
     prompt: Phrases = NO_PHRASES
     kinds: tuple[str, ...] = ()
     roofed: bool = False
+    plain: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,6 +195,22 @@ def placeholders(phrases: Iterable[str], allowed: set[str], file: str, name: str
             raise _error(file, name, key, f"expected only {sorted(allowed)} in braces, got {phrase!r}")
 
 
+def plain_fact(table: Mapping[str, Any], needed: set[str], file: str, name: str) -> str:
+    """The template at ``table["plain"]``, "" where there is none.
+
+    Raises:
+      ValueError: it is no string, or has other placeholders than those needed.
+    """
+    plain = table.get("plain", "")
+    if not isinstance(plain, str):
+        raise _error(file, name, "plain", f"expected a sentence, got {plain!r:.80}")
+    placeholders([plain], needed, file, name, "plain")
+    missing = sorted(field for field in needed if plain and f"{{{field}}}" not in plain)
+    if missing:
+        raise _error(file, name, "plain", f"expected {missing} in braces, got {plain!r}")
+    return plain
+
+
 def articled(phrase: str) -> str:
     """Puts the article of a thing under the thing's own control: ``A {thing}`` becomes ``{A_thing}``."""
     return re.sub(r"\b([Aa]) \{thing\}", r"{\1_thing}", phrase)
@@ -220,6 +238,7 @@ def _slot(name: str, table: Mapping[str, Any], file: str, fillers: Mapping[str, 
     told = {"value"} | who | thing
     for key, allowed in (("question", thing), ("fact", told), ("answer", told)):
         placeholders(pairs[key].train + pairs[key].unseen, allowed, file, name, key)
+    plain = plain_fact(table, told, file, name)
     for phrase in pairs["fact"].train + pairs["fact"].unseen + pairs["answer"].train + pairs["answer"].unseen:
         if "{value}" not in phrase:
             raise _error(file, name, "fact or answer", f"expected {{value}} in {phrase!r}")
@@ -240,6 +259,7 @@ def _slot(name: str, table: Mapping[str, Any], file: str, fillers: Mapping[str, 
         prompt=prompt,
         kinds=tuple(table.get("kinds", ())),
         roofed=table.get("roofed", False),
+        plain=plain,
     )
 
 

@@ -6,14 +6,14 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 
-from persona_tf.data.world import chat, happenings
+from persona_tf.data.world import chat, happenings, statements
 from persona_tf.data.world.manners import events, temperaments
 from persona_tf.data.world.noise import humanize
 from persona_tf.data.world.personas import ALWAYS, Known
 from persona_tf.data.world.plan import Exchange
 from persona_tf.data.world.scene import Scene
 from persona_tf.data.world.voice import Voice
-from persona_tf.episode import Aside, Probe, Swap, Turn
+from persona_tf.episode import Aside, Fact, Probe, Statement, Swap, Turn
 
 MOST_ACTIONS = 20
 """Longest list of available actions that a turn shows."""
@@ -40,6 +40,7 @@ class Writer:
         self._gifts: list[Known] = []
         self._told: list[Known] = []
         self._asked_aside: set[str] = set()
+        self._states: list[Statement] = []
 
     def open(self) -> None:
         """The bot speaks first."""
@@ -64,7 +65,7 @@ class Writer:
         branch = copy.copy(self)
         branch.voice = self.voice.apart(f"aside {number}")
         branch.scene = dataclasses.replace(self.scene, state=self.scene.state.copy())
-        branch.turns, branch._gifts, branch._told = [*self.turns], [*self._gifts], [*self._told]
+        branch.turns, branch._gifts, branch._told, branch._states = [*self.turns], [*self._gifts], [*self._told], []
         branch._done, branch._said, branch._asked = {*self._done}, {*self._said}, self._asked | self._asked_aside
         branch.exchange(branch._another())
         said, answer = branch.turns[-2:]
@@ -153,6 +154,7 @@ class Writer:
         self._human([*before, self._typed(self.voice.question(tells.slot.prompt))])
         self.scene.values.setdefault(tells.slot.type, []).append(tells.value)
         reply = self.voice.telling(tells.slot.fact, tells.value).format(value=tells.value)
+        self._state(tells)
         self._bot(reply, self._temperament.asked["self_told"])
         self._told.append(tells)
 
@@ -177,6 +179,7 @@ class Writer:
             self._human([*before, question])
         decoys = tuple(v for v in self._rivals(known) if not mentions(reply, v))
         probe = Probe(source, known.slot.name, known.value, decoys, self._swap(known))
+        self._state(known)
         self._bot(reply, emote, done, keys, probe, colour)
 
     def _unanswerable(self, before: list[str]) -> None:
@@ -195,7 +198,8 @@ class Writer:
         reply = self._admit(decoys)
         self._human([*before, question])
         probe = Probe("unanswerable", slot.name, "", decoys)
-        self._bot(reply, self._temperament.asked["unanswerable"], probe=probe, colour="both")
+        could_state = statements.made_up(voice, self.scene, slot, len(self.turns)) if voice.config.states else None
+        self._bot(reply, self._temperament.asked["unanswerable"], probe=probe, colour="both", could_state=could_state)
 
     def _not_unknown(self) -> set[str]:
         """Slots that are no questions for what nobody knows: asked before, or told."""
@@ -219,12 +223,15 @@ class Writer:
             tells = exchange.tells
             said.append(self._typed(voice.telling(tells.slot.fact, tells.value)).format(value=tells.value))
             self._told.append(tells)
+            self._state(tells)
             scene.values.setdefault(tells.slot.type, []).append(tells.value)
         elif exchange.kind == "probe" and exchange.source == "persona" and voice.chance(voice.config.own_telling):
             facts = [f for f in scene.human_facts if f.text not in self._said]
             if facts:
-                said.append(voice.one(facts).text)
-                self._said.add(said[-1])
+                fact = voice.one(facts)
+                said.append(fact.text)
+                self._said.add(fact.text)
+                self._state(Known(voice.lexicon.slots[fact.slot], fact.value, ()), 1 - scene.bot)
         if exchange.kind == "probe" and voice.chance(0.25):
             said.append(self._typed(voice.question(chat.leads())))
         return said
@@ -237,7 +244,7 @@ class Writer:
             speech = speech[:-1]
         if deed:
             self.scene.state.apply(human, deed)
-        self.turns.append(Turn(human, speech, deed, emote))
+        self.turns.append(Turn(human, speech, deed, emote, states=self._stated()))
         self._context += f"\n{speech} {deed}"
 
     def _bot(
@@ -248,6 +255,7 @@ class Writer:
         keys: Sequence[str] = (),
         probe: Probe | None = None,
         colour: str = "",
+        could_state: Fact | None = None,
     ) -> None:
         """Writes a turn of the bot, a target, and does what it does."""
         scene, voice = self.scene, self.voice
@@ -261,7 +269,8 @@ class Writer:
                 available[voice.rng.randrange(MOST_ACTIONS)] = action
         if action:
             scene.state.apply(scene.bot, action)
-        self.turns.append(Turn(scene.bot, reply, action, emote, tuple(available), grounding=tuple(keys), probe=probe))
+        turn = Turn(scene.bot, reply, action, emote, tuple(available), grounding=tuple(keys), probe=probe)
+        self.turns.append(dataclasses.replace(turn, states=self._stated(), could_state=could_state))
         self._context += f"\n{reply} {action}"
 
     def _coloured(self, reply: str, colour: str, decoys: Iterable[str]) -> str:
@@ -299,8 +308,20 @@ class Writer:
 
     def _gift(self, thing: str) -> None:
         """Notes a gift, which can be asked for later."""
-        slot = chat.slots()["gift_given"]
-        self._gifts.append(Known(slot, thing, (f"turn/{len(self.turns)}",)))
+        gift = Known(chat.slots()["gift_given"], thing, (f"turn/{len(self.turns)}",))
+        self._gifts.append(gift)
+        self._state(gift)
+
+    def _state(self, known: Known, owner: int | None = None) -> None:
+        """Notes what the turn that comes next states; of whom, its slot says where it is not given."""
+        if self.voice.config.states:
+            owner = statements.owner_of(known.slot, self.scene.bot) if owner is None else owner
+            self._states.append(Statement(owner, statements.plain(known)))
+
+    def _stated(self) -> tuple[Statement, ...]:
+        """What was noted, which is forgotten then."""
+        states, self._states = tuple(self._states), []
+        return states
 
     def _choose_known(self, source: str) -> Known | None:
         """Something of `source` to ask for, rather one with rivals; None to ask what nobody knows."""

@@ -26,6 +26,7 @@ class Group:
       turn: int32 [B, Q * K], number of the turn of each target, once for each hypothesis; 0: there is none.
       search: of the B * Q * K hypotheses.
       absorbed: which of the graphs are used, see `cross_attention`.
+      even: whether facts are written, see `Tables.sources`.
 
     Attributes:
       search: how far it has come. emotes float32 [B * Q * K, E]; attention float32 [B, Q * K, M] so far; item, turns
@@ -41,6 +42,7 @@ class Group:
         turn: np.ndarray,
         search: NumpySearch,
         absorbed: bool,
+        even: bool = False,
     ):
         self._tables, self._config, self.search = tables, config, search
         self._ending = "_absorbed" if absorbed else ""
@@ -53,7 +55,7 @@ class Group:
             states[row, places] = memory.states
         self.emotes = np.zeros((count, config.emotes), np.float32)
         self.attention = np.zeros((*turn.shape, most), np.float32)
-        sources = [tables.sources(memory, numbers) for memory, numbers in zip(memories, turn, strict=True)]
+        sources = [tables.sources(memory, numbers, even) for memory, numbers in zip(memories, turn, strict=True)]
         self._base = tables.turns(turn).reshape(count, -1)
         if tables.fusion == "soft":
             self._base += np.concatenate([part.gist for part in sources])

@@ -73,14 +73,18 @@ class Tables:
         """States [N, D] at <emote> -> logits [N, E]."""
         return state @ self._arrays["emote_kernel"] + self._arrays["emote_bias"]
 
-    def sources(self, memory, turn: np.ndarray) -> Sources:
-        """What targets of the turns ``turn``, int [Q], read of a row's `reader.TokensRead`, all its parts [M, ...]."""
+    def sources(self, memory, turn: np.ndarray, even: bool = False) -> Sources:
+        """What targets of the turns ``turn``, int [Q], read of a row's `reader.TokensRead`, all its parts [M, ...].
+
+        ``even``: whether ``soft`` tells of all sources that they are as likely, as it does for facts.
+        """
         seen = (memory.turn[None] < turn[:, None]) & memory.mask[None]
         if self.fusion == "concat":
             return Sources(seen, None, None)
         pooled = self._pooled(memory)
         asked = np.where(self._last(memory, seen), 1, 0).astype(np.float32) @ pooled
-        logits = np.where(seen, self._scores(asked, pooled), MASKED)
+        scores = np.float32(0) if even and self.fusion == "soft" else self._scores(asked, pooled)
+        logits = np.where(seen, scores, MASKED)
         of_sources = np.where(seen & memory.first, logits, MASKED)
         top = of_sources.max(-1, keepdims=True)
         total = top + np.log(np.exp(of_sources - top).sum(-1, keepdims=True))

@@ -3,6 +3,7 @@
 Shape letters: see `export.written`.
 """
 
+import copy
 import os
 import pathlib
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from persona_tf.export.onnx.group import Group
 from persona_tf.export.onnx.reader import Reader, RowsRead
 from persona_tf.export.onnx.sessions import Sessions
 from persona_tf.export.onnx.tables import Tables
-from persona_tf.export.written import Written, check_banned, stages_of
+from persona_tf.export.written import FACTS, Written, check_banned, check_facts, facts_stages, stages_of
 from persona_tf.text import vocabulary as v
 
 ABSORBED_ROWS = 4
@@ -57,7 +58,7 @@ class OnnxWriter:
         if longer := [row for row in banned if len(row) != 1]:
             raise ValueError(f"the ONNX writer bans single ids, got {longer[0]}; use export.writer.Writer for that")
         manifest = read_manifest(folder)
-        check_banned(banned, manifest.model.vocabulary_size)
+        check_banned(banned, manifest.model.vocabulary_size - manifest.model.fact_marks)
         self._config, self.precision = manifest.model, manifest.precision
         self.engine = "onnx_int8" if self.precision == "int8" else "onnx"
         self._stages = stages_of(decode, speaks_only)
@@ -68,6 +69,16 @@ class OnnxWriter:
         self._pool = ThreadPoolExecutor(self._threads, "onnx_writer")
         self._sessions, self._tables = Sessions(folder), Tables(read_tables(folder), self._config.fusion)
         self._reader = Reader(self._sessions, self._tables, self._config.history, self._pool)
+        self._writes_facts = False
+
+    def of_facts(self) -> "OnnxWriter":
+        """As `Writer.of_facts`; shares all that this one has opened."""
+        check_facts(self._config.fact_marks)
+        writer = copy.copy(self)
+        writer._stages = facts_stages(self._config.vocabulary_size - self._config.fact_marks)
+        writer._decode, writer._feed_last, writer._banned, writer.hypotheses = FACTS, False, (), 1
+        writer._writes_facts = True
+        return writer
 
     def read_knowledge(self, features: dict[str, np.ndarray]) -> RowsRead:
         """Reads the knowledge part of FEATURES, B rows. For a whole conversation it is the same.
@@ -88,13 +99,21 @@ class OnnxWriter:
         """How many tokens a history of one row has."""
         return int(np.count_nonzero(history.rows.mask))
 
-    def write(self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray) -> Written:
+    def write(
+        self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray, first: int = v.REPLY
+    ) -> Written:
         """Writes to the end; see `Writer.write`."""
-        *_, written = self.stream(knowledge, history, turn, seeds, length(self._stages) + 1)
+        *_, written = self.stream(knowledge, history, turn, seeds, length(self._stages) + 1, first)
         return written
 
     def stream(
-        self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray, tokens: int
+        self,
+        knowledge: RowsRead,
+        history: RowsRead,
+        turn: np.ndarray,
+        seeds: np.ndarray,
+        tokens: int,
+        first: int = v.REPLY,
     ) -> Iterator[Written]:
         """As `write`, so many tokens at a time: gives all that is written so far after each time."""
         knowledge, history = knowledge.done(), history.done()
@@ -102,7 +121,8 @@ class OnnxWriter:
         seeds = seeds.reshape(several.shape)
         parts = _shares(len(turn), self._threads)
         # In the order of the rows, so that what is written does not depend on which thread is done first.
-        groups = list(self._pool.map(lambda rows: self._group(knowledge, history, several, seeds, rows), parts))
+        begun = self._pool.map(lambda rows: self._group(knowledge, history, several, seeds, rows, first), parts)
+        groups = list(begun)
         most = groups[0].search.most
         until = 0
         while until <= most:
@@ -116,7 +136,9 @@ class OnnxWriter:
             if all(group.search.fed.all() for group in groups):
                 return
 
-    def _group(self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray, rows: slice) -> Group:
+    def _group(
+        self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray, rows: slice, first: int
+    ) -> Group:
         numbers = range(*rows.indices(len(turn)))
         pairs = [(knowledge.row(row), history.row(row)) for row in numbers]
         memories = [type(a)(*(np.concatenate(part) for part in zip(a, b, strict=True))) for a, b in pairs]
@@ -124,14 +146,16 @@ class OnnxWriter:
             self._stages,
             len(v.SPECIALS),
             self._decode,
-            v.REPLY,
+            first,
             turn[rows].reshape(-1) > 0,
             seeds[rows].reshape(-1),
             self._banned,
             self._feed_last,
+            self._config.fact_marks,
         )
         absorbed = self.precision == "int8" and int(np.count_nonzero(turn)) >= ABSORBED_ROWS
-        return Group(self._sessions, self._tables, self._config, memories, turn[rows], search, absorbed)
+        even = self._writes_facts
+        return Group(self._sessions, self._tables, self._config, memories, turn[rows], search, absorbed, even)
 
     def _written(self, groups: list[Group], shape: tuple[int, ...]) -> Written:
         most = max(group.item.shape[1] for group in groups)
