@@ -120,7 +120,12 @@ class Probe:
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-    """One turn. ``speaker`` indexes ``Episode.characters``; "" means that nothing was said, done or shown."""
+    """One turn. ``speaker`` indexes ``Episode.characters``; "" means that nothing was said, done or shown.
+
+    ``emote`` is a label of the source's own set, see `data.sources.Source.emotes`. ``knows``: where what one knows
+    changes while the two talk, the keys of what the speaker has to hand at this turn: of each kind that is named there
+    no other item is shown. () is all.
+    """
 
     speaker: int
     speech: str = ""
@@ -130,6 +135,7 @@ class Turn:
     candidates: tuple[str, ...] = ()
     grounding: tuple[str, ...] = ()
     probe: Probe | None = None
+    knows: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +230,7 @@ def _character(data: Mapping[str, Any]) -> Character:
 
 
 def _turn(data: Mapping[str, Any]) -> Turn:
-    lists = {name: tuple(data.get(name, ())) for name in ("available_actions", "candidates", "grounding")}
+    lists = {name: tuple(data.get(name, ())) for name in ("available_actions", "candidates", "grounding", "knows")}
     probe = data.get("probe")
     return Turn(**{**data, **lists, "probe": None if probe is None else _probe(probe)})
 
