@@ -227,9 +227,12 @@ def _chat(arguments: Arguments) -> None:
     given = arguments.flags
     seed = random.randrange(10_000) if given.seed is None else given.seed
     from persona_tf.data.world.generator import character_and_place
+    from persona_tf.data.world_cache import people_of
     from persona_tf.serving.scene import scene
 
-    where = scene(character_and_place(seed, _world_of(run)), given.name, given.partner, given.place, given.persona)
+    world = _world_of(run)
+    met = character_and_place(seed, world, people_of(world, _data_dir(arguments)))
+    where = scene(met, given.name, given.partner, given.place, given.persona)
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
         from persona_tf.serving import terminal

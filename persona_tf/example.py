@@ -181,7 +181,9 @@ def examples(episode: Episode, config: ExampleConfig, with_asides: bool = False)
                 yield lay_out(Example(name, items, history + asked, targets + answered), config)
             else:
                 yield lay_out(Example(name, items, history, targets), config)
-                yield from (lay_out(_as_if_asked(aside, episode, learner, name, items, config), config) for aside in here)
+                yield from (
+                    lay_out(_as_if_asked(aside, episode, learner, name, items, config), config) for aside in here
+                )
             done = window[-1]
 
 

@@ -59,7 +59,9 @@ def wow_episode(dialogue: Any, id: str, knowledge: int = 0, titles: bool = False
       DataError: a key is missing or of another shape; the message names it.
     """
     topic = json_field(dialogue, "chosen_topic", str)
-    of_topic = [(topic, text) for text in json_texts(json_field(dialogue, "chosen_topic_passage", list), "chosen_topic_passage")]
+    of_topic = [
+        (topic, text) for text in json_texts(json_field(dialogue, "chosen_topic_passage", list), "chosen_topic_passage")
+    ]
     seen = [_looked_up(turn) for turn in json_field(dialogue, "dialog", list)]
     places: dict[Sentence, int] = {}
     turns = []
