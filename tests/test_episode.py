@@ -43,6 +43,7 @@ turns = st.builds(
     tuples(words),
     tuples(words),
     st.one_of(st.none(), probes),
+    tuples(words),
 )
 characters = st.builds(Character, words, tuples(st.builds(Fact, words, words, words)), things, things, things)
 settings = st.builds(Setting, words, words, tuples(words), things, tuples(words))

@@ -89,7 +89,7 @@ def stretches(said: Iterable[Said], least: int) -> Iterator[list[Said]]:
     """
     stretch: list[Said] = []
     for turn in said:
-        if not turn[0] or turn[0] not in [who for who, _ in stretch[:2]] and len(stretch) > 1:
+        if not turn[0] or (turn[0] not in [who for who, _ in stretch[:2]] and len(stretch) > 1):
             if len(stretch) >= least:
                 yield stretch
             # Whoever is answered by a third one said the first turn of the next stretch.

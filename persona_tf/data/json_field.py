@@ -5,19 +5,20 @@ from typing import Any
 from persona_tf.data.errors import DataError
 
 
-def json_field(data: Any, key: str, kind: type) -> Any:
+def json_field(data: Any, key: str, *kinds: type) -> Any:
     """The value at ``key``.
 
     Raises:
-      DataError: ``data`` is no object, lacks the key, or holds something else than a ``kind`` there.
+      DataError: ``data`` is no object, lacks the key, or holds something of another kind there.
 
     >>> json_field({"text": "Hi!"}, "text", str)
     'Hi!'
     """
     if not isinstance(data, dict) or key not in data:
         raise DataError(f"expected an object with the key {key}, got {str(data)[:40]!r}")
-    if not isinstance(data[key], kind):
-        raise DataError(f"key {key}: expected {kind.__name__}, got {str(data[key])[:40]!r}")
+    if not isinstance(data[key], kinds):
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise DataError(f"key {key}: expected {expected}, got {str(data[key])[:40]!r}")
     return data[key]
 
 

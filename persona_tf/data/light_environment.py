@@ -63,7 +63,7 @@ def _read(table: Mapping[str, Any], make: Callable[[Any], _T], where: str, skips
 
 
 def _ware(data: Any) -> Ware:
-    affords = {affords for key, affords in _AFFORDS.items() if json_field(data, key, (int, float)) >= 0.5}
+    affords = {affords for key, affords in _AFFORDS.items() if json_field(data, key, int, float) >= 0.5}
     return light_ware(
         json_field(data, "name", str), json_texts(json_field(data, "descriptions", list), "descriptions"), affords
     )

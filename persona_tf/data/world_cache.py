@@ -124,7 +124,7 @@ def _of_people(config: WorldConfig, data_dir: Path) -> str:
     from persona_tf.data import light_environment, light_map, light_parts, light_world
 
     modules = (light_environment, light_map, light_parts, light_world)
-    code = [sha256_of(Path(module.__file__)) for module in modules]
+    code = [sha256_of(Path(str(module.__file__))) for module in modules]
     return " ".join([light_world.files_digest(data_dir), *code])
 
 

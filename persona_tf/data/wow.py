@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from persona_tf.data.errors import DataError, MissingFileError
+from persona_tf.data.json_field import json_field
 from persona_tf.data.skips import Skips
 from persona_tf.data.source_file import DATA_DIR_VARIABLE, SourceFile
 from persona_tf.data.wow_json import APPRENTICE, WIZARD, wow_json_episodes
@@ -97,8 +98,8 @@ def wow_path(data_dir: Path, split: str, form: str = "") -> Path:
     Raises:
       MissingFileError: none is there.
     """
-    names = [FILES[split]] * (form != "gold") + [GOLD[split]] * (form != "original" and split in GOLD)
-    paths = [data_dir / "wow" / name for name in names]
+    names = {"original": FILES[split], "gold": GOLD.get(split, "")}
+    paths = [data_dir / "wow" / name for of_form, name in names.items() if name and form in ("", of_form)]
     for path in paths:
         if path.is_file():
             return path
@@ -148,20 +149,18 @@ def _gold_file(path: Path) -> list[Any]:
 
 def _gold_dialogue(dialogue: Any) -> tuple[list[str], list[tuple[str, str]]]:
     """The checked sentence of each exchange, "" for none, and what the two said."""
-    meta, said = (dialogue.get(key) if isinstance(dialogue, dict) else None for key in ("meta", "dialogue"))
-    if not _is_texts(meta) or not _is_texts(said) or not said or len(meta) != len(said):
-        raise DataError("expected the keys meta and dialogue, two lists of as many lists of strings")
+    meta, said = (_text_lists(json_field(dialogue, key, list), key) for key in ("meta", "dialogue"))
+    if not said or len(meta) != len(said):
+        raise DataError(f"keys meta, dialogue: expected lists of one length, got {len(meta)} and {len(said)}")
     if not all(len(pair) == 2 for pair in said) or not all(len(gold) <= 1 for gold in meta):
         raise DataError("expected two texts an exchange in the key dialogue, and at most one sentence in meta")
-    golds = [" ".join(gold[0].split()) if gold else "" for gold in meta]
-    return golds, [(" ".join(one.split()), " ".join(other.split())) for one, other in said]
+    return [gold[0] if gold else "" for gold in meta], [(one, other) for one, other in said]
 
 
-def _is_texts(value: Any) -> bool:
-    """Whether it is a list of lists of strings."""
-    return isinstance(value, list) and all(
-        isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in value
-    )
+def _text_lists(lists: list[Any], key: str) -> list[list[str]]:
+    if not all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists):
+        raise DataError(f"key {key}: expected lists of strings, got {str(lists)[:40]!r}")
+    return [[" ".join(text.split()) for text in texts] for texts in lists]
 
 
 def _with_negatives(id: str, golds: list[str], every: list[str], negatives: int) -> tuple[str, ...]:

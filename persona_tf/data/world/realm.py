@@ -9,12 +9,10 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 
-from persona_tf.data.world.personas import Known
 from persona_tf.data.world.places import (
     Ground,
     Sentence,
     Ware,
-    catalogue,
     handy_wares,
     known_sentences,
     named,
@@ -130,7 +128,7 @@ def ground(voice: Voice, visit: Visit, values: Mapping[str, Sequence[str]]) -> G
         sentences.insert(voice.rng.randint(0, len(sentences)), told)
     known = known_sentences(sentences)
     things = _Things()
-    objects = []
+    objects: list[Thing] = []
     for ware in _lying_about(voice, site, visit.part):
         if len(objects) < voice.config.objects[1] and things.take(ware.name, ware.affords):
             thing, fact = object_of(voice, ware, ware.name, wanted, f"object/{len(objects)}")
