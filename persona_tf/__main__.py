@@ -334,7 +334,11 @@ VERBS: Mapping[str, Verb] = {
         ("experiment", "run", "data_dir", "splits", "ways"),
     ),
     "override": Verb("attack a trained bot's persona, and see whether it holds", _override, ("experiment", "run")),
-    "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "data_dir", "seed", "engine", *_WHO)),
+    "chat": Verb(
+        "talk to a trained bot in the terminal",
+        _chat,
+        ("experiment", "run", "data_dir", "seed", "engine", *_WHO),
+    ),
     "self_chat": Verb(
         "let two bots talk to each other, and measure how it goes",
         _self_chat,

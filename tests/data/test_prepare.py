@@ -103,7 +103,7 @@ def test_what_cannot_be_downloaded_says_where_to_put_it(tmp_path):
 
 
 def test_wizard_of_wikipedia_is_unpacked_by_known_names(tmp_path, monkeypatch):
-    members = {name: b"[]" for name in wow.FILES.values()}
+    members = dict.fromkeys(wow.FILES.values(), b"[]")
     archive(tmp_path / "a.tgz", {**members, "data.json": b"all", "../evil.json": b"evil"})
     written = unpack_wow(tmp_path / "a.tgz", tmp_path / "wow")
     assert sorted(path.name for path in written) == sorted(wow.FILES.values())
