@@ -227,9 +227,13 @@ def _chat(arguments: Arguments) -> None:
     given = arguments.flags
     seed = random.randrange(10_000) if given.seed is None else given.seed
     from persona_tf.data.world.generator import character_and_place
+    from persona_tf.data.world_cache import people_of
     from persona_tf.serving.scene import scene
 
-    where = scene(character_and_place(seed, _world_of(run)), given.name, given.partner, given.place, given.persona)
+    world = _world_of(run)
+    realm = people_of(world, _data_dir(arguments)) if world.people else None
+    met = character_and_place(seed, world, realm)
+    where = scene(met, given.name, given.partner, given.place, given.persona)
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
         from persona_tf.serving import terminal
@@ -330,7 +334,11 @@ VERBS: Mapping[str, Verb] = {
         ("experiment", "run", "data_dir", "splits", "ways"),
     ),
     "override": Verb("attack a trained bot's persona, and see whether it holds", _override, ("experiment", "run")),
-    "chat": Verb("talk to a trained bot in the terminal", _chat, ("experiment", "run", "seed", "engine", *_WHO)),
+    "chat": Verb(
+        "talk to a trained bot in the terminal",
+        _chat,
+        ("experiment", "run", "data_dir", "seed", "engine", *_WHO),
+    ),
     "self_chat": Verb(
         "let two bots talk to each other, and measure how it goes",
         _self_chat,

@@ -138,6 +138,9 @@ class Statement:
 class Turn:
     """One turn. ``speaker`` indexes ``Episode.characters``; "" means that nothing was said, done or shown.
 
+    ``emote`` is a label of the source's own set, see `data.sources.Source.emotes`. ``knows``: where what one knows
+    changes while the two talk, the keys of what the speaker has to hand at this turn: of each kind that is named there
+    no other item is shown. () is all.
     ``states``: what it tells, where that is known of the source (see the option ``states``). ``could_state``: where it
     admits not to know something of itself, a fact that it could have made up.
     """
@@ -152,6 +155,7 @@ class Turn:
     probe: Probe | None = None
     states: tuple[Statement, ...] = ()
     could_state: Fact | None = None
+    knows: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,7 +250,7 @@ def _character(data: Mapping[str, Any]) -> Character:
 
 
 def _turn(data: Mapping[str, Any]) -> Turn:
-    lists = {name: tuple(data.get(name, ())) for name in ("available_actions", "candidates", "grounding")}
+    lists = {name: tuple(data.get(name, ())) for name in ("available_actions", "candidates", "grounding", "knows")}
     probe, invented = data.get("probe"), data.get("could_state")
     known = {
         "probe": None if probe is None else _probe(probe),

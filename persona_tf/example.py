@@ -49,8 +49,10 @@ class ExampleConfig:
 
     ``kinds`` names the kinds of knowledge item that are shown (ablations leave some out). By default all but the
     partner's persona, which one does not know of a stranger.
-    ``learn_action`` and ``learn_emote``: whether the source has these labels at all. ``learn_facts``: whether it learns
-    to write down the facts that turns state, and to make some up; the source then needs the option ``states``.
+    ``learn_action`` and ``learn_emote``: whether the source has these labels at all. The head of emotes has LIGHT's 22:
+    with the labels of another source `examples` says so, and without ``learn_emote`` no target has them.
+    ``learn_facts``: whether it learns to write down the facts that turns state, and to make some up; the source then
+    needs the option ``states``.
     ``max_targets``: longer dialogues become several examples of at most so many targets.
     ``history_tokens``: what the Packer keeps of a history, so that no example spans more; that of TextConfig is
     filled in. 0: not known.
@@ -177,6 +179,9 @@ def examples(
     `history_tokens`; where an example has one target, each has its own. ``with_facts``: if the config says that facts
     are learned, their targets (see `fact_targets`) come after the replies, on top of `max_targets`.
 
+    Raises:
+      ValueError: a target has an emote that the head does not know.
+
     >>> from persona_tf.episode import Turn, Character, Fact
     >>> bot = Character("Mira", (Fact("I bake bread."),))
     >>> talk = (Turn(0, "Good day!"), Turn(1, "Fresh bread, friend?", emote="smile"))
@@ -186,22 +191,25 @@ def examples(
     (['I bake bread.', 'Mira', 'Tam'], 'Fresh bread, friend?')
     """
     for learner in episode.learners:
-        items = knowledge_items(episode, learner, config)
+        everything = knowledge_items(episode, learner, config)
         asides = [aside for aside in episode.asides if with_asides and aside.answer.speaker == learner]
         name, done = f"{episode.id}:{learner}", -1
         for window in _windows(episode.turns, learner, config):
+            items = known_items(everything, episode.turns[window[0]])
             history = history_turns(episode.turns[: window[-1]], learner)
-            targets = tuple(_target(episode.turns[i], i, items) for i in window)
+            targets = tuple(_target(episode.turns[i], i, items, config) for i in window)
             here = [aside for aside in asides if done < aside.at <= window[-1]]
             learns = with_facts and config.learn_facts
             facts = fact_targets(episode, learner, done, window[-1]) if learns else ()
             if config.max_targets > 1:
-                asked, answered = _beside(here, learner, items)
+                asked, answered = _beside(here, learner, items, config)
                 facts += _facts_beside(episode, learner, here) if learns else ()
                 yield lay_out(Example(name, items, history + asked, targets + answered + facts), config)
             else:
                 yield lay_out(Example(name, items, history, targets + facts), config)
-                yield from (lay_out(_as_if_asked(aside, episode, learner, name, items), config) for aside in here)
+                yield from (
+                    lay_out(_as_if_asked(aside, episode, learner, name, items, config), config) for aside in here
+                )
             done = window[-1]
 
 
@@ -250,6 +258,19 @@ def knowledge_items(episode: Episode, learner: int, config: ExampleConfig) -> tu
     ]
     random.Random(f"items of {episode.id}").shuffle(items)
     return tuple(items)
+
+
+def known_items(items: tuple[Item, ...], turn: Turn) -> tuple[Item, ...]:
+    """Those of the items that the speaker has to hand at a turn, see `Turn.knows`.
+
+    >>> items = tuple(Item(key, key[:-2], "") for key in ("persona/0", "object/0", "object/1"))
+    >>> [item.key for item in known_items(items, Turn(0, knows=("object/1",)))]
+    ['persona/0', 'object/1']
+    """
+    if not turn.knows:
+        return items
+    known, kinds = set(turn.knows), {key.partition("/")[0] for key in turn.knows}
+    return tuple(item for item in items if item.key in known or item.kind not in kinds)
 
 
 def history_turns(turns: Sequence[Turn], learner: int) -> tuple[HistoryTurn, ...]:
@@ -371,7 +392,7 @@ def _windows(turns: Sequence[Turn], learner: int, config: ExampleConfig) -> Iter
 
     Of a history that is too long the Packer drops the oldest turns, counted from the last target: the first one must
     not lose what was said just before it. So where a history does not fit, targets that share it lie at most half of
-    what is kept apart. Tokens are estimated from characters.
+    what is kept apart. Tokens are estimated from characters. Targets that know different things share no example.
     """
     room = config.history_tokens * CHARACTERS_A_TOKEN
     before = [0, *itertools.accumulate(len(turn.speech) + len(turn.action) + len(turn.emote) for turn in turns)]
@@ -380,7 +401,8 @@ def _windows(turns: Sequence[Turn], learner: int, config: ExampleConfig) -> Iter
         if turn.speaker != learner or not _says_something(turn):
             continue
         too_long = room and window and before[i] > room and before[i] - before[window[0]] > room // 2
-        if too_long or len(window) == config.max_targets:
+        knows_another = window and turns[window[0]].knows != turn.knows
+        if too_long or knows_another or len(window) == config.max_targets:
             yield window
             window = []
         window.append(i)
@@ -389,14 +411,14 @@ def _windows(turns: Sequence[Turn], learner: int, config: ExampleConfig) -> Iter
 
 
 def _beside(
-    asides: Sequence[Aside], learner: int, items: tuple[Item, ...]
+    asides: Sequence[Aside], learner: int, items: tuple[Item, ...], config: ExampleConfig
 ) -> tuple[tuple[HistoryTurn, ...], tuple[Target, ...]]:
     """What is said in asides, and the targets that answer it, numbered from 1."""
     asked, answered = [], []
     for number, aside in enumerate(asides, 1):
         for turn in history_turns([aside.question], learner):
             asked.append(dataclasses.replace(turn, turn=aside.at, aside=number))
-        answered.append(dataclasses.replace(_target(aside.answer, aside.at + 1, items), aside=number))
+        answered.append(dataclasses.replace(_target(aside.answer, aside.at + 1, items, config), aside=number))
     return tuple(asked), tuple(answered)
 
 
@@ -429,10 +451,12 @@ def _owned(owner: str, fact: Fact) -> OwnedFact:
     return OwnedFact(owner, fact.text, fact.value)
 
 
-def _as_if_asked(aside: Aside, episode: Episode, learner: int, name: str, items: tuple[Item, ...]) -> Example:
+def _as_if_asked(
+    aside: Aside, episode: Episode, learner: int, name: str, items: tuple[Item, ...], config: ExampleConfig
+) -> Example:
     """An aside as the end of a dialogue of its own."""
     history = history_turns((*episode.turns[: aside.at], aside.question), learner)
-    return Example(name, items, history, (_target(aside.answer, aside.at + 1, items),))
+    return Example(name, items, history, (_target(aside.answer, aside.at + 1, items, config),))
 
 
 def _told(item: Item, turn: int) -> HistoryTurn:
@@ -449,13 +473,22 @@ def _says_something(turn: Turn) -> bool:
     return bool(turn.speech or turn.action or turn.emote)
 
 
-def _target(turn: Turn, index: int, items: tuple[Item, ...]) -> Target:
+def _target(turn: Turn, index: int, items: tuple[Item, ...], config: ExampleConfig) -> Target:
+    emote = turn.emote or NO_EMOTE
+    if emote not in EMOTE_LABELS:
+        if config.learn_emote:
+            raise ValueError(
+                f"turn {index}: the emote {emote!r} is none of the labels that the emote head knows "
+                f"({', '.join(EMOTE_LABELS)}). Set ExampleConfig.learn_emote = False, or have the source leave its "
+                f"labels out, as DataConfig.options = {{'emote': 'none'}} does for dailydialog"
+            )
+        emote = NO_EMOTE
     wanted = set(turn.grounding)
     return Target(
         turn=index,
         reply=turn.speech,
         action=turn.action,
-        emote=turn.emote or NO_EMOTE,
+        emote=emote,
         available_actions=turn.available_actions,
         candidates=turn.candidates,
         gold=tuple(i for i, item in enumerate(items) if item.key in wanted),

@@ -47,6 +47,7 @@ turns = st.builds(
     st.one_of(st.none(), probes),
     tuples(st.builds(Statement, st.integers(-1, 1), facts)),
     st.one_of(st.none(), facts),
+    tuples(words),
 )
 characters = st.builds(Character, words, tuples(facts), things, things, things)
 settings = st.builds(Setting, words, words, tuples(words), things, tuples(words))

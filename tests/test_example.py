@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_tf.episode import EMOTES, KEY_KINDS, Aside, Character, Episode, Fact, Turn
+from persona_tf.episode import EMOTES, KEY_KINDS, Aside, Character, Episode, Fact, Setting, Turn
 from persona_tf.example import (
     CHARACTERS_A_TOKEN,
     EMOTE_LABELS,
@@ -430,3 +430,46 @@ def test_owners_are_as_the_learner_sees_them(stating):
         if t.task == "extract"
     ]
     assert owners == ["self", "partner", "world"]
+
+
+def _lessons():
+    """Bread, asked after three times; the wizard has other sentences to hand at the last turn, and all at a fourth."""
+    key = "setting_description/{}".format
+    known = ((key(0), key(1)), (key(0), key(1)), (key(1), key(2)), ())
+    talk = [
+        turn
+        for number, knows in enumerate(known)
+        for turn in (Turn(0, f"Question {number}?"), Turn(1, "So.", grounding=(key(min(number, 2)),), knows=knows))
+    ]
+    bread = Setting("Bread", description=("It is old.", "It is baked.", "It is brown."))
+    bot = Character("", (Fact("I bake."),))
+    return Episode("lessons", "demo", bread, (Character(""), bot), tuple(talk), (1,))
+
+
+def test_what_one_knows_may_change_with_the_turn():
+    found = list(examples(_lessons(), ExampleConfig()))
+    places = [sorted(i.key[-1] for i in e.items if i.kind == "setting_description") for e in found]
+    assert places == [["0", "1"], ["1", "2"], ["0", "1", "2"]]
+    assert [[t.turn for t in e.targets] for e in found] == [[1, 3], [5], [7]]
+    for example in found:
+        assert {"persona/0", "setting_name/0"} <= {item.key for item in example.items}
+        for target in example.targets:
+            assert [example.items[i].key for i in target.gold] == list(target.grounding)
+    assert [len(e.history) for e in found] == [3, 5, 7], "what was said is known to the end"
+
+
+def test_the_order_of_what_is_known_says_nothing_new():
+    whole = [item.key for item in knowledge_items(_lessons(), 1, ExampleConfig())]
+    for example in examples(_lessons(), ExampleConfig()):
+        keys = [item.key for item in example.items]
+        assert keys == [key for key in whole if key in keys]
+
+
+def test_a_label_that_the_head_does_not_know_is_an_error_and_never_another_label():
+    talk = (Turn(0, "I won!", emote="happiness"), Turn(1, "Oh!", emote="surprise"))
+    episode = Episode("happy", "demo", None, (Character(""), Character("")), talk, (1,))
+    with pytest.raises(ValueError, match=r"turn 1: the emote 'surprise' is none of .*learn_emote = False"):
+        list(examples(episode, ExampleConfig()))
+    [example] = examples(episode, ExampleConfig(learn_emote=False))
+    assert example.targets[0].emote == NO_EMOTE
+    assert strings([example]).target_emote == [0]

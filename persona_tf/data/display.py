@@ -39,7 +39,8 @@ def script(episode: Episode) -> str:
 
 
 def _place(setting: Setting) -> Iterator[str]:
-    yield f"{setting.name}, {setting.category}" if setting.category else setting.name
+    if name := ", ".join(filter(None, (setting.name, setting.category))):
+        yield name
     yield from (f"  {sentence}" for sentence in setting.description)
     if setting.objects:
         yield "  There is:"

@@ -1,5 +1,6 @@
 """`persona_tf data prepare SOURCE`: brings a source's files to their place, or says what is to do."""
 
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -7,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from persona_tf.atomic_file import write_atomically
-from persona_tf.data import toloka
+from persona_tf.atomic_file import atomic_file, write_atomically
+from persona_tf.data import toloka, wow
 from persona_tf.data.convai2 import PERSONAS, SPLITS, VERSIONS
 from persona_tf.data.download import download
 from persona_tf.data.errors import DataError
@@ -52,14 +53,15 @@ def prepare(
         _convai2(chosen, folder, say)
     elif chosen.name == "toloka":
         _toloka(folder, say)
+    elif chosen.name == "wow":
+        _wow(folder, say)
     elif chosen.files:
         for file in chosen.files:
             _download(file, folder, say)
     else:
-        say(
-            f"{chosen.name}: nothing to download. Put the files into {folder / chosen.name}, "
-            f"for instance {folder / chosen.name / (chosen.splits[0] + '.txt')}."
-        )
+        path = folder / chosen.by_hand
+        there = "it is there" if path.exists() else "it is missing"
+        say(f"{chosen.name}: nothing to download. Put the file at {path} ({there}).")
 
 
 def unpack_convai2(archive: Path, folder: Path) -> list[Path]:
@@ -69,23 +71,38 @@ def unpack_convai2(archive: Path, folder: Path) -> list[Path]:
       DataError: the archive is broken, or holds none of CONVAI2_FILES.
       OSError: a file cannot be read or written, for instance because the disk is full.
     """
+    return _unpack_tar(archive, folder, CONVAI2_FILES)
+
+
+def unpack_wow(archive: Path, folder: Path) -> list[Path]:
+    """The same for Wizard of Wikipedia's `wow.FILES`.
+
+    Raises:
+      DataError: the archive is broken, or holds none of them.
+      OSError: as there.
+    """
+    return _unpack_tar(archive, folder, frozenset(wow.FILES.values()))
+
+
+def _unpack_tar(archive: Path, folder: Path, names: frozenset[str]) -> list[Path]:
     written = []
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 # Only the known names, and only below `folder`: a member's own path is never used.
                 name = PurePosixPath(member.name).name
-                content = tar.extractfile(member) if member.isfile() and name in CONVAI2_FILES else None
+                content = tar.extractfile(member) if member.isfile() and name in names else None
                 if content is None or (folder / name).exists():
                     continue
-                write_atomically(folder / name, content.read())
+                with atomic_file(folder / name) as file:
+                    shutil.copyfileobj(content, file)
                 written.append(folder / name)
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk, not of what is in the archive
         raise DataError(f"{archive}: the archive is broken: {error}. {_AGAIN}") from error
-    if not written and not any((folder / name).exists() for name in CONVAI2_FILES):
-        raise DataError(f"{archive}: none of {', '.join(sorted(CONVAI2_FILES))} in it. Move it away and prepare again.")
+    if not written and not any((folder / name).exists() for name in names):
+        raise DataError(f"{archive}: none of {', '.join(sorted(names))} in it. Move it away and prepare again.")
     return written
 
 
@@ -142,6 +159,15 @@ def _convai2(source: Source, data_dir: Path, say: Say) -> None:
     for file in source.files:
         written = unpack_convai2(_download(file, data_dir, say), folder)
         say(f"{folder}: unpacked {', '.join(sorted(path.name for path in written)) or 'nothing new'}")
+
+
+def _wow(data_dir: Path, say: Say) -> None:
+    folder = data_dir / "wow"
+    if all((folder / name).exists() for name in wow.FILES.values()):
+        say(f"{folder}: all files are there; nothing to do")
+        return
+    written = unpack_wow(_download(wow.ARCHIVE, data_dir, say), folder)
+    say(f"{folder}: unpacked {', '.join(sorted(path.name for path in written)) or 'nothing new'}")
 
 
 def _toloka(data_dir: Path, say: Say) -> None:

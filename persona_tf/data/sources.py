@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from persona_tf.data import convai2, light_pickle, light_text, toloka
+from persona_tf.data import convai2, crd3, dailydialog, light_pickle, light_text, toloka, wow
 from persona_tf.data.errors import DataError
 from persona_tf.data.skips import Skips
 from persona_tf.data.source_file import SourceFile
 from persona_tf.data.world.config import SPLITS as WORLD_SPLITS
 from persona_tf.data.world.config import WorldConfig
-from persona_tf.episode import Episode
+from persona_tf.episode import EMOTES, Episode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Source:
     """Where dialogues come from, and how they are read.
 
     ``read(split, data_dir, **options)`` yields the episodes of a split; ``options`` names what it takes.
-    ``files`` are what `prepare` downloads. ``sizes`` are published numbers of dialogues by split, with the
-    default options.
+    ``files`` are what `prepare` downloads; ``by_hand`` is the place below DATA_DIR of what it cannot. ``sizes`` are
+    published numbers of dialogues by split, with the default options. ``emotes``: the labels that `Turn.emote` has.
     """
 
     name: str
@@ -30,8 +30,10 @@ class Source:
     licence: str
     homepage: str = ""
     files: tuple[SourceFile, ...] = ()
+    by_hand: str = ""
     options: tuple[str, ...] = ()
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    emotes: tuple[str, ...] = EMOTES
 
 
 def _read_world(split: str, data_dir: Path, *, skips: Skips | None = None, **options: Any) -> Iterator[Episode]:
@@ -68,6 +70,7 @@ SOURCES = {
         about="LIGHT in the text form that other tools write; each dialogue twice, once a speaker.",
         licence="MIT",
         homepage="https://parl.ai/projects/light/",
+        by_hand="light_text/train.txt",
         options=("task",),
     ),
     "convai2": Source(
@@ -89,6 +92,39 @@ SOURCES = {
         licence="not for commercial use; say that the data were obtained using Yandex.Toloka",
         homepage="https://toloka.ai/datasets",
         options=("file", "grounding", "split_by", "states"),
+    ),
+    "wow": Source(
+        name="wow",
+        splits=wow.SPLITS,
+        read=wow.read_wow,
+        about="Wizard of Wikipedia: one of two looks up in Wikipedia what it says.",
+        licence="CC BY 4.0",
+        homepage="https://parl.ai/projects/wizard_of_wikipedia/",
+        files=(wow.ARCHIVE,),
+        options=("form", "knowledge", "titles", "negatives"),
+        sizes={"train": 18430, "valid_random": 981, "valid_topic": 967, "test_random": 965, "test_topic": 968},
+    ),
+    "dailydialog": Source(
+        name="dailydialog",
+        splits=dailydialog.SPLITS,
+        read=dailydialog.read_dailydialog,
+        about="DailyDialog: everyday talk between two people, with emotions and acts.",
+        licence="CC BY-NC-SA 4.0, not for commercial use",
+        homepage="http://yanran.li/dailydialog",
+        files=(dailydialog.ARCHIVE,),
+        options=("emote", "check_hash"),
+        sizes={"train": 11118, "valid": 1000, "test": 1000},
+        emotes=dailydialog.EMOTIONS + dailydialog.ACTS,
+    ),
+    "crd3": Source(
+        name="crd3",
+        splits=crd3.SPLITS,
+        read=crd3.read_crd3,
+        about="CRD3: what eight people say while they play Dungeons & Dragons, where two of them speak in turn.",
+        licence="CC BY-SA 4.0",
+        homepage="https://github.com/RevanthRameshkumar/CRD3",
+        by_hand=crd3.FILE.name,
+        options=("least",),
     ),
 }
 """Each source by its name, as `persona_tf data VERB SOURCE` takes it."""

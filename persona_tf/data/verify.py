@@ -1,11 +1,11 @@
 """`persona_tf data verify SOURCE`: what is wrong with a source's files, or with the episodes in them."""
 
 import collections
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from persona_tf.data.convai2 import ARCHIVE
+from persona_tf.data import convai2, wow
 from persona_tf.data.errors import DataError, MissingFileError
 from persona_tf.data.skips import Skips
 from persona_tf.data.sources import Source, read_split, source_named
@@ -32,8 +32,14 @@ def verify(
     return list(dict.fromkeys(problems))
 
 
-def episode_problems(episode: Episode) -> Iterator[tuple[str, str]]:
-    """What is wrong inside an episode: pairs of a kind of problem and the place of this one."""
+_ARCHIVES = (convai2.ARCHIVE, wow.ARCHIVE)
+
+
+def episode_problems(episode: Episode, emotes: Sequence[str] = EMOTES) -> Iterator[tuple[str, str]]:
+    """What is wrong inside an episode: pairs of a kind of problem and the place of this one.
+
+    ``emotes``: the labels of its source.
+    """
     if not any(turn.speaker in episode.learners for turn in episode.turns):
         yield "no turn of a learner", episode.id
     known = [{item.key for item in knowledge_items(episode, speaker, ExampleConfig())} for speaker in range(2)]
@@ -46,25 +52,29 @@ def episode_problems(episode: Episode) -> Iterator[tuple[str, str]]:
             yield "an aside that is no talk of the two", where
         said += [(aside.at, f"{where} question", aside.question), (aside.at + 1, f"{where} answer", aside.answer)]
     for number, where, turn in said:
-        for kind in _turn_problems(turn):
+        for kind in _turn_problems(turn, emotes):
             yield kind, where
         if turn.speaker in (0, 1):
             keys = known[turn.speaker] | {f"turn/{i}" for i in range(number)}
             swapped = (turn.probe.swap.key,) if turn.probe is not None and turn.probe.swap is not None else ()
-            for key in (*turn.grounding, *swapped):
+            for key in (*turn.grounding, *swapped, *turn.knows):
                 if key not in keys:
                     yield "a key that leads nowhere", f"{where}: {key}"
+            kinds = {key.partition("/")[0] for key in turn.knows}
+            for key in turn.grounding:
+                if key.partition("/")[0] in kinds and key not in turn.knows:
+                    yield "a turn that draws on what its speaker does not know", f"{where}: {key}"
 
 
-def _turn_problems(turn: Turn) -> Iterator[str]:
+def _turn_problems(turn: Turn, emotes: Sequence[str]) -> Iterator[str]:
     if turn.speaker not in (0, 1):
         yield "a speaker that is neither 0 nor 1"
     if not (turn.speech or turn.action or turn.emote):
         yield "a turn in which nothing is said, done or shown"
     if turn.action and turn.available_actions and turn.action not in turn.available_actions:
         yield "an action that is not among the available ones"
-    if turn.emote and turn.emote not in EMOTES:
-        yield "an emote that is none of the 22"
+    if turn.emote and turn.emote not in emotes:
+        yield f"an emote that is none of the {len(emotes)}"
     if turn.candidates and turn.speech and turn.speech not in turn.candidates:
         yield "a reply that is not among its candidates"
     if turn.probe is not None:
@@ -85,8 +95,8 @@ def _probe_problems(probe: Probe, speech: str) -> Iterator[str]:
 def _file_problems(source: Source, data_dir: Path, options: Mapping[str, Any]) -> Iterator[str]:
     check_hash = options.get("check_hash", True)
     for file in source.files:
-        if file == ARCHIVE and not file.path(data_dir).exists():
-            continue  # Its text files are what counts; the splits tell when they are missing.
+        if file in _ARCHIVES and not file.path(data_dir).exists():
+            continue  # What is in it counts; the splits tell when they are missing.
         try:
             file.require(data_dir, check_hash)
         except DataError as error:
@@ -100,7 +110,7 @@ def _split_problems(source: Source, split: str, data_dir: Path, options: Mapping
     try:
         for episode in read_split(source.name, split, data_dir, options, skips):
             ids[episode.id] += 1
-            for kind, where in episode_problems(episode):
+            for kind, where in episode_problems(episode, source.emotes):
                 found[kind].append(where)
     except MissingFileError as error:
         # A missing file of `source.files` has been told once already.

@@ -6,15 +6,19 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import persona_tf.episode
 from persona_tf.data import world
 from persona_tf.data.errors import DataError
 from persona_tf.data.jsonl import read_episodes, write_episodes
 from persona_tf.data.progress import Progress, ProgressLine, to_stderr
+from persona_tf.data.source_file import sha256_of
 from persona_tf.data.world.config import SPLITS, WorldConfig
 from persona_tf.episode import Episode
+
+if TYPE_CHECKING:
+    from persona_tf.data.world.realm import Realm
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,7 +39,7 @@ def read_world(
       fields: of WorldConfig; the defaults are the world that figures are reported on.
 
     Raises:
-      DataError: an unknown split or field, or a broken file.
+      DataError: an unknown split or field, or a broken file; or see `people_of`.
     """
     if not callable(say):
         raise DataError(f"world: say must be a function, got {say!r}: it cannot be given on the command line")
@@ -46,7 +50,7 @@ def read_world(
             prepare_world(split, data_dir, config, say)
         except OSError as error:
             _LOG.warning("%s cannot be written (%s): generating the split without keeping it", path, error)
-            yield from _generate(split, config)
+            yield from _generate(split, config, people_of(config, data_dir))
             return
     yield from read_episodes(path)
 
@@ -56,7 +60,8 @@ def prepare_world(split: str, data_dir: Path, config: WorldConfig, say: Callable
     path = world_path(split, data_dir, config)
     if not path.is_file():
         progress = ProgressLine(say, f"world {split}", unit="dialogues")
-        write_episodes(path, _counted(_generate(split, config), config.size(split), progress))
+        episodes = _generate(split, config, people_of(config, data_dir))
+        write_episodes(path, _counted(episodes, config.size(split), progress))
     return path
 
 
@@ -64,12 +69,28 @@ def world_path(split: str, data_dir: Path, config: WorldConfig) -> Path:
     """Where a split is kept."""
     if split not in SPLITS:
         raise DataError(f"world: split must be one of {SPLITS}, got {split!r}")
-    return data_dir / "world" / fingerprint(config) / f"{split}.jsonl.gz"
+    return data_dir / "world" / fingerprint(config, _of_people(config, data_dir)) / f"{split}.jsonl.gz"
 
 
-def fingerprint(config: WorldConfig) -> str:
-    """12 hexadecimal digits of all that the world is made from: its config, lexicon, code, and `Episode`."""
-    digest = hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode())
+def people_of(config: WorldConfig, data_dir: Path) -> "Realm | None":
+    """The people and places that the config names, read from ``data_dir``; None for those that are composed.
+
+    Raises:
+      MissingFileError, DataError: see `light_world.read_realm`.
+    """
+    if not config.people:
+        return None
+    from persona_tf.data.light_world import read_realm
+
+    return read_realm(data_dir)
+
+
+def fingerprint(config: WorldConfig, of_people: str = "") -> str:
+    """12 hexadecimal digits of all that the world is made from: its config, lexicon, code, and `Episode`.
+
+    ``of_people`` stands for the files that people and places are read from.
+    """
+    digest = hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode() + of_people.encode())
     folder = Path(world.__path__[0])
     # No dialogue depends on these two.
     apart = ("difficulty", "meeting")
@@ -97,11 +118,21 @@ def world_config(fields: Mapping[str, Any]) -> WorldConfig:
         raise DataError(f"world: {error}") from error
 
 
-def _generate(split: str, config: WorldConfig) -> Iterator[Episode]:
+def _of_people(config: WorldConfig, data_dir: Path) -> str:
+    if not config.people:
+        return ""
+    from persona_tf.data import light_environment, light_map, light_parts, light_world
+
+    modules = (light_environment, light_map, light_parts, light_world)
+    code = [sha256_of(Path(str(module.__file__))) for module in modules]
+    return " ".join([light_world.files_digest(data_dir), *code])
+
+
+def _generate(split: str, config: WorldConfig, realm: "Realm | None" = None) -> Iterator[Episode]:
     # Imported late: a split that is kept needs no lexicon.
     from persona_tf.data.world.generator import episodes
 
-    return iter(episodes(split, config.size(split), config.seed, config))
+    return iter(episodes(split, config.size(split), config.seed, config, realm))
 
 
 def _counted(items: Iterable[Episode], total: int, progress: Progress) -> Iterator[Episode]:

@@ -137,6 +137,8 @@ def changed(**fields):
         (aside(question=Turn(0)), "a turn in which nothing is said, done or shown"),
         (changed(speaker=2), "a speaker that is neither 0 nor 1"),
         (changed(grounding=("persona/1",)), "a key that leads nowhere"),
+        (changed(knows=("persona/0", "persona/1")), "a key that leads nowhere"),
+        (changed(knows=("object/0", "persona/2")), "a turn that draws on what its speaker does not know"),
         (changed(grounding=("turn/1",)), "a key that leads nowhere"),
         (changed(probe=dataclasses.replace(PROBE, swap=Swap("turn/7", "", ""))), "a key that leads nowhere"),
         (changed(action="kiss dog"), "an action that is not among the available ones"),
@@ -154,6 +156,13 @@ def changed(**fields):
 )
 def test_each_problem_is_found(episode, kind):
     assert kind in [found for found, _ in episode_problems(episode)]
+
+
+def test_the_labels_of_another_source_are_no_problem_there():
+    happy = changed(emote="happiness")
+    assert [kind for kind, _ in episode_problems(happy)] == ["an emote that is none of the 22"]
+    assert list(episode_problems(happy, ("anger", "happiness"))) == []
+    assert [kind for kind, _ in episode_problems(EPISODE, ("anger", "happiness"))] == ["an emote that is none of the 2"]
 
 
 SMALL = {"check_hash": False, "splits": "proportional"}

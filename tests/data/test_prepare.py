@@ -10,9 +10,9 @@ import pytest
 
 from persona_tf.data import download as download_module
 from persona_tf.data import prepare as prepare_module
-from persona_tf.data import toloka
+from persona_tf.data import toloka, wow
 from persona_tf.data.errors import DataError
-from persona_tf.data.prepare import CONVAI2_FILES, prepare, unpack_convai2, unpack_toloka
+from persona_tf.data.prepare import CONVAI2_FILES, prepare, unpack_convai2, unpack_toloka, unpack_wow
 from persona_tf.data.source_file import SourceFile
 from persona_tf.data.sources import SOURCES
 
@@ -100,6 +100,30 @@ def test_what_cannot_be_downloaded_says_where_to_put_it(tmp_path):
     said = []
     prepare("light_text", str(tmp_path), said.append)
     assert str(tmp_path / "light_text" / "train.txt") in said[0]
+
+
+def test_wizard_of_wikipedia_is_unpacked_by_known_names(tmp_path, monkeypatch):
+    members = dict.fromkeys(wow.FILES.values(), b"[]")
+    archive(tmp_path / "a.tgz", {**members, "data.json": b"all", "../evil.json": b"evil"})
+    written = unpack_wow(tmp_path / "a.tgz", tmp_path / "wow")
+    assert sorted(path.name for path in written) == sorted(wow.FILES.values())
+    assert sorted(path.name for path in (tmp_path / "wow").iterdir()) == sorted(wow.FILES.values())
+    monkeypatch.setattr(prepare_module, "download", lambda *a, **k: pytest.fail("fetched"))
+    said = []
+    prepare("wow", tmp_path, said.append)
+    assert "all files are there" in said[0]
+    archive(tmp_path / "a.tgz", {"x.json": b"[]"})
+    with pytest.raises(DataError, match=r"a\.tgz: none of .*train\.json"):
+        unpack_wow(tmp_path / "a.tgz", tmp_path / "other")
+
+
+def test_what_is_put_by_hand_is_looked_for(tmp_path):
+    said = []
+    prepare("crd3", tmp_path, said.append)
+    (tmp_path / "crd3").mkdir()
+    (tmp_path / "crd3" / "crd3_turns.jsonl.gz").touch()
+    prepare("crd3", tmp_path, said.append)
+    assert [line.rpartition("(")[2] for line in said] == ["it is missing).", "it is there)."]
 
 
 def test_an_unknown_source():

@@ -16,7 +16,7 @@ def calls(monkeypatch):
     """The splits that were generated, by a generator that needs no lexicon."""
     made = []
 
-    def generate(split, config):
+    def generate(split, config, realm=None):
         made.append(split)
         for i in range(config.size(split)):
             yield Episode(f"world/{split}/{i}", "world", None, (Character("a"), Character("b")), (Turn(0, str(i)),))
@@ -48,7 +48,7 @@ def test_another_world_has_another_place(tmp_path, calls):
 
 
 def test_a_generator_that_dies_leaves_nothing(tmp_path, monkeypatch):
-    def dies(split, config):
+    def dies(split, config, realm=None):
         yield from ()
         raise RuntimeError("no")
 
@@ -75,7 +75,10 @@ def test_a_folder_that_cannot_be_written_still_gives_the_world(tmp_path, calls, 
     assert "cannot be written" in caplog.text
 
 
-@pytest.mark.parametrize(("options", "named"), [({"valid": -1}, "WorldConfig.valid"), ({"turns": (9, 8)}, "turns")])
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"valid": -1}, "WorldConfig.valid"), ({"turns": (9, 8)}, "turns"), ({"people": "dark"}, "WorldConfig.people")],
+)
 def test_values_out_of_bounds(tmp_path, options, named):
     with pytest.raises(DataError, match=named):
         list(read_split("world", "valid", tmp_path, options))

@@ -5,6 +5,8 @@ import dataclasses
 SPLITS = ("train", "valid", "test", "test_unseen", "test_novel")
 """The splits. ``test_unseen`` has fillers and phrasings of its own, ``test_novel`` letters of its own."""
 
+PEOPLE = ("", "light")
+
 
 @dataclasses.dataclass(frozen=True)
 class WorldConfig:
@@ -23,6 +25,8 @@ class WorldConfig:
     test_unseen: int = 1_000
     test_novel: int = 1_000
     seed: int = 0
+    people: str = ""
+    """Who plays, and where: "" people and places that are composed, ``light`` those of LIGHT, which are read."""
     turns: tuple[int, int] = (8, 16)
     """Turns a dialogue, both speakers together."""
     slots: tuple[str, ...] = ()
@@ -61,6 +65,8 @@ class WorldConfig:
         for name in SPLITS:
             if getattr(self, name) < 0:
                 raise ValueError(f"WorldConfig.{name}: expected a size of 0 or more, got {getattr(self, name)}")
+        if self.people not in PEOPLE:
+            raise ValueError(f"WorldConfig.people: expected one of {PEOPLE}, got {self.people!r}")
         for name in ("made_up", "typos", "lower_case", "coloured", "eventful", "own_telling"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"WorldConfig.{name}: expected a rate in [0, 1], got {getattr(self, name)}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from persona_tf.data.world.config import WorldConfig, check_split
 from persona_tf.data.world.lexicon import load
 from persona_tf.data.world.plan import plan
+from persona_tf.data.world.realm import Realm
 from persona_tf.data.world.scene import cast
 from persona_tf.data.world.voice import Voice
 from persona_tf.data.world.writer import Writer
@@ -14,17 +15,20 @@ from persona_tf.episode import Aside, Episode
 _DEFAULT = WorldConfig()
 
 
-def generate(split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAULT) -> Episode:
+def generate(
+    split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAULT, realm: Realm | None = None
+) -> Episode:
     """Episode number `index` of a split; the same on any machine, and as fast for any index.
 
-    Exactly one character is a learner, the bot, whose turns are targets. It stands at 0 if it opens the talk.
+    Exactly one character is a learner, the bot, whose turns are targets. It stands at 0 if it opens the talk. The
+    `realm` is that which ``config.people`` names.
 
     Raises:
-      ValueError: there is no such split, or `index` is negative.
+      ValueError: there is no such split, `index` is negative, or the realm is another one.
     """
     if index < 0:
         raise ValueError(f"index: expected 0 or more, got {index}")
-    voice = Voice(f"{seed}/{check_split(split)}/{index}", split, config, load(config.slots, config.phrasings))
+    voice = Voice(f"{seed}/{check_split(split)}/{index}", split, config, load(config.slots, config.phrasings), realm)
     bot_opens = voice.chance(0.35)
     scene = cast(voice, bot=0 if bot_opens else 1)
     low, high = ((n - bot_opens) // 2 for n in config.turns)
@@ -39,7 +43,7 @@ def generate(split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAU
         asides += [writer.aside(len(asides) + i) for i in range(places.count(number))]
         writer.exchange(exchange)
     return Episode(
-        id=f"world/{split}/{seed}/{index}",
+        id=f"{_place(realm)}/{split}/{seed}/{index}",
         source="world",
         setting=scene.setting,
         characters=scene.characters,
@@ -50,7 +54,11 @@ def generate(split: str, index: int, seed: int = 0, config: WorldConfig = _DEFAU
 
 
 def episodes(
-    split: str, size: int | None = None, seed: int | None = None, config: WorldConfig = _DEFAULT
+    split: str,
+    size: int | None = None,
+    seed: int | None = None,
+    config: WorldConfig = _DEFAULT,
+    realm: Realm | None = None,
 ) -> Iterator[Episode]:
     """The first `size` episodes of a split, by default as many as `config` says, with its seed.
 
@@ -59,12 +67,16 @@ def episodes(
     """
     size = config.size(split) if size is None else size
     for index in range(size):
-        yield generate(split, index, config.seed if seed is None else seed, config)
+        yield generate(split, index, config.seed if seed is None else seed, config, realm)
 
 
-def character_and_place(seed: int, config: WorldConfig = _DEFAULT) -> Episode:
+def character_and_place(seed: int, config: WorldConfig = _DEFAULT, realm: Realm | None = None) -> Episode:
     """A bot and a place to talk to: an episode without turns. The learner is the bot, the other one is you."""
     readable = dataclasses.replace(config, made_up=0.0)
-    voice = Voice(f"chat/{seed}", "train", readable, load(config.slots, config.phrasings))
+    voice = Voice(f"chat/{seed}", "train", readable, load(config.slots, config.phrasings), realm)
     scene = cast(voice, bot=1)
-    return Episode(f"world/chat/{seed}", "world", scene.setting, scene.characters, (), (scene.bot,))
+    return Episode(f"{_place(realm)}/chat/{seed}", "world", scene.setting, scene.characters, (), (scene.bot,))
+
+
+def _place(realm: Realm | None) -> str:
+    return f"world/{realm.name}" if realm else "world"

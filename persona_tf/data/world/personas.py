@@ -10,7 +10,7 @@ from persona_tf.episode import Fact
 
 TEMPERAMENT_SLOT = "temperament"
 ALWAYS = ("trade", "home")
-"""Slots that every character has."""
+"""Slots that every character has whom nobody else made: who is given says itself what it lives on, and where."""
 EVERYWHERE = frozenset({"person", "town", "trade"})
 """Value types that stand in every dialogue."""
 WITH_RIVALS = 2.0
@@ -53,8 +53,8 @@ def choose_slots(voice: Voice, count: int) -> list[Slot]:
 
 
 def bot_facts(voice: Voice, temperament: str, slots: Sequence[Slot]) -> tuple[tuple[Fact, ...], list[Known]]:
-    """The bot's facts in random order, trade, home and temperament among them, and what they let it answer."""
-    slots = [*(voice.lexicon.slots[name] for name in ALWAYS), *slots]
+    """The bot's facts in random order, `ALWAYS` and temperament among them, and what they let it answer."""
+    slots = [*_always(voice), *slots]
     facts = [Fact(voice.phrase(temperaments()[temperament].fact), TEMPERAMENT_SLOT)]
     facts += _facts(voice, slots)
     voice.rng.shuffle(facts)
@@ -69,10 +69,14 @@ def bot_facts(voice: Voice, temperament: str, slots: Sequence[Slot]) -> tuple[tu
 
 
 def human_facts(voice: Voice, bot_slots: Sequence[Slot]) -> tuple[Fact, ...]:
-    """The few facts of the human: trade, home, and one or two of the bot's own slots with other values."""
+    """The few facts of the human: `ALWAYS`, and one or two of the bot's own slots with other values."""
     free = [s for s in bot_slots if not s.needs]
-    slots = [*(voice.lexicon.slots[name] for name in ALWAYS), *voice.some(free, 1 + voice.chance(0.5))]
+    slots = [*_always(voice), *voice.some(free, 1 + voice.chance(0.5))]
     return tuple(_facts(voice, slots))
+
+
+def _always(voice: Voice) -> list[Slot]:
+    return [] if voice.realm else [voice.lexicon.slots[name] for name in ALWAYS]
 
 
 def _with_needed(voice: Voice, slot: Slot) -> list[Slot]:

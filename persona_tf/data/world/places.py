@@ -119,12 +119,12 @@ def build(voice: Voice, values: Mapping[str, Sequence[str]]) -> Ground:
     name, names = _place_name(voice, kind)
     wares = _wares(voice, kind)
     room = wares[: voice.rng.randint(*voice.config.objects)]
-    things = {ware.name: _named(voice, ware) for ware in wares}
+    things = {ware.name: named(voice, ware) for ware in wares}
     wanted = {t: len(v) for t, v in values.items()}
     sentences, known = _described(voice, kind, wanted)
     objects = []
     for i, ware in enumerate(room):
-        thing, fact = _object(voice, ware, things[ware.name], wanted, f"object/{i}")
+        thing, fact = object_of(voice, ware, things[ware.name], wanted, f"object/{i}")
         objects.append(thing)
         known += fact
     bystanders = voice.some(_choice(voice, catalogue().bystanders), voice.rng.randint(0, 2))
@@ -157,19 +157,22 @@ def _wares(voice: Voice, kind: PlaceKind) -> list[Ware]:
     allowed = [n for n in kind.objects if voice.unseen or n not in known.unseen]
     room = [known.wares[n] for n in voice.some(allowed, 5)]
     room.sort(key=lambda w: "get" not in w.affords and "hold" not in w.affords)
-    pool = [n for n in _handy() if voice.unseen or n not in known.unseen]
-    hands = [known.wares[n] for n in voice.some(pool, 6) if n not in kind.objects]
-    return [*room, *hands]
+    return [*room, *(ware for ware in voice.some(handy_wares(voice), 6) if ware.name not in kind.objects)]
+
+
+def handy_wares(voice: Voice) -> list[Ware]:
+    """Things for the hands: what can be taken, those that are good for something twice."""
+    known = catalogue()
+    return [known.wares[name] for name in _handy() if voice.unseen or name not in known.unseen]
 
 
 @functools.cache
 def _handy() -> tuple[str, ...]:
-    """Things for the hands: what can be taken, those that are good for something twice as often."""
     wares = catalogue().wares.values()
     return tuple(w.name for w in wares for _ in range(1 + (len(w.affords) > 1)) if "get" in w.affords)
 
 
-def _named(voice: Voice, ware: Ware) -> str:
+def named(voice: Voice, ware: Ware) -> str:
     """A thing's full name: article, sometimes its condition, its noun."""
     name = ware.name
     if name.split()[0] not in _CONDITIONED and voice.chance(0.5):
@@ -177,25 +180,38 @@ def _named(voice: Voice, ware: Ware) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
+Sentence = tuple[str, Slot | None, str]
+"""A sentence of a description; the slot whose value it holds, or None; the value, or ""."""
+
+
 def _described(voice: Voice, kind: PlaceKind, wanted: dict[str, int]) -> tuple[list[str], list[Known]]:
     """Sentences of the description, some of which hold the value of a slot."""
-    slots = [s for s in voice.lexicon.of("setting", where="description") if kind.roofed or not s.roofed]
-    sentences: list[tuple[str, Slot | None, str]] = [
-        (s, None, "") for s in voice.some(kind.description, voice.rng.randint(1, 3))
-    ]
+    own: list[Sentence] = [(s, None, "") for s in voice.some(kind.description, voice.rng.randint(1, 3))]
+    sentences = own + told_sentences(voice, kind.roofed, wanted)
+    voice.rng.shuffle(sentences)
+    return [text for text, _, _ in sentences], known_sentences(sentences)
+
+
+def told_sentences(voice: Voice, roofed: bool, wanted: dict[str, int]) -> list[Sentence]:
+    """Two or three sentences that hold a value each; counts their types in ``wanted``."""
+    slots = [s for s in voice.lexicon.of("setting", where="description") if roofed or not s.roofed]
+    sentences: list[Sentence] = []
     for slot in _preferred(voice, slots, wanted, voice.rng.randint(2, 3)):
         value = voice.value(slot.type)
         sentences.append((voice.telling(slot.fact, value).format(value=value), slot, value))
-    voice.rng.shuffle(sentences)
-    known = [
+    return sentences
+
+
+def known_sentences(sentences: Sequence[Sentence]) -> list[Known]:
+    """What the sentences of a description, in their order, let one answer."""
+    return [
         Known(slot, value, (f"setting_description/{i}",), text)
         for i, (text, slot, value) in enumerate(sentences)
         if slot
     ]
-    return [text for text, _, _ in sentences], known
 
 
-def _object(voice: Voice, ware: Ware, name: str, wanted: dict[str, int], key: str) -> tuple[Thing, list[Known]]:
+def object_of(voice: Voice, ware: Ware, name: str, wanted: dict[str, int], key: str) -> tuple[Thing, list[Known]]:
     """One object of the room; most have a description that holds the value of a slot."""
     own = voice.one(ware.description) if voice.chance(0.6) else ""
     slots = [s for s in voice.lexicon.of("setting", where="object") if ware.kind in s.kinds]

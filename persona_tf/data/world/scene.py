@@ -2,10 +2,11 @@
 
 import dataclasses
 
-from persona_tf.data.world import chat
+from persona_tf.data.world import chat, realm
 from persona_tf.data.world.lexicon import Lexicon, Slot
 from persona_tf.data.world.manners import TEMPERAMENTS
 from persona_tf.data.world.personas import (
+    ALWAYS,
     TEMPERAMENT_SLOT,
     Known,
     bot_facts,
@@ -45,7 +46,9 @@ class Scene:
 
     def unknown(self, voice: Voice, asked: set[str]) -> tuple[Slot, str] | None:
         """A slot that nobody filled, and the thing that the question is about ("" for most); None: there is none."""
-        free = {name: things for name, things in self._unfilled(voice.lexicon).items() if name not in asked}
+        # Who is given may have told of these in words that nobody here reads.
+        told = {*asked, *ALWAYS} if voice.realm else asked
+        free = {name: things for name, things in self._unfilled(voice.lexicon).items() if name not in told}
         while free:
             # Of all and not of the free ones: what is asked then changes little where what is free does.
             slot = voice.one(tuple(voice.lexicon.slots.values()))
@@ -68,15 +71,18 @@ class Scene:
 def cast(voice: Voice, bot: int) -> Scene:
     """Casts a scene in which character `bot` is the bot."""
     config = voice.config
-    names = (voice.value("person"), voice.value("person"))
+    visit = realm.visit(voice, voice.realm) if voice.realm else None
+    names = _named(visit, bot) if visit else (voice.value("person"), voice.value("person"))
     temperament = voice.one(TEMPERAMENTS)
     slots = choose_slots(voice, voice.rng.randint(*config.facts))
     facts, known = bot_facts(voice, temperament, slots)
     others = human_facts(voice, slots)
+    if visit:
+        facts, others = facts + visit.facts(voice, 0), others + visit.facts(voice, 1)
     values: dict[str, list[str]] = {"person": list(names)}
     for kind, value in [(voice.lexicon.slots[f.slot].type, f.value) for f in (*facts, *others) if f.value]:
         values.setdefault(kind, []).append(value)
-    ground = build(voice, values)
+    ground = realm.ground(voice, visit, values) if visit else build(voice, values)
     for kind, value in ground.names:
         values.setdefault(kind, []).append(value)
     for known_there in ground.known:
@@ -101,6 +107,11 @@ def cast(voice: Voice, bot: int) -> Scene:
         full_names={bare(name): name for name in ground.affords},
         context=_context(ground.setting, characters),
     )
+
+
+def _named(visit: realm.Visit, bot: int) -> tuple[str, str]:
+    mine, yours = (folk.name for folk in visit.people)
+    return (yours, mine) if bot else (mine, yours)
 
 
 def _state(ground: Ground, characters: tuple[Character, Character]) -> State:

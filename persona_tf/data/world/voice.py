@@ -4,11 +4,14 @@ import functools
 import random
 import re
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from persona_tf.data.world.config import WorldConfig, check_split
 from persona_tf.data.world.lexicon import Lexicon, Phrases
 from persona_tf.data.world.names import NAME_TYPES, made_up
+
+if TYPE_CHECKING:
+    from persona_tf.data.world.realm import Realm
 
 _T = TypeVar("_T")
 
@@ -21,9 +24,21 @@ class Voice:
       split: decides on phrasings, fillers and letters (see `persona_tf.data.world.config.SPLITS`).
       config: the rates.
       lexicon: slots and fillers.
+      realm: given people and places, in the place of composed ones.
+
+    Raises:
+      ValueError: the config names people, and no realm is given, or the other way round.
     """
 
-    def __init__(self, key: str, split: str, config: WorldConfig, lexicon: Lexicon) -> None:
+    def __init__(
+        self, key: str, split: str, config: WorldConfig, lexicon: Lexicon, realm: "Realm | None" = None
+    ) -> None:
+        if config.people != (realm.name if realm else ""):
+            given = repr(realm.name) if realm else "none"
+            raise ValueError(
+                f"WorldConfig.people is {config.people!r}: the realm of that name is needed, {given} is given"
+            )
+        self.realm = realm
         self.key, self.split = key, split
         self.rng = random.Random(key)
         self.unseen = check_split(split) == "test_unseen"
@@ -35,7 +50,7 @@ class Voice:
 
     def apart(self, name: str) -> "Voice":
         """A voice with a random source of its own; it knows what is used up here, and uses up nothing here."""
-        voice = Voice(f"{self.key}/{name}", self.split, self.config, self.lexicon)
+        voice = Voice(f"{self.key}/{name}", self.split, self.config, self.lexicon, self.realm)
         voice._given, voice._used = {*self._given}, {kind: [*used] for kind, used in self._used.items()}
         return voice
 
@@ -88,14 +103,20 @@ class Voice:
         Raises:
           LookupError: a hundred draws gave nothing new: the type has too few fillers.
         """
-        used = self._used.setdefault(kind, [])
         for _ in range(100):
             value = self._draw(kind, made_up_too)
-            small = value.lower()
-            if not any(small in other or other in small for other in used):
-                used.append(small)
+            if self.claim(kind, value):
                 return value
+        used = self._used[kind]
         raise LookupError(f"fillers.toml [{kind}]: expected more fillers than one dialogue needs, used are {used}")
+
+    def claim(self, kind: str, value: str) -> bool:
+        """Uses up a value of a type; False if it is part of one that is used up, or one is part of it."""
+        used, small = self._used.setdefault(kind, []), value.lower()
+        if any(small in other or other in small for other in used):
+            return False
+        used.append(small)
+        return True
 
     def _draw(self, kind: str, made_up_too: bool) -> str:
         fillers = self.lexicon.fillers[kind]
