@@ -290,10 +290,7 @@ class FactMemory:
                 f"{self._store.path}: another program has embedded the facts of {self.session!r} with encoder "
                 f"{state.encoder}, this one is {self._fingerprint}: let both use one retriever, then open them again"
             )
-        try:
-            self._held = HeldFacts(self._dimensions, self._store.facts(self.session))
-        except ValueError as error:
-            raise ValueError(f"{self._store.path}: session {self.session!r}: {error}") from error
+        self._held = HeldFacts(self._dimensions, self._store.facts(self.session, self._dimensions))
         self._state = state
 
     # ---------------------------------------------------------------------------------------- embedding

@@ -18,9 +18,6 @@ class HeldFacts:
     Args:
       dimensions: D, of the vectors.
       stored: facts to begin with, in the order of their places.
-
-    Raises:
-      ValueError: a vector has other dimensions.
     """
 
     def __init__(self, dimensions: int, stored: Iterable[StoredFact] = ()):
@@ -131,8 +128,6 @@ class _OwnIndex:
 
     def add(self, stored: Sequence[StoredFact]) -> None:
         vectors = [unpacked(one.vector) for one in stored]
-        if wrong := next((v.size for v in vectors if v.size != self._index.dimensions), 0):
-            raise ValueError(f"expected vectors of {self._index.dimensions} numbers, got one of {wrong}")
         rows = self._index.add([""] * len(vectors), np.reshape(vectors, (len(vectors), self._index.dimensions)))
         for row, one in zip(rows, stored, strict=True):
             self._row[one.fact.number], self._number[row] = row, one.fact.number

@@ -105,12 +105,16 @@ class FactStore:
             found = self._database.execute("SELECT encoder, revision, next FROM sessions WHERE id = ?", (session,))
             return next((SessionState(*row) for row in found), SessionState())
 
-    def facts(self, session: str) -> list[StoredFact]:
-        """All facts of a conversation, in the order in which they were added or last edited."""
+    def facts(self, session: str, dimensions: int | None = None) -> list[StoredFact]:
+        """All facts of a conversation, in the order in which they were added or last edited.
+
+        Raises:
+          ValueError: one of them is none, or its vector has not as many dimensions as are said.
+        """
         columns = "text, owner, source, turn, pinned, slot, value, number, place, vector"
         with self.lock, self._explained():
             rows = self._database.execute(f"SELECT {columns} FROM facts WHERE session = ? ORDER BY place", (session,))
-            return [self._stored(session, row) for row in rows]
+            return [self._stored(session, row, dimensions) for row in rows]
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -152,10 +156,12 @@ class FactStore:
         if found != ["ok"]:
             raise ValueError(f"{self.path}: the database is damaged ({'; '.join(found)}). {_RECOVER}")
 
-    def _stored(self, session: str, row: tuple) -> StoredFact:
+    def _stored(self, session: str, row: tuple, dimensions: int | None) -> StoredFact:
         text, owner, source, turn, pinned, slot, value, number, place, vector = row
         try:
             fact = KnownFact(text, owner, source, turn, bool(pinned), slot, value, number)
+            if dimensions is not None and len(vector) != 4 * dimensions:
+                raise ValueError(f"expected a vector of {4 * dimensions} bytes, got {len(vector)}")
         except ValueError as error:
             where = f"{self.path}: session {session!r}, fact {number}"
             raise ValueError(f"{where}: {error}. {_RECOVER}") from error

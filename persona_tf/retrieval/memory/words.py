@@ -105,6 +105,8 @@ def changed_words(one: FactWords, other: FactWords) -> bool:
     "I live in Paris.", but not "I like tea." and "I like to ski."
     """
     size = min(len(one.words), len(other.words))
+    if not size or (one.words[0] != other.words[0] and one.words[-1] != other.words[-1]):
+        return False
     first = next((i for i in range(size) if one.words[i] != other.words[i]), size)
     last = next((i for i in range(size - first) if one.words[-1 - i] != other.words[-1 - i]), size - first)
     mine, others = one.words[first : len(one.words) - last], other.words[first : len(other.words) - last]

@@ -11,7 +11,9 @@ import pytest
 from persona_tf.episode import Character, Fact
 from persona_tf.retrieval.memory.fact_memory import FactMemory
 from persona_tf.retrieval.memory.facts import KnownFact, NewFact, Outcome, given_facts
+from persona_tf.retrieval.memory.held_facts import packed
 from persona_tf.retrieval.memory.relation import Rules
+from persona_tf.retrieval.memory.store import SessionState, StoredFact
 
 NEAR = Rules(same_thing=0.9)
 
@@ -208,8 +210,13 @@ def test_ten_thousand_equal_facts(make_memory, encoder):
 
 
 def test_ten_thousand_facts_are_added_to_and_searched_quickly(store, said):
-    memory = FactMemory(store, "a", ScatteredEncoder())
-    memory.add([NewFact(f"Thing{i} is a word{i}.") for i in range(10_000)])
+    encoder = ScatteredEncoder()
+    facts = [KnownFact(f"Thing{i} is a word{i}.", number=i) for i in range(1, 10_001)]
+    vectors = encoder.embed_facts([fact.text for fact in facts])
+    stored = [StoredFact(fact, fact.number, packed(v)) for fact, v in zip(facts, vectors, strict=True)]
+    with store.writing():
+        store.change("a", SessionState(encoder.fingerprint(), 1, 10_001), stored, ())
+    memory = FactMemory(store, "a", encoder)
     assert len(memory) == 10_000
     best = {"add": 1.0, "search": 1.0}
     for i in range(5):
