@@ -226,14 +226,17 @@ def _chat(arguments: Arguments) -> None:
     decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
     given = arguments.flags
     seed = random.randrange(10_000) if given.seed is None else given.seed
+    from persona_tf.chat.card import read_card
     from persona_tf.data.world.generator import character_and_place
     from persona_tf.serving.scene import scene
 
-    where = scene(character_and_place(seed, _world_of(run)), given.name, given.partner, given.place, given.persona)
+    card = read_card(given.card) if given.card else None
+    drawn = character_and_place(seed, _world_of(run))
+    where = scene(drawn, given.name, given.partner, given.place, given.persona, card)
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
         from persona_tf.serving import terminal
-    terminal.chat(run.bundle, where, seed, decoding, given.engine)
+    terminal.chat(run.bundle, where, seed, decoding, given.engine, card=card)
 
 
 def _world_of(run: "RunDir") -> "WorldConfig":
@@ -303,7 +306,7 @@ _NEXT = {
     "make test": "the tests",
 }
 
-_WHO = ("name", "partner", "place", "persona")
+_WHO = ("name", "partner", "place", "persona", "card")
 
 VERBS: Mapping[str, Verb] = {
     "data": Verb(
