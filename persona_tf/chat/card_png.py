@@ -34,8 +34,8 @@ def card_in(png: bytes) -> bytes:
     texts: dict[str, bytes] = {}
     for kind, data in _chunks(png)[0]:
         if kind == b"tEXt":
-            keyword, _, text = data.partition(b"\0")
-            texts.setdefault(keyword.decode("latin-1").lower(), text)
+            name, _, text = data.partition(b"\0")
+            texts.setdefault(name.decode("latin-1").lower(), text)
     for keyword in KEYWORDS:
         if keyword in texts:
             return _from_base64(keyword, texts[keyword])

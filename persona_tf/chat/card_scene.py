@@ -18,7 +18,13 @@ from persona_tf.episode import Character, Episode, Fact, Setting, Thing, Turn, s
 from persona_tf.example import TOLD, Item
 
 MAX_FACTS = MAX_ITEMS // 2
-"""Most facts, and most sentences about the place: what is left is for names, and for what the lorebook tells."""
+"""Most facts of a card that are taken."""
+
+MAX_SENTENCES = MAX_ITEMS // 4
+"""Most sentences about the place; what is left is for names, and for what the lorebook tells."""
+
+MAX_TEXT = 50_000
+"""Most characters that are read of a text of the card."""
 
 _OURS = "persona_tf"
 """Our place in a card's extensions."""
@@ -71,7 +77,7 @@ def card_scene(card: Card, user: str = "", name: str = "") -> CardScene:
     names = list(dict.fromkeys([char, card.called.strip(), card.name.strip(), *_names(char)]))
 
     def filled(text: str) -> str:
-        return fill(text, char, user or "you")
+        return fill(text[:MAX_TEXT], char, user or "you")
 
     character, setting, left_out = _who_and_where(card, name, names, filled)
     messages = [card.first_message, *card.alternate_greetings]
@@ -81,7 +87,7 @@ def card_scene(card: Card, user: str = "", name: str = "") -> CardScene:
         character,
         setting,
         tuple(turn for turn in turns if turn.speech or turn.action or turn.emote),
-        examples_of(card.example_dialogue, names, user or "you"),
+        examples_of(card.example_dialogue[:MAX_TEXT], names, user or "you"),
         card.lorebook.map(filled),
         left_out,
     )
@@ -128,8 +134,8 @@ def _who_and_where(
         return dataclasses.replace(character, name=name or character.name), setting, 0
     facts = facts_of(f"{filled(card.description)}\n{filled(card.personality)}", names)
     told = sentences(" ".join(filled(card.scenario).split()))
-    setting = Setting("", description=told[:MAX_FACTS]) if told else None
-    left_out = max(len(facts) - MAX_FACTS, 0) + max(len(told) - MAX_FACTS, 0)
+    setting = Setting("", description=told[:MAX_SENTENCES]) if told else None
+    left_out = max(len(facts) - MAX_FACTS, 0) + max(len(told) - MAX_SENTENCES, 0)
     return Character(names[0], tuple(map(Fact, facts[:MAX_FACTS]))), setting, left_out
 
 

@@ -58,9 +58,10 @@ def _dialogue(text: str, char: Sequence[str], user: str) -> tuple[Turn, ...]:
     other = "|".join(["{{user}}", "<user>", *([re.escape(user)] if user else [])])
     begins = re.compile(rf"^[ \t]*(?:({own})|{other})[ \t]*[:：]", re.IGNORECASE | re.MULTILINE)
     found = list(begins.finditer(text))
+    ends = [*(one.start() for one in found), len(text)][1:]
     turns = []
-    for this, after in zip(found, [*found[1:], None], strict=True):
-        said = fill(text[this.end() : after.start() if after else len(text)], char[0], user)
+    for this, end in zip(found, ends, strict=False):
+        said = fill(text[this.end() : end], char[0], user)
         turn = turn_of(said, 1 if this[1] else 0, char if this[1] else [user])
         if turn.speech or turn.action or turn.emote:
             turns.append(turn)

@@ -88,7 +88,7 @@ class Session:
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """What the bot knows, as it is shown to it: from the beginning, and what came to its mind before it last spoke."""
+        """What the bot is shown: what it knows from the beginning, and what came to its mind before it last spoke."""
         return self._items + self._recalled
 
     def say(self, text: str, action: str = "", emote: str = "", on_text: OnText | None = None) -> "Answer":

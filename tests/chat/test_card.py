@@ -167,7 +167,7 @@ entries = st.fixed_dictionaries(
 )
 datas = st.fixed_dictionaries(
     {
-        **{field: texts for field in V1},
+        **dict.fromkeys(V1, texts),
         "name": texts.filter(str.strip),
         "alternate_greetings": st.lists(texts, max_size=3),
         "extensions": st.dictionaries(texts, anything, max_size=3),
@@ -258,14 +258,20 @@ def entry(**fields):
         ({"name": "x", "version": "1", "private": True}, "no card: it has 'name', 'version', 'private'"),
         ({"char_name": "Mira", "char_persona": ""}, "an older format"),
         ({"entries": {}}, "a lorebook alone"),
-        ({"spec": "lorebook_v3", "data": {}}, "spec: expected chara_card_v2 or chara_card_v3, got 'lorebook_v3'. This is"),
+        (
+            {"spec": "lorebook_v3", "data": {}},
+            "spec: expected chara_card_v2 or chara_card_v3, got 'lorebook_v3'. This is",
+        ),
         ({"spec": "chara_card_v9", "data": V1}, "got 'chara_card_v9'. Expected a card of V1, V2 or V3"),
         ({"spec": ["chara_card_v2"], "data": V1}, "spec: expected"),
         ({"spec": {"a": "x" * 1000}, "data": V1}, "spec: expected"),
         ({"spec": "chara_card_v2"}, "data: expected an object with the fields of the card, got nothing"),
         ({"spec": "chara_card_v2", "data": "x"}, "data: expected an object .* got a text"),
         ({n: t for n, t in V1.items() if n != "scenario"}, "a V1 card lacks 'scenario': add it, as \"\""),
-        ({"name": "x", "description": "", "first_mes": ""}, "lacks 'personality' and 'scenario' and 'mes_example': add them"),
+        (
+            {"name": "x", "description": "", "first_mes": ""},
+            "lacks 'personality' and 'scenario' and 'mes_example': add them",
+        ),
         ({**V1, "name": " "}, "name: expected the character's name, got nothing"),
         (v2(name=None), r"data\.name: expected the character's name"),
         ({**V1, "description": 5}, "description: expected a text, got a number"),
@@ -352,7 +358,7 @@ def test_a_file_is_named_and_a_huge_one_is_not_read(tmp_path):
         read_card(path)
     with pytest.raises(ValueError, match="this is no file"):
         read_card(tmp_path)
-    with pytest.raises(FileNotFoundError, match="there is no file .*none.json; expected a card"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*none\.json; expected a card"):
         read_card(tmp_path / "none.json")
 
 
@@ -371,15 +377,15 @@ def test_reading_changes_nothing_that_was_read():
 
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda b: module.card_png.SIGNATURE + b))
 def test_any_bytes_are_a_card_or_a_clear_error(source):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         read_card(source)
 
 
 @given(anything, st.sampled_from([*V1, "character_book", "extensions", "tags", "alternate_greetings", "nickname"]))
 def test_any_value_in_a_field_is_taken_or_a_clear_error(value, field):
+    said = ""
     try:
         card = read_card(encoded(v2(**{field: value})))
     except ValueError as error:
-        assert field in str(error)
-    else:
-        assert read_card(write_card(card)).name == card.name
+        said = str(error)
+    assert field in said if said else read_card(write_card(card)) == card
