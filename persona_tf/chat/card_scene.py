@@ -59,7 +59,7 @@ class CardScene:
     @functools.cached_property
     def _told(self) -> Mapping[int, tuple[Item, ...]]:
         """The items of each entry, by its number."""
-        count, names = itertools.count(), _names(self.character.name)
+        count, names = itertools.count(), [*_names(self.character.name), self.card.called, self.card.name]
         return {entry.number: tuple(_items(entry.content, names, count)) for entry in self.lorebook.entries}
 
 
@@ -99,7 +99,8 @@ def scene_card(character: Character, setting: Setting | None, base: Card | None 
     Args:
       character: who; what it has with it is told in the description.
       setting: where; told in the scenario.
-      base: the card that it came from: what the card has beyond the two stays, and all of it where they are the same.
+      base: the card that it came from: what the card has beyond the two stays, and so do the texts of the one that is
+        the same.
       user: the human's name, as it was for `card_scene`.
 
     Raises:
@@ -107,51 +108,48 @@ def scene_card(character: Character, setting: Setting | None, base: Card | None 
     """
     if not character.name.strip():
         raise ValueError("a card needs a name: expected a character that has one")
-    if base is not None:
-        was = card_scene(base, user, character.name)
-        same_name = character.name in (base.called.strip(), base.name.strip())
-        if same_name and (was.character, was.setting) == (character, setting):
-            return base
-    card = base or Card(character.name)
-    name, description, scenario = _texts(character, setting)
+    card, changed = base or Card(character.name), dict[str, Any]()
+    was = None if base is None else card_scene(base, user, character.name)
+    if not was or was.character != character or character.name not in (card.called.strip(), card.name.strip()):
+        nickname = {"nickname": character.name} if card.other.get("nickname") else {}
+        changed |= {"name": character.name, "description": _of_character(character), "personality": ""}
+        card = dataclasses.replace(card, other={**card.other, **nickname})
+    if not was or was.setting != setting:
+        changed["scenario"] = _of_place(setting)
+    if not changed:
+        return card
     extensions = {**(card.other.get("extensions") or {}), _OURS: _episode(character, setting).to_json()}
-    nickname = {"nickname": name} if card.other.get("nickname") else {}
-    return dataclasses.replace(
-        card,
-        name=name,
-        description=description,
-        personality="",
-        scenario=scenario,
-        other={**card.other, **nickname, "extensions": extensions},
-    )
+    return dataclasses.replace(card, **changed, other={**card.other, "extensions": extensions})
 
 
 def _who_and_where(
     card: Card, name: str, names: Sequence[str], filled: Callable[[str], str]
 ) -> tuple[Character, Setting | None, int]:
-    if kept := _kept(card):
-        character, setting = kept
-        return dataclasses.replace(character, name=name or character.name), setting, 0
+    """Character and place, each as `scene_card` kept it, or else from the card's texts; and how much was too much."""
     facts = facts_of(f"{filled(card.description)}\n{filled(card.personality)}", names)
     told = sentences(" ".join(filled(card.scenario).split()))
+    character = Character(names[0], tuple(map(Fact, facts[:MAX_FACTS])))
     setting = Setting("", description=told[:MAX_SENTENCES]) if told else None
-    left_out = max(len(facts) - MAX_FACTS, 0) + max(len(told) - MAX_SENTENCES, 0)
-    return Character(names[0], tuple(map(Fact, facts[:MAX_FACTS]))), setting, left_out
+    too_many = [len(facts) - MAX_FACTS, len(told) - MAX_SENTENCES]
+    if kept := _kept(card):
+        if (card.name, card.description, card.personality) == (kept[0].name, _of_character(kept[0]), ""):
+            character, too_many[0] = dataclasses.replace(kept[0], name=name or kept[0].name), 0
+        if card.scenario == _of_place(kept[1]):
+            setting, too_many[1] = kept[1], 0
+    return character, setting, sum(max(count, 0) for count in too_many)
 
 
 def _kept(card: Card) -> tuple[Character, Setting | None] | None:
-    """What `scene_card` kept in a card, unless somebody changed the card's texts since."""
+    """What `scene_card` kept in a card."""
     kept = (card.other.get("extensions") or {}).get(_OURS)
     if not isinstance(kept, dict) or not _only_texts([kept.get("setting", {}), kept.get("characters")]):
         return None
     try:
         episode = Episode.from_json(kept)
-        character, setting = episode.characters[0], episode.setting
-        texts = _texts(character, setting)
     except (KeyError, TypeError, ValueError, AttributeError):  # it was written by somebody else
         return None
-    is_ours = texts == (card.name, card.description, card.scenario) and not card.personality
-    return (character, setting) if is_ours else None
+    character, setting = episode.characters[0], episode.setting
+    return character, setting
 
 
 def _only_texts(value: Any) -> bool:
@@ -160,20 +158,24 @@ def _only_texts(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _texts(character: Character, setting: Setting | None) -> tuple[str, str, str]:
-    """Name, description and scenario of a card."""
+def _of_character(character: Character) -> str:
+    """The description of a card."""
     had = ("carrying", "wearing", "wielding")
     lines = [fact.text for fact in character.facts]
     lines += [_sentence(TOLD[kind].format(_thing(thing))) for kind in had for thing in getattr(character, kind)]
-    return character.name, "\n".join(lines), "" if setting is None else "\n".join(_of_place(setting))
+    return "\n".join(lines)
 
 
-def _of_place(setting: Setting) -> Iterator[str]:
+def _of_place(setting: Setting | None) -> str:
+    """The scenario of a card."""
+    if setting is None:
+        return ""
     name = f"{setting.name}, {setting.category}" if setting.category else setting.name
-    yield from [TOLD["setting_name"].format(name)] if name else []
-    yield from setting.description
-    yield from (_sentence(TOLD["object"].format(_thing(thing))) for thing in setting.objects)
-    yield from (_sentence(TOLD["present"].format(who)) for who in setting.present)
+    lines = [TOLD["setting_name"].format(name)] if name else []
+    lines += setting.description
+    lines += [_sentence(TOLD["object"].format(_thing(thing))) for thing in setting.objects]
+    lines += [_sentence(TOLD["present"].format(who)) for who in setting.present]
+    return "\n".join(lines)
 
 
 def _thing(thing: Thing) -> str:

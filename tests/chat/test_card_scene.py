@@ -144,7 +144,7 @@ def test_what_another_program_changed_counts():
         assert (scene.character, scene.setting) != (MIRA, BARN)
     changed = card_scene(dataclasses.replace(card, description="I sing."))
     assert changed.character == Character("Mira the baker", (Fact("I sing."),))
-    assert changed.setting.description[0] == "We are here: Old barn, Farm."
+    assert changed.setting == BARN
 
 
 @pytest.mark.parametrize(
@@ -184,6 +184,15 @@ def test_a_changed_character_keeps_what_else_the_card_has():
     assert "extensions" not in CARD.other or "persona_tf" not in CARD.other["extensions"]
     again = card_scene(read_card(write_card(card)), "Tam")
     assert (again.character, again.setting) == (other, scene.setting)
+
+
+def test_another_place_leaves_the_character_as_it_was_written():
+    scene = card_scene(CARD, "Tam")
+    card = scene_card(scene.character, BARN, CARD, "Tam")
+    assert (card.description, card.personality) == (CARD.description, CARD.personality)
+    again = card_scene(read_card(write_card(card)), "Tam")
+    assert (again.character, again.setting) == (scene.character, BARN)
+    assert scene_card(again.character, again.setting, card, "Tam") is card
 
 
 def test_a_new_name_is_a_change():

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from persona_tf.chat.bot import Answer
-from persona_tf.chat.card import Card, read_card
+from persona_tf.chat.card import Card, read_card, write_card
 from persona_tf.chat.card_scene import card_scene
 from persona_tf.chat.session import Session
 from persona_tf.decoding.config import DecodeConfig
@@ -173,7 +173,7 @@ def carded():
 
 
 def test_a_card_speaks_first_and_has_other_first_messages(carded):
-    talk, session, shown = carded
+    talk, _, shown = carded
     for line in ("hi", "/reset", "/opening", "hi", "/reset", "/opening"):
         talk.take(line)
     said = [line for line in shown if line.startswith("Ada")]
@@ -201,7 +201,7 @@ def test_whom_one_talks_to_is_written_as_a_card(talk, carded, tmp_path, name):
     meant = card_scene(read_card(tmp_path / name), "Tam")
     assert (meant.character, meant.setting) == (MIRA, SCENE.setting)
     carded[0].take(f"/card {tmp_path / name}x{name}")
-    assert read_card(tmp_path / f"{name}x{name}") == CARD
+    assert read_card(tmp_path / f"{name}x{name}") == read_card(write_card(CARD))
 
 
 @pytest.mark.parametrize(
