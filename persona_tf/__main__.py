@@ -226,18 +226,20 @@ def _chat(arguments: Arguments) -> None:
     decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
     given = arguments.flags
     seed = random.randrange(10_000) if given.seed is None else given.seed
+    from persona_tf.chat.card import read_card
     from persona_tf.data.world.generator import character_and_place
     from persona_tf.data.world_cache import people_of
     from persona_tf.serving.scene import scene
 
     world = _world_of(run)
+    card = read_card(given.card) if given.card else None
     realm = people_of(world, _data_dir(arguments)) if world.people else None
-    met = character_and_place(seed, world, realm)
-    where = scene(met, given.name, given.partner, given.place, given.persona)
+    drawn = character_and_place(seed, world, realm)
+    where = scene(drawn, given.name, given.partner, given.place, given.persona, card)
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
         from persona_tf.serving import terminal
-    terminal.chat(run.bundle, where, seed, decoding, given.engine)
+    terminal.chat(run.bundle, where, seed, decoding, given.engine, card=card)
 
 
 def _world_of(run: "RunDir") -> "WorldConfig":
@@ -307,7 +309,7 @@ _NEXT = {
     "make test": "the tests",
 }
 
-_WHO = ("name", "partner", "place", "persona")
+_WHO = ("name", "partner", "place", "persona", "card")
 
 VERBS: Mapping[str, Verb] = {
     "data": Verb(

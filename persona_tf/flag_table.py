@@ -26,6 +26,7 @@ FLAGS: Mapping[str, tuple[str, Any, str]] = {
     "partner": ("string", "", "your name"),
     "place": ("string", "", "where you meet: 'NAME', 'NAME: description' or none"),
     "persona": ("string", "", "facts of the bot: 'I bake.|I sing.', a file with one a line, or none"),
+    "card": ("string", "", "a character card to play, .json or .png; the four before change it"),
     "split": ("list", [], "splits, with commas"),
     "n": ("integer", 1, "how many dialogues are shown"),
     "option": ("multi_string", [], "NAME=VALUE for the source; may be given several times"),

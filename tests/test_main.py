@@ -13,7 +13,8 @@ import pytest
 
 from persona_tf import __main__ as command
 from persona_tf import config
-from persona_tf.episode import Character, Episode, Turn
+from persona_tf.chat.card import Card, write_card
+from persona_tf.episode import Character, Episode, Fact, Turn
 from persona_tf.run_dir import RunDir
 from persona_tf.text import vocabulary
 
@@ -243,6 +244,24 @@ def test_chat_draws_who_and_where_and_leaves_the_decoding_to_the_terminal(rooms,
     assert {one.name for one in named.characters} == {"Ada", "Bo"}
     assert [one.facts for one in drawn.characters] == [one.facts for one in named.characters]
     assert isinstance(seed, int)
+
+
+def test_chat_plays_a_card(rooms, run, tmp_path):
+    (tmp_path / "ada.json").write_bytes(write_card(Card("Ada", "I read.", first_message="Ja?")))
+    words = ["chat", f"--run={run.path}", f"--card={tmp_path / 'ada.json'}", "--partner=Bo", "--seed=4"]
+    assert command.main(words) == 0
+    [(_, (_, scene, *_), more)] = rooms
+    assert scene.characters[scene.learners[0]] == Character("Ada", (Fact("I read."),))
+    assert (more["card"].first_message, scene.setting) == ("Ja?", None)
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "there is no file"), (b"{}", "JSON that is no card")])
+def test_a_file_that_is_no_card_is_said_before_the_bot_is_loaded(rooms, run, tmp_path, capsys, content, said):
+    if content:
+        (tmp_path / "ada.json").write_bytes(content)
+    assert command.main(["chat", f"--run={run.path}", f"--card={tmp_path / 'ada.json'}"]) == 1
+    assert said in capsys.readouterr().err
+    assert not rooms
 
 
 def test_a_persona_file_that_is_not_there_is_said_before_the_bot_is_loaded(rooms, run, capsys):

@@ -30,6 +30,10 @@ PARTNER, BOT = 0, 1
 
 OnText = Callable[[str], None]
 
+Recall = Callable[[Sequence[Turn]], Sequence[Item]]
+"""Turns so far -> what comes to the bot's mind after them, as knowledge items of any of the kinds, with keys of their
+own."""
+
 MAX_ITEMS = 128
 """Most knowledge items of a conversation: what it takes to read them grows with the square of their number."""
 
@@ -45,16 +49,31 @@ class Session:
       me: whom the bot plays.
       partner: whom the bot talks to.
       seed: decides the noise of sampling, another for each turn.
+      opening: turns that the conversation begins with; they are not taken back.
+      recall: is asked before each answer; what it gives is known for that answer, as far as there is room for it and
+        the bot was trained with that kind of item.
 
     Raises:
       ValueError: there are more than `MAX_ITEMS` facts, objects and so on.
     """
 
-    def __init__(self, bot: "Bot", setting: Setting | None, me: Character, partner: Character, seed: int = 0):
+    def __init__(
+        self,
+        bot: "Bot",
+        setting: Setting | None,
+        me: Character,
+        partner: Character,
+        seed: int = 0,
+        opening: Sequence[Turn] = (),
+        recall: Recall | None = None,
+    ):
         self._bot = bot
+        self._recall = recall
+        self._recalled: tuple[Item, ...] = ()
+        self._opening: tuple[Turn, ...] = _clean(tuple(opening))
         self._seed = seed
         self._attempt = 0
-        self._episode = _clean(Episode(f"chat/{seed}", "chat", setting, (partner, me), (), learners=(BOT,)))
+        self._episode = _clean(Episode(f"chat/{seed}", "chat", setting, (partner, me), self._opening, learners=(BOT,)))
         self._items = knowledge_items(self._episode, BOT, bot.bundle.example)
         if len(self._items) > MAX_ITEMS:
             raise ValueError(
@@ -69,8 +88,8 @@ class Session:
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """What the bot knows from the beginning, as it is shown to it."""
-        return self._items
+        """What the bot is shown: what it knows from the beginning, and what came to its mind before it last spoke."""
+        return self._items + self._recalled
 
     def say(self, text: str, action: str = "", emote: str = "", on_text: OnText | None = None) -> "Answer":
         """The partner speaks, acts or shows something, and the bot answers.
@@ -103,30 +122,43 @@ class Session:
           ValueError: the last turn is not the bot's.
         """
         turns = self._episode.turns
-        if not turns or turns[-1].speaker != BOT:
+        if len(turns) <= len(self._opening) or turns[-1].speaker != BOT:
             raise ValueError("there is no answer yet to be given again")
         return self._answer(turns[:-1], self._attempt + 1, on_text)
 
-    def reset(self) -> None:
-        """Forgets all turns; place and characters stay. The same words then get the same answers as before."""
-        self._attempt = 0
-        self._episode = dataclasses.replace(self._episode, turns=())
+    def reset(self, opening: Sequence[Turn] | None = None) -> None:
+        """Forgets all turns but the opening; place and characters stay. The same words get the same answers as before.
 
-    def _example(self, turns: tuple[Turn, ...]) -> Example:
+        Args:
+          opening: in the place of the one that there was.
+        """
+        if opening is not None:
+            self._opening = _clean(tuple(opening))
+        self._attempt, self._recalled = 0, ()
+        self._episode = dataclasses.replace(self._episode, turns=self._opening)
+
+    def _recalls(self, turns: tuple[Turn, ...]) -> tuple[Item, ...]:
+        """What comes to the bot's mind."""
+        kinds = self._bot.bundle.example.kinds
+        found = [] if self._recall is None else [item for item in self._recall(turns) if item.kind in kinds]
+        return _clean(tuple(found[: MAX_ITEMS - len(self._items)]))
+
+    def _example(self, turns: tuple[Turn, ...], items: tuple[Item, ...]) -> Example:
         """What `example.examples` makes of the episode for the turn after these, old turns left out at times."""
         history = history_turns(turns, BOT)
         history = history[_first_kept(history, self._bot.bundle.example.history_tokens) :]
-        plain = Example(f"{self._episode.id}:{BOT}", self._items, history, (Target(turn=len(turns), reply=""),))
+        plain = Example(f"{self._episode.id}:{BOT}", items, history, (Target(turn=len(turns), reply=""),))
         return lay_out(plain, self._bot.bundle.example)
 
     def _answer(self, turns: tuple[Turn, ...], attempt: int, on_text: OnText | None) -> "Answer":
-        example, seed = self._example(turns), _noise(self._seed, len(turns), attempt)
+        recalled = self._recalls(turns)
+        example, seed = self._example(turns, self._items + recalled), _noise(self._seed, len(turns), attempt)
         if on_text is None:
             [[answer]] = self._bot.answer([example], seed)
         else:
             answer = self._bot.stream(example, on_text, seed)
         turn = Turn(BOT, answer.reply, answer.action, answer.emote)
-        self._attempt = attempt
+        self._attempt, self._recalled = attempt, recalled
         self._episode = dataclasses.replace(self._episode, turns=(*turns, turn))
         return answer
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from persona_tf.chat.session import BOT, PARTNER, Session
-from persona_tf.episode import Character, Setting, Thing
+from persona_tf.episode import Character, Setting, Thing, Turn
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Answer
@@ -78,7 +78,8 @@ def welcome(session: Session, ink: Ink) -> Iterator[str]:
 def place(setting: Setting, ink: Ink) -> Iterator[str]:
     """The place with its description, its objects, and who is there."""
     category = f", {plain(setting.category)}" if setting.category else ""
-    yield f"{ink.bold(plain(setting.name))}{category}"
+    if setting.name:
+        yield f"{ink.bold(plain(setting.name))}{category}"
     yield from (f"  {plain(sentence)}" for sentence in setting.description)
     if setting.objects:
         yield "  There is:"
@@ -98,24 +99,29 @@ def facts(character: Character) -> Iterator[str]:
 
 def answer(session: Session, given: "Answer", ink: Ink) -> Iterator[str]:
     """The bot's last turn as ``Name: reply *action* (emote)``, and what it leant on."""
-    parts = [
-        plain(given.reply),
-        ink.italic(f"*{plain(given.action)}*") if given.action else "",
-        f"({given.emote}) {FACES[given.emote]}" if given.emote else "",
-    ]
-    yield f"{ink.bold(name_of(session, BOT))}: {' '.join(part for part in parts if part) or '...'}"
+    yield turn(session, Turn(BOT, given.reply, given.action, given.emote), ink)
     if given.leant_on:
         top = list(given.leant_on.items())[:_LEANT_ON]
         yield ink.dim("leant on: " + " · ".join(f"{share:.0%} {_short(text_of(session, k))}" for k, share in top))
+
+
+def turn(session: Session, said: Turn, ink: Ink) -> str:
+    """A turn as ``Name: speech *action* (emote)``."""
+    parts = [
+        plain(said.speech),
+        ink.italic(f"*{plain(said.action)}*") if said.action else "",
+        f"({said.emote}) {FACES[said.emote]}" if said.emote else "",
+    ]
+    return f"{ink.bold(name_of(session, said.speaker))}: {' '.join(part for part in parts if part) or '...'}"
 
 
 def text_of(session: Session, key: str) -> str:
     """What stands at a key of ``Answer.leant_on``: a knowledge item's text, or a turn with who said it."""
     kind, _, index = key.partition("/")
     if kind == "turn":
-        turn = session.episode.turns[int(index)]
-        said = turn.speech or (f"*{turn.action}*" if turn.action else f"({turn.emote})")
-        return f"{name_of(session, turn.speaker)}: {said}"
+        there = session.episode.turns[int(index)]
+        said = there.speech or (f"*{there.action}*" if there.action else f"({there.emote})")
+        return f"{name_of(session, there.speaker)}: {said}"
     return next(item.text for item in session.items if item.key == key)
 
 

@@ -4,13 +4,17 @@ import dataclasses
 import os
 import pathlib
 
+from persona_tf.chat.card import Card
+from persona_tf.chat.card_scene import card_scene
 from persona_tf.episode import Character, Episode, Fact, Setting, sentences
 
 NOTHING = "none"
 """Stands for no place, or no facts."""
 
 
-def scene(drawn: Episode, name: str = "", partner: str = "", place: str = "", persona: str = "") -> Episode:
+def scene(
+    drawn: Episode, name: str = "", partner: str = "", place: str = "", persona: str = "", card: Card | None = None
+) -> Episode:
     """The drawn scene, changed by what was given; what is "" stays as drawn.
 
     Args:
@@ -20,6 +24,7 @@ def scene(drawn: Episode, name: str = "", partner: str = "", place: str = "", pe
       place: ``NAME`` or ``NAME: description``, or ``none``.
       persona: facts with ``|`` between them, a file with one fact a line, or ``none``. What the drawn bot carried,
         wore and wielded is dropped then, since it belonged to someone else.
+      card: whom the bot plays, and where, in the place of what was drawn. What else is given is laid over it.
 
     Raises:
       FileNotFoundError: ``persona`` looks like a file, and there is none.
@@ -33,12 +38,15 @@ def scene(drawn: Episode, name: str = "", partner: str = "", place: str = "", pe
     (('It is old.', 'It leans.'), ['I bake.', 'I sing.'])
     """
     [learner] = drawn.learners
-    bot, human = drawn.characters[learner], drawn.characters[1 - learner]
+    bot, human, setting = drawn.characters[learner], drawn.characters[1 - learner], drawn.setting
+    human = dataclasses.replace(human, name=partner or human.name)
+    if card is not None:
+        meant = card_scene(card, human.name, name)
+        bot, setting = meant.character, meant.setting
     if persona:
         bot = Character(bot.name, _facts(persona))
     bot = dataclasses.replace(bot, name=name or bot.name)
-    human = dataclasses.replace(human, name=partner or human.name)
-    setting = _setting(place) if place else drawn.setting
+    setting = _setting(place) if place else setting
     return dataclasses.replace(drawn, setting=setting, characters=(bot, human) if learner == 0 else (human, bot))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from persona_tf.atomic_file import write_atomically
 from persona_tf.chat.bot import Answer, Bot
+from persona_tf.chat.card import Card, write_card, write_card_png
+from persona_tf.chat.card_scene import CardScene, card_scene, scene_card
 from persona_tf.chat.session import BOT, PARTNER, Session
 from persona_tf.episode import EMOTES, Episode
 from persona_tf.export.bundle import load_bundle
@@ -27,6 +29,7 @@ def chat(
     seed: int,
     decoding: Mapping[str, Any] | None = None,
     engine: str = "auto",
+    card: Card | None = None,
 ) -> None:
     """Talks on standard input and output until ``/quit``, the end of input or Ctrl-C.
 
@@ -40,6 +43,7 @@ def chat(
       seed: of the sampling.
       decoding: fields of DecodeConfig that are to have other values.
       engine: one of `export.engines.ENGINES`.
+      card: gives the first message and the lorebook. Place and characters are those of the scene.
 
     Raises:
       FileNotFoundError, ValueError: see `export.bundle.load_bundle`, `Bot` and `chat.session.Session`.
@@ -50,9 +54,11 @@ def chat(
     decode = dataclasses.replace(bundle.decode, **{**own, **(decoding or {})})
     [learner] = scene.learners
     me, partner = scene.characters[learner], scene.characters[1 - learner]
-    session = Session(Bot(bundle, decode, engine), scene.setting, me, partner, seed)
+    cast = None if card is None else card_scene(card, partner.name, me.name)
+    opening, recall = (cast.openings[:1], cast.recall) if cast else ((), None)
+    session = Session(Bot(bundle, decode, engine), scene.setting, me, partner, seed, opening, recall)
     _forgive_encodings()
-    Terminal(session, _reader(), print, Ink(sys.stdout.isatty())).run()
+    Terminal(session, _reader(), print, Ink(sys.stdout.isatty()), cast).run()
 
 
 class Terminal:
@@ -63,10 +69,19 @@ class Terminal:
       read: takes a prompt and returns a line; raises EOFError at the end of input.
       write: shows a line.
       ink: styles or none.
+      cast: what the card means that the session was made of, if it was.
     """
 
-    def __init__(self, session: Session, read: Callable[[str], str], write: Callable[[str], object], ink: Ink):
-        self._session, self._read, self._write, self._ink = session, read, write, ink
+    def __init__(
+        self,
+        session: Session,
+        read: Callable[[str], str],
+        write: Callable[[str], object],
+        ink: Ink,
+        cast: CardScene | None = None,
+    ):
+        self._session, self._read, self._write, self._ink, self._cast = session, read, write, ink, cast
+        self._openings = cast.openings if cast else ()
         self._saved: set[pathlib.Path] = set()
         self._open = True
 
@@ -77,7 +92,10 @@ class Terminal:
             for line in display.welcome(self._session, self._ink):
                 self._write(line)
             self._note("/help lists the commands.")
+            if self._cast and self._cast.left_out:
+                self._note(f"{self._cast.left_out} of the card's sentences were left out: it tells too much.")
             self._write("")
+            self._show_turns()
             while self._open:
                 self.take(self._read(prompt))
         except (EOFError, KeyboardInterrupt):
@@ -127,23 +145,52 @@ class Terminal:
     def _reset(self, _: str) -> None:
         self._session.reset()
         self._note("All that was said is forgotten.")
+        self._show_turns()
+
+    def _opening(self, _: str) -> None:
+        if len(self._openings) < 2:
+            return self._note("There is no other first message.")
+        self._openings = (*self._openings[1:], self._openings[0])
+        self._session.reset(self._openings[:1])
+        self._show_turns()
 
     def _save(self, name: str) -> None:
         if not name:
             return self._note("expected /save FILE")
         try:
-            path = pathlib.Path(name).expanduser()
-            if path.exists() and path.resolve() not in self._saved:
-                return self._note(f"/save: {name} exists, and is not from this conversation: choose another name")
             line = json.dumps(self._session.episode.to_json(), ensure_ascii=False)
-            write_atomically(path, f"{line}\n".encode())
-            self._saved.add(path.resolve())
+            path = self._keep(name, f"{line}\n".encode())
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: no home for a ~
             return self._note(f"/save: {error}")
         self._note(f"{path}: {len(self._session.episode.turns)} turns")
 
+    def _card(self, name: str) -> None:
+        if not name.lower().endswith((".json", ".png")):
+            return self._note("expected /card FILE.json or /card FILE.png")
+        episode = self._session.episode
+        base = self._cast.card if self._cast else None
+        try:
+            card = scene_card(episode.characters[BOT], episode.setting, base, episode.characters[PARTNER].name)
+            path = self._keep(name, write_card_png(card) if name.lower().endswith(".png") else write_card(card))
+        except (OSError, ValueError, RuntimeError) as error:
+            return self._note(f"/card: {error}")
+        self._note(f"{path}: {display.plain(card.name)}")
+
+    def _keep(self, name: str, content: bytes) -> pathlib.Path:
+        """Writes a file, but over none that is not from this conversation; returns its path."""
+        path = pathlib.Path(name).expanduser()
+        if path.exists() and path.resolve() not in self._saved:
+            raise ValueError(f"{name} exists, and is not from this conversation: choose another name")
+        write_atomically(path, content)
+        self._saved.add(path.resolve())
+        return path
+
     def _quit(self, _: str) -> None:
         self._open = False
+
+    def _show_turns(self) -> None:
+        for turn in self._session.episode.turns:
+            self._write(display.turn(self._session, turn, self._ink))
 
     def _show(self, answer: Answer) -> None:
         for line in display.answer(self._session, answer, self._ink):
@@ -160,6 +207,8 @@ _COMMANDS: dict[str, tuple[str, Callable[[Terminal, str], None]]] = {
     "again": ("the last answer anew", Terminal._again),
     "reset": ("forget all that was said", Terminal._reset),
     "save": ("FILE: keep the conversation, one line of JSON", Terminal._save),
+    "card": ("FILE.json or FILE.png: write whom you talk to as a character card", Terminal._card),
+    "opening": ("begin anew with another first message of the card", Terminal._opening),
     "quit": ("leave; so do Ctrl-D and Ctrl-C", Terminal._quit),
 }
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from persona_tf.chat.bot import Answer, Bot
 from persona_tf.chat.session import BOT, MAX_ITEMS, PARTNER, Session
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.episode import Character, Episode, Fact, Setting, Thing
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.episode import Character, Episode, Fact, Setting, Thing, Turn
+from persona_tf.example import ExampleConfig, Item, examples
 
 MILL = Setting("Mill", "village", ("It is old.", "It leans."), (Thing("a sack", "It smells."),), ("a cat",))
 MIRA = Character("Mira", (Fact("I bake bread."), Fact("I fear geese.")), carrying=(Thing("a spoon"),))
@@ -264,3 +264,86 @@ def test_a_real_bot_takes_a_long_conversation(real_bot):
     for i in range(12):
         session.say(f"{i} words that fill the history " * 20)
     assert len(session.episode.turns) == 24
+
+
+# ------------------------------------------------------------------------- an opening, and what comes to mind
+
+
+def test_a_conversation_may_begin_with_turns_that_stay(bot):
+    opening = (Turn(BOT, "Good day!\ud800", "wave", "smile"),)
+    session = Session(bot, MILL, MIRA, TAM, opening=opening)
+    assert session.episode.turns == (Turn(BOT, "Good day!\ufffd", "wave", "smile"),)
+    with pytest.raises(ValueError, match="no answer yet"):
+        session.again()
+    session.say("Hi")
+    assert [turn.speech for turn in bot.shown[0].history] == ["Good day!\ufffd", "Hi"]
+    session.reset()
+    assert len(session.episode.turns) == 1
+    session.reset((Turn(BOT, "Hm?"),))
+    session.say("Hi")
+    session.reset()
+    assert [turn.speech for turn in session.episode.turns] == ["Hm?"]
+    session.reset(())
+    assert session.episode.turns == ()
+
+
+def lore(*texts, kind="setting_description"):
+    return tuple(Item(f"lore/{number}", kind, text) for number, text in enumerate(texts))
+
+
+def test_what_comes_to_mind_is_known_for_one_answer(bot):
+    asked = []
+
+    def recall(turns):
+        asked.append([turn.speech for turn in turns])
+        return lore("The tower is old.\ud800") if "tower" in turns[-1].speech else ()
+
+    session = Session(bot, MILL, MIRA, TAM, recall=recall)
+    known = session.items
+    session.say("The tower?")
+    assert asked == [["The tower?"]]
+    assert session.items == bot.shown[0].items == known + lore("The tower is old.\ufffd")
+    session.again()
+    assert bot.shown[1].items == bot.shown[0].items
+    session.say("And now?")
+    assert session.items == bot.shown[2].items == known
+    session.say("tower")
+    session.reset()
+    assert session.items == known
+
+
+def test_what_the_bot_cannot_know_does_not_come_to_its_mind():
+    bot = FakeBot(kinds=("persona",))
+    items = (*lore("The tower is old."), Item("lore/1", "persona", "I fear towers."))
+    session = Session(bot, MILL, MIRA, TAM, recall=lambda turns: items)
+    session.open()
+    assert [item.key for item in bot.shown[0].items if item.key.startswith("lore")] == ["lore/1"]
+
+
+def test_what_comes_to_mind_has_the_room_that_is_left(bot):
+    session = Session(bot, MILL, MIRA, TAM, recall=lambda turns: lore(*map(str, range(500))))
+    session.open()
+    assert len(session.items) == len(bot.shown[0].items) == MAX_ITEMS
+    assert session.items[-1].text == str(MAX_ITEMS - len(Session(bot, MILL, MIRA, TAM).items) - 1)
+
+
+def test_a_failure_leaves_in_mind_what_was_there(session, bot):
+    session = Session(bot, MILL, MIRA, TAM, recall=lambda turns: lore(*"abc"[: len(turns)]))
+    session.say("a")
+    before = session.items
+    bot.error = MemoryError()
+    with pytest.raises(MemoryError):
+        session.say("b")
+    assert session.items == before
+
+
+def test_a_real_bot_leans_on_what_comes_to_its_mind(real_bot):
+    found = {"now": lore("The tower is called Fenwick.", "It is old.")}
+    session = Session(real_bot, MILL, MIRA, TAM, seed=1, recall=lambda turns: found["now"])
+    answers = [session.say("The tower?")]
+    assert {"lore/0", "lore/1"} <= set(answers[0].leant_on)
+    found["now"] = ()
+    answers.append(session.say("And?"))
+    assert not [key for key in answers[1].leant_on if key.startswith("lore")]
+    plain = Session(real_bot, MILL, MIRA, TAM, seed=1, opening=session.episode.turns[:2])
+    assert plain.say("And?").reply == answers[1].reply, "what is known is read anew where it changes"

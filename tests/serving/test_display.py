@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from persona_tf.chat.bot import Answer
 from persona_tf.chat.session import Session
-from persona_tf.episode import EMOTES, Character, Fact, Setting, Thing
-from persona_tf.example import ExampleConfig
+from persona_tf.episode import EMOTES, Character, Fact, Setting, Thing, Turn
+from persona_tf.example import ExampleConfig, Item
 from persona_tf.serving import display
 from persona_tf.serving.display import FACES, Ink
 
@@ -76,6 +76,24 @@ def test_welcome_says_who_and_where_and_of_the_bot_its_name_alone(session):
         "  wearing: a hat",
         "You meet Mira.",
     ]
+
+
+def test_a_place_without_a_name_is_told_all_the_same(session):
+    assert list(display.place(Setting("", description=("It leans.",)), Ink(False))) == ["  It leans."]
+
+
+def test_a_turn_of_either_is_shown(session):
+    assert display.turn(session, Turn(0, "Hi.", "wave", "nod"), Ink(False)) == "Tam: Hi. *wave* (nod) 👍"
+    assert display.turn(session, Turn(1), Ink(True)) == "\033[1mMira\033[0m: ..."
+
+
+def test_what_came_to_mind_is_named_by_its_text():
+    found = (Item("lore/3", "setting_description", "The tower is old."),)
+    answer = Answer("Hm.", "", "", {"lore/3": 1.0}, 1)
+    bot = types.SimpleNamespace(bundle=types.SimpleNamespace(example=ExampleConfig()), answer=lambda *_: [[answer]])
+    session = Session(bot, None, Character("Mira"), Character("Tam"), recall=lambda turns: found)
+    session.say("The tower?")
+    assert list(display.answer(session, answer, Ink(False)))[1] == "leant on: 100% The tower is old."
 
 
 def test_welcome_of_nobody_nowhere():

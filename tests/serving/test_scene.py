@@ -1,5 +1,6 @@
 import pytest
 
+from persona_tf.chat.card import Card
 from persona_tf.episode import Character, Episode, Fact, Setting, Thing
 from persona_tf.serving.scene import scene
 
@@ -50,6 +51,26 @@ def test_a_persona_may_stand_in_a_file(drawn, tmp_path):
     path = tmp_path / "facts of Ada.txt"
     path.write_bytes("\ufeffI read.\r\n\n  Ich höre zu.  \n".encode())
     assert bot(scene(drawn, persona=str(path))).facts == (Fact("I read."), Fact("Ich höre zu."))
+
+
+CARD = Card("Ada", "{{char}} reads.", scenario="The tower is high. {{user}} comes in.")
+
+
+def test_a_card_takes_the_place_of_what_was_drawn(drawn):
+    made = scene(drawn, card=CARD)
+    assert bot(made) == Character("Ada", (Fact("I read."),))
+    assert human(made) == TAM
+    assert made.setting == Setting("", description=("The tower is high.", "Tam comes in."))
+    assert scene(drawn, card=Card("Ada")).setting is None
+
+
+def test_what_else_is_given_is_laid_over_a_card(drawn):
+    made = scene(drawn, "Eve", "Bo", card=CARD)
+    assert bot(made) == Character("Eve", (Fact("I read."),))
+    assert made.setting.description[1] == "Bo comes in."
+    made = scene(drawn, place="Mill", persona="I bake.", card=CARD)
+    assert bot(made) == Character("Ada", (Fact("I bake."),))
+    assert made.setting == Setting("Mill")
 
 
 @pytest.mark.parametrize("name", ["ada.txt", "no/such/file", "/", "./ada"])

@@ -6,6 +6,8 @@ import types
 import pytest
 
 from persona_tf.chat.bot import Answer
+from persona_tf.chat.card import Card, read_card, write_card
+from persona_tf.chat.card_scene import card_scene
 from persona_tf.chat.session import Session
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import Character, Episode, Fact, Setting
@@ -91,7 +93,9 @@ def test_a_very_long_line_is_read_at_once(line):
 
 def test_help_lists_every_command(talk):
     _, shown = talk("/help")
-    assert all(f"/{name} " in shown for name in ["help", "facts", "place", "again", "reset", "save", "quit"])
+    assert all(
+        f"/{name} " in shown for name in ["help", "facts", "place", "again", "reset", "save", "card", "opening", "quit"]
+    )
 
 
 def test_the_facts_of_the_bot_are_shown_when_asked_for(talk):
@@ -150,6 +154,83 @@ def test_what_cannot_be_saved_is_said_and_the_talk_goes_on(talk, name):
     session, shown = talk(f"/save {name}", "hi")
     assert "/save" in shown
     assert len(session.episode.turns) == 2
+
+
+# --------------------------------------------------------------------------------------------------- cards
+
+BOOK = {"entries": [{"keys": ["tower"], "content": "The tower is old."}]}
+CARD = Card(
+    "Ada", "I read.", "", "It is dark.", "*smiles* Yes, {{user}}?", ("Hm?",), "", BOOK, {"creator": "x"}, {"fav": True}
+)
+
+
+@pytest.fixture
+def carded():
+    """A terminal of a session that was made of a card, and what it showed."""
+    cast, shown = card_scene(CARD, "Tam"), []
+    session = Session(FakeBot(), cast.setting, cast.character, Character("Tam"), 0, cast.openings[:1], cast.recall)
+    return Terminal(session, input, shown.append, Ink(False), cast), session, shown
+
+
+def test_a_card_speaks_first_and_has_other_first_messages(carded):
+    talk, _, shown = carded
+    for line in ("hi", "/reset", "/opening", "hi", "/reset", "/opening"):
+        talk.take(line)
+    said = [line for line in shown if line.startswith("Ada")]
+    first, second = "Ada: Yes, Tam? (smile) 🙂", "Ada: Hm?"
+    assert said == ["Ada: I saw 2. (nod) 👍", first, second, "Ada: I saw 2. (nod) 👍", second, first]
+
+
+def test_the_lorebook_tells_what_is_talked_of(carded):
+    talk, session, _ = carded
+    talk.take("The tower?")
+    assert session.items[-1].text == "The tower is old."
+    talk.take("/reset")
+    talk.take("Well?")
+    assert "The tower is old." not in [item.text for item in session.items]
+
+
+def test_without_a_card_there_is_no_other_first_message(talk):
+    assert "There is no other first message." in talk("/opening")[1]
+
+
+@pytest.mark.parametrize("name", ["ada.json", "ada.png", "new/ADA.PNG"])
+def test_whom_one_talks_to_is_written_as_a_card(talk, carded, tmp_path, name):
+    _, shown = talk(f"/card {tmp_path / name}", f"/card {tmp_path / name}")
+    assert shown.count(f"{tmp_path / name}: Mira") == 2
+    meant = card_scene(read_card(tmp_path / name), "Tam")
+    assert (meant.character, meant.setting) == (MIRA, SCENE.setting)
+    carded[0].take(f"/card {tmp_path / name}x{name}")
+    assert read_card(tmp_path / f"{name}x{name}") == read_card(write_card(CARD))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("", "expected /card FILE.json or"), ("ada.txt", "expected /card"), ("mine.json", "exists, and is not from this")],
+)
+def test_a_card_that_cannot_be_written_is_said(talk, tmp_path, name, said):
+    (tmp_path / "mine.json").write_text("mine")
+    assert said in talk(f"/card {tmp_path / name if name else ''}")[1]
+    assert (tmp_path / "mine.json").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.json"]
+
+
+def test_nobody_has_no_card():
+    shown = []
+    Terminal(Session(FakeBot(), None, Character(""), Character("")), input, shown.append, Ink(False)).take(
+        "/card a.json"
+    )
+    assert "/card: a card needs a name" in shown[0]
+
+
+def test_a_card_that_tells_too_much_is_said_to(decodes, typed, capsys):
+    typed(b"tower\n")
+    terminal.chat(
+        None, SCENE, seed=1, card=Card("Mira", " ".join(f"I like {i}." for i in range(70)), first_message="Ja?")
+    )
+    shown = capsys.readouterr().out
+    assert "6 of the card's sentences were left out: it tells too much." in shown
+    assert "Mira: Ja?\nTam> tower\nMira: I saw 2." in shown
 
 
 @pytest.mark.parametrize("end", ["/quit", EOFError, KeyboardInterrupt])
