@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from persona_tf.chat.answer import Answer
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, HistoryTurn, Item, strings
 from persona_tf.export.bundle import Bundle, load_bundle
@@ -17,23 +18,6 @@ from persona_tf.export.writer import LENGTH_STEP
 from persona_tf.export.written import Written
 from persona_tf.text import vocabulary as v
 from persona_tf.text.tokenizer import ESCAPE
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What the bot says, does and shows; "" is nothing.
-
-    ``leant_on``: share of the attention that went to each knowledge item and turn while reply and action were
-    written, by key (``persona/2``, ``turn/5``), largest first. ``tokens``: how many were written; ``log_prob``: the
-    sum of their log-probabilities.
-    """
-
-    reply: str
-    action: str
-    emote: str
-    leant_on: dict[str, float]
-    tokens: int
-    log_prob: float = 0.0
 
 
 class Bot:
