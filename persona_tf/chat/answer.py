@@ -9,7 +9,8 @@ class Answer:
 
     ``leant_on``: share of the attention that went to each knowledge item and turn while reply and action were
     written, by key (``persona/2``, ``turn/5``), largest first. ``tokens``: how many were written; ``log_prob``: the
-    sum of their log-probabilities. ``cut``: the reply has all the tokens that it may have, so it may lack its end.
+    sum of their log-probabilities. ``cut``: the reply may lack its end, as it was stopped or has all the tokens
+    that it may have.
     """
 
     reply: str

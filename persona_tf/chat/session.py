@@ -103,6 +103,11 @@ class Session:
         """For each turn the answers that it could have been, ratings and ticks included; None: the partner's."""
         return self._state.choices
 
+    @property
+    def seed(self) -> int:
+        """What it was given."""
+        return self._state.seed
+
     def state(self) -> dict[str, Any]:
         """All that `restore` needs, as JSON-able dicts and lists."""
         return self._state.to_json()
@@ -217,6 +222,20 @@ class Session:
         return answers[0]
 
     # ------------------------------------------------------------------------------------------- changes by hand
+
+    def hear(self, turns: Iterable[Turn]) -> None:
+        """Adds turns that were spoken elsewhere; those in which nothing was said, done or shown are left out.
+
+        Raises:
+          ValueError: an emote is none.
+        """
+        state = self._state
+        for heard in turns:
+            turn = _turn(heard.speaker, heard.speech, heard.action, heard.emote)
+            if turn.speech or turn.action or turn.emote:
+                answer = Answer(turn.speech, turn.action, turn.emote, {}, 0)
+                state = state.with_turn(turn, Choices((Alternative(answer),)) if turn.speaker == BOT else None)
+        self._state = state
 
     def undo(self) -> None:
         """Takes back the last turn; with an answer what was answered too.

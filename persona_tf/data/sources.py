@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from persona_tf.data import convai2, light_pickle, light_text, toloka
+from persona_tf.data import chats, convai2, light_pickle, light_text, toloka
 from persona_tf.data.errors import DataError
 from persona_tf.data.skips import Skips
 from persona_tf.data.source_file import SourceFile
@@ -89,6 +89,13 @@ SOURCES = {
         licence="not for commercial use; say that the data were obtained using Yandex.Toloka",
         homepage="https://toloka.ai/datasets",
         options=("file", "grounding", "split_by"),
+    ),
+    "chats": Source(
+        name="chats",
+        splits=chats.SPLITS,
+        read=chats.read_chats,
+        about="Conversations that people had with a bot on the server; `data export-chats FILE` writes them.",
+        licence="theirs who had them",
     ),
 }
 """Each source by its name, as `persona_tf data VERB SOURCE` takes it."""
