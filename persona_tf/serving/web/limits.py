@@ -14,6 +14,8 @@ NESTING = 24
 """Most brackets inside one another in a body."""
 _SECONDS = 15.0
 """So long the sending of a body may take."""
+_LET_BY = 4
+"""So many times what is allowed is read before the connection is closed."""
 _CLIENTS = 10_000
 """So many clients' rates are remembered."""
 
@@ -49,22 +51,26 @@ class BodyLimit:
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
         """All of it; None: the client is gone."""
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared[:20]) > self._most:
-            raise self._too_long()
-        parts, size = [], 0
+        refused = declared.isdigit() and int(declared[:20]) > self._most
+        parts: list[bytes] = []
+        size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._most:
-                raise self._too_long()
+            part = message.get("body", b"")
+            size += len(part)
+            refused = refused or size > self._most
+            if refused:
+                # A little more is let by unread: who is still sending would not read the answer.
+                parts.clear()
+                if size > _LET_BY * self._most or not message.get("more_body"):
+                    said = f"expected a body of at most {self._most:,} bytes"
+                    raise ApiError(413, said, "too_long", headers=_CLOSE)
+                continue
+            parts.append(part)
             if not message.get("more_body"):
                 return b"".join(parts)
-
-    def _too_long(self) -> ApiError:
-        return ApiError(413, f"expected a body of at most {self._most:,} bytes", "too_long", headers=_CLOSE)
 
 
 _CLOSE = {"Connection": "close"}

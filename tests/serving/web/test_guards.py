@@ -124,7 +124,12 @@ def test_hostile_bodies_never_crash_it(client):
 
 def test_only_who_has_the_token_may_ask(serving, fake, tmp_path, capfd):
     with serving(fake.FakeBot, tmp_path / "c", WebConfig(token=TOKEN)) as client:
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}, {"Authorization": "Bearer "}):
+        for headers in (
+            {},
+            {"Authorization": "Bearer wrong"},
+            {"Authorization": TOKEN},
+            {"Authorization": "Basic eDp5"},
+        ):
             for path in ("/api/v1/conversations", "/v1/models", "/metrics"):
                 refused = client.get(path, headers=headers)
                 assert refused.status_code == 401
@@ -253,11 +258,11 @@ def test_a_stop_finishes_what_runs(serving, fake, tmp_path):
     bot = fake.FakeBot(delay=0.02)
     with serving(lambda: bot, tmp_path / "c") as client:
         threads, done = ask_in_threads(client, 3)
-        while not bot.batches:
+        while sum(map(len, bot.batches)) < 3:
             time.sleep(0.005)
     for thread in threads:
         thread.join()
-    assert [response.status_code for response in done if response is not None].count(200) >= 1
+    assert [response.status_code for response in done] == [200] * 3
 
 
 def test_a_port_in_use_is_said():
@@ -267,5 +272,5 @@ def test_a_port_in_use_is_said():
             listen("127.0.0.1", port)
     with pytest.raises(ValueError, match="0 to 65535, got 70000"):
         listen("127.0.0.1", 70000)
-    with pytest.raises(OSError, match="cannot listen on 192.0.2.1"):
+    with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1"):
         listen("192.0.2.1", 0)
