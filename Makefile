@@ -114,7 +114,7 @@ $(STAMP):
 	  exit 2; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv .venv; }
 	@echo "Installing TensorFlow and friends into .venv (about 2 minutes, 2.6 GB) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]' || { \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[serve,test,lint]' || { \
 	  echo "The installation failed: see above. It needs the network and 2.6 GB of disk. The same make tries again." >&2; \
 	  exit 2; }
 	@rm -f .venv/.installed-* && touch $@

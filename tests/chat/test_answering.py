@@ -77,7 +77,7 @@ def test_each_of_a_mixed_batch_is_answered_as_if_alone(bots, bundle):
 def test_short_answers_are_done_before_long_ones(bots):
     asks = asks_of(bots["onnx"], 2, [dataclasses.replace(DECODE, max_reply_tokens=1, max_action_tokens=1), WAYS[3]])
     steps = list(bots["onnx"].answering(asks, tokens=1))
-    assert [now.done for now in steps[4]][0]
+    assert steps[4][0].done
     assert not steps[3][1].done
     early = steps[3][1].answer()
     assert (early.reply, early.action, early.cut) == (steps[3][1].text, "", True)

@@ -16,6 +16,9 @@ from persona_tf.serving.model_thread import CancelledError, Job, ModelThread, No
 from persona_tf.serving.web.bodies import Decoding
 from persona_tf.serving.web.errors import ApiError
 
+_GRACE = 10.0
+"""Seconds."""
+
 
 class Piece(NamedTuple):
     """The next piece of the reply to one of the asks."""
@@ -78,10 +81,11 @@ class Desk:
         try:
             for index, ask in enumerate(asks):
                 jobs.append(self._submit(index, ask, put))
-            self._running.setdefault(name, []).extend(jobs)
+            if name:
+                self._running.setdefault(name, []).extend(jobs)
             left = len(jobs)
             while left:
-                index, text = await news.get()
+                index, text = await self._next(news)
                 if text is None:
                     left -= 1
                     text = _reply(jobs[index])
@@ -95,6 +99,13 @@ class Desk:
             kept = [job for job in self._running.pop(name, []) if job not in jobs]
             if kept:
                 self._running[name] = kept
+
+    async def _next(self, news: asyncio.Queue[tuple[int, str | None]]) -> tuple[int, str | None]:
+        # The model's thread gives up what takes too long; here only what it says nothing of.
+        try:
+            return await asyncio.wait_for(news.get(), self.model.limits.seconds + _GRACE)
+        except TimeoutError:
+            raise TooLateError("the bot says nothing any more: ask again") from None
 
     def _submit(self, index: int, ask: Ask, put: Callable[[int, str | None], None]) -> Job:
         on_text = (lambda text: put(index, text)) if ask.told else None

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 EACH_MINUTE = 120
 """Requests of a client on the network; of one on the same machine as many as it likes."""
 
+_CONNECTIONS = 1_000
+"""At once, each with a body at most."""
+
 
 def serve(
     load: Callable[[], "Bot"],
@@ -61,6 +64,7 @@ def serve(
                 log_level="warning",
                 access_log=False,
                 proxy_headers=False,
+                limit_concurrency=_CONNECTIONS,
                 server_header=False,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=int(STOP_SECONDS),

@@ -42,7 +42,7 @@ def sources(session: Session, leant_on: Mapping[str, float]) -> list[Source]:
     found = []
     for key, share in leant_on.items():
         kind, _, number = key.partition("/")
-        if kind == "turn" and int(number) < len(turns):
+        if kind == "turn" and 0 <= int(number) < len(turns):
             texts[key] = _said(turns[int(number)])
         if key in texts:
             found.append(Source(key=key, kind=kind, text=texts[key], weight=share))
