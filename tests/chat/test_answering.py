@@ -17,7 +17,7 @@ WAYS = [
     None,
     dataclasses.replace(DECODE, top_k=5, max_reply_tokens=4),
     DecodeConfig("greedy", max_reply_tokens=6, max_action_tokens=2),
-    dataclasses.replace(DECODE, temperature=0.5, banned_words=("e",), min_reply_tokens=3),
+    dataclasses.replace(DECODE, temperature=0.5, no_repeat_ngram=2, min_reply_tokens=3),
 ]
 
 
