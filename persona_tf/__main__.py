@@ -24,8 +24,10 @@ from persona_tf.system_errors import explained
 from persona_tf.text.native_stderr import everything_shown, without_lines
 
 if TYPE_CHECKING:
+    from persona_tf.chat.bot import Bot
     from persona_tf.config import Settings
     from persona_tf.data.world.config import WorldConfig
+    from persona_tf.episode import Episode
     from persona_tf.run_dir import RunDir
 
 _INTERRUPTED = 130
@@ -242,6 +244,33 @@ def _chat(arguments: Arguments) -> None:
     terminal.chat(run.bundle, where, seed, decoding, given.engine, card=card)
 
 
+def _serve(arguments: Arguments) -> None:
+    run = _trained(arguments)
+    decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
+    given = arguments.flags
+    try:
+        from persona_tf.serving.web.server import serve
+    except ModuleNotFoundError as error:
+        raise ValueError(f"the server needs {error.name}: pip install 'persona_tf[serve]', or make setup") from error
+    chats = pathlib.Path(given.chat_file) if given.chat_file else run.chats
+    check_writable(chats.parent)
+    print(f"Serving the bot of {run.path}.")
+
+    def load() -> "Bot":
+        from persona_tf.serving.waking import wake
+
+        with _tensorflow_quiet():
+            from persona_tf.chat import bot as _  # noqa: F401
+        return wake(run.bundle, decoding, given.engine)
+
+    def draw(seed: int) -> "Episode":
+        from persona_tf.data.world.generator import character_and_place
+
+        return character_and_place(seed, _world_of(run))
+
+    serve(load, chats, given.host, given.port, given.each_minute, draw)
+
+
 def _world_of(run: "RunDir") -> "WorldConfig":
     """The built-in world that the run was trained on, so that one meets what it knows; else the whole of it."""
     from persona_tf import config
@@ -313,10 +342,10 @@ _WHO = ("name", "partner", "place", "persona", "card")
 
 VERBS: Mapping[str, Verb] = {
     "data": Verb(
-        "download, show, count or check a source of dialogues",
+        "download, show, count or check a source of dialogues; export those with the server's bot",
         _data,
         ("data_dir", "split", "n", "option"),
-        "|".join(commands.ACTIONS) + " SOURCE",
+        "|".join(commands.ACTIONS) + " SOURCE (export-chats: the server's file)",
         gin=False,
     ),
     "vocab": Verb(
@@ -340,6 +369,11 @@ VERBS: Mapping[str, Verb] = {
         "talk to a trained bot in the terminal",
         _chat,
         ("experiment", "run", "data_dir", "seed", "engine", *_WHO),
+    ),
+    "serve": Verb(
+        "talk to a trained bot over HTTP: an API of its own, and that of OpenAI's clients",
+        _serve,
+        ("experiment", "run", "engine", "host", "port", "chat_file", "each_minute"),
     ),
     "self_chat": Verb(
         "let two bots talk to each other, and measure how it goes",

@@ -10,6 +10,7 @@ runs/quickstart/0/
     bundle/                all that talking needs
     evaluation/            <split>.json, .csv and .md; decoders_<split> and override likewise, with a .png
     predictions/           <split>.jsonl, override.jsonl
+    chats.sqlite           conversations that people had with it on the server
 """
 
 import contextlib
@@ -178,6 +179,11 @@ class RunDir:
     def self_chat(self) -> pathlib.Path:
         """Folder of self-chats; the files are named for their seed."""
         return self.path / "self_chat"
+
+    @property
+    def chats(self) -> pathlib.Path:
+        """The file that keeps conversations."""
+        return self.path / "chats.sqlite"
 
     def predictions(self, split: str) -> pathlib.Path:
         """What the bot answered to each target of a split, or in another experiment."""

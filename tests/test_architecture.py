@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "npz_file": set(),
     "bundle_folder": {"text"},
     "run_dir": set(),
+    "chat_file": set(),
     "system_errors": set(),
     "flag_table": set(),
     "command_line": {"flag_table"},
@@ -25,13 +26,13 @@ MAY_IMPORT = {
     "text": set(),
     "model": set(),
     "decoding": set(),
-    "data": SEAM | {"text"},
+    "data": SEAM | {"text", "chat_file"},
     "retrieval": {"episode", "text", "model", "bundle_folder"},
     "training": SEAM | {"data", "text", "model", "retrieval"},
     "export": SEAM | {"text", "model", "retrieval", "decoding", "bundle_folder"},
     "chat": SEAM | {"text", "model", "decoding", "retrieval", "export"},
     "evaluation": SEAM | {"data", "text", "model", "decoding", "retrieval", "export", "chat"},
-    "serving": {"episode", "chat", "export"},
+    "serving": {"episode", "chat", "export", "chat_file"},
 }
 """What a room may import of ours. ``bench`` may import all but serving, ``config`` and ``__main__`` all."""
 ROOMS = {*MAY_IMPORT, "bench", "config", "__main__"}
@@ -46,6 +47,7 @@ PURE = {
     "example",
     "atomic_file",
     "npz_file",
+    "chat_file",
     "run_dir",
     "system_errors",
     "flag_table",

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -159,6 +160,23 @@ def test_where_results_cannot_be_written_is_told_before_the_work(verb, folder, r
     assert "RUN= (--run)" in err
     assert (run.path / folder).read_text() == "mine"
     assert not rooms
+
+
+def test_a_port_in_use_is_said_before_the_bot_is_loaded(run, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert command.main(["serve", f"--run={run.path}", f"--port={port}"]) == 1
+    assert f"serve: port {port} is in use: stop what uses it, or take another with --port" in capsys.readouterr().err
+    assert not run.chats.exists()
+
+
+def test_without_what_the_server_needs_it_says_how_to_get_it(run, capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "persona_tf.serving.web.server", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert command.main(["serve", f"--run={run.path}"]) == 1
+    assert "the server needs uvicorn: pip install 'persona_tf[serve]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["decoders", "override"])

@@ -1,17 +1,21 @@
 """The bot: a bundle that answers examples, many at once."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from persona_tf.chat.answer import Answer
+from persona_tf.chat.asking import Ask, Told
 from persona_tf.chat.fact_ids import facts_in
+from persona_tf.chat.memories import Memories
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, HistoryTurn, Item, OwnedFact, strings
+from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, Item, OwnedFact, strings
 from persona_tf.export.bundle import Bundle, load_bundle
 from persona_tf.export.engines import open_writer
 from persona_tf.export.writer import LENGTH_STEP
@@ -19,22 +23,9 @@ from persona_tf.export.written import Written
 from persona_tf.text import vocabulary as v
 from persona_tf.text.tokenizer import ESCAPE
 
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What the bot says, does and shows; "" is nothing.
-
-    ``leant_on``: share of the attention that went to each knowledge item and turn while reply and action were
-    written, by key (``persona/2``, ``turn/5``), largest first. ``tokens``: how many were written; ``log_prob``: the
-    sum of their log-probabilities.
-    """
-
-    reply: str
-    action: str
-    emote: str
-    leant_on: dict[str, float]
-    tokens: int
-    log_prob: float = 0.0
+_MOST_OTHERS = 4
+"""Each takes the engine some seconds to make, and memory."""
+_MOST_WAYS = 256
 
 
 class Bot:
@@ -59,20 +50,21 @@ class Bot:
                 "DecodeConfig.guidance and mutual_information leave out knowledge items, but this bot was trained with "
                 "ExampleConfig.knowledge_as_history: set both to 0"
             )
-        encode = bundle.packer.tokenizer.encode
-        banned = encode(list(_spellings(self.decode.banned_words)))
-        forced = encode([word.strip() for word in self.decode.forced_words])
+        forced = bundle.packer.tokenizer.encode([word.strip() for word in self.decode.forced_words])
         speaks_only = not (bundle.example.learn_action or bundle.example.learn_emote)
-        rows = _rows(banned), _rows(forced)
+        rows = self._banned(self.decode), _rows(forced)
         # Each engine understands what it has read itself.
         self._writer: Any = open_writer(engine, bundle.model, self.decode, speaks_only, *rows)
         self.engine: str = self._writer.engine
         self._facts_writer: Any = None
         self._process = os.getpid()
-        # What was read last, by the items of the examples: in a conversation they stay the same.
+        # What was read last for several examples, by their items.
         self._known: tuple[list[tuple[Item, ...]], Any] = ([], None)
-        # The same for the history of single examples: in a conversation it grows.
-        self._heard: tuple[tuple[HistoryTurn, ...], Any] = ((), None)
+        reads_on = bundle.model.config.history != "whole"
+        self._kept = Memories(self._writer, self._features, reads_on)
+        # Where the engine cannot mix them: bots for other ways of choosing words.
+        self._others: dict[DecodeConfig, Bot] = {}
+        self._ways: dict[DecodeConfig, Any] = {}
 
     @classmethod
     def load(cls, folder: pathlib.Path, decode: DecodeConfig | None = None, engine: str = "auto") -> "Bot":
@@ -91,7 +83,7 @@ class Bot:
         """As `answer`, with all hypotheses of each target: best first, plain samples in the order of their noise."""
         if not any(example.targets for example in examples):
             return [[] for _ in examples]
-        features, turn, seeds = self._read(examples, seed)
+        features, turn, seeds = self._read(examples, [seed] * len(examples))
         written = self._writer.write(*self._memories(examples, features), turn, seeds)
         return self._answers(examples, written)
 
@@ -115,7 +107,7 @@ class Bot:
             raise ValueError(f"an example with one target can be streamed, this one has {len(example.targets)}")
         if tokens < 1:
             raise ValueError(f"expected at least 1 token between two pieces, got {tokens}")
-        features, turn, seeds = self._read([example], seed)
+        features, turn, seeds = self._read([example], [seed])
         told = ""
         memories = self._memories([example], features)
         for written in self._writer.stream(*memories, turn, seeds, tokens):
@@ -129,6 +121,37 @@ class Bot:
         if len(answer.reply) > len(told):
             on_text(answer.reply[len(told) :])
         return answer
+
+    @property
+    def mixes(self) -> bool:
+        """Whether `answering` can answer asks with unlike decode configs together."""
+        return hasattr(self._writer, "way")
+
+    def check(self, decode: DecodeConfig) -> None:
+        """Raises a ValueError where an `Ask` cannot have this decode config."""
+        if decode.hypotheses != self.decode.hypotheses:
+            raise ValueError(f"DecodeConfig.hypotheses is {self.decode.hypotheses} here, and stays it")
+        if self.mixes:
+            self._way(decode)
+
+    def answering(self, asks: Sequence[Ask], tokens: int = 2) -> Iterator[list[Told]]:
+        """Answers many at once, and tells how far each has come after every so many tokens.
+
+        Each answer is what `answer` gives to its example and seed; it may be done before others are. Several of these
+        iterators may be gone through in turns, by one thread. Memory that is read is kept for the next turns.
+
+        Raises:
+          ValueError: an example has not one target, a decode config does not fit (see `check`), or several differ and
+            the bot does not mix them.
+        """
+        if off := [len(ask.example.targets) for ask in asks if len(ask.example.targets) != 1]:
+            raise ValueError(f"an example with one target can be answered, this one has {off[0]}")
+        decodes = [ask.decode or self.decode for ask in asks]
+        if self.mixes:
+            return self._answering(asks, decodes, tokens)
+        if any(decode != decodes[0] for decode in decodes):
+            raise ValueError(f"the engine {self.engine} chooses words in one way for all that are asked together")
+        return self._other(decodes[0])._answering(asks, decodes, tokens)
 
     def extract(self, examples: Sequence[Example]) -> list[list[tuple[OwnedFact, ...]]]:
         """The facts that turns state: for each target of each example those of the last turn that it sees.
@@ -153,7 +176,7 @@ class Bot:
             self._facts_writer = self._writer.of_facts()
         if not any(example.targets for example in examples):
             return [[] for _ in examples]
-        features, turn, _ = self._read(examples, None)
+        features, turn, _ = self._read(examples, [None] * len(examples))
         marks = v.fact_ids(self.bundle.packer.tokenizer.size)
         none = np.zeros((*turn.shape, 1), np.int32)
         memories = self._memories(examples, features)
@@ -162,7 +185,57 @@ class Bot:
         found = iter(facts_in(rows, marks, self.bundle.packer.tokenizer.decode_all))
         return [[next(found) for _ in example.targets] for example in examples]
 
-    def _read(self, examples: Sequence[Example], seed: int | None):
+    def _answering(self, asks: Sequence[Ask], decodes: Sequence[DecodeConfig], tokens: int) -> Iterator[list[Told]]:
+        examples = [ask.example for ask in asks]
+        features, turn, seeds = self._read(examples, [ask.seed for ask in asks])
+        if self.mixes:
+            memories = [self._writer.together(reads) for reads in self._kept.rows(examples, features)]
+            stream = self._writer.stream(*memories, turn, seeds, tokens, [self._way(decode) for decode in decodes])
+        else:
+            stream = self._writer.stream(*self._memories(examples, features), turn, seeds, tokens)
+        settled = [""] * len(asks)
+        for written in stream:
+            done = written.done[:, 0].tolist()
+            heard = [row for row, ask in enumerate(asks) if ask.told and not done[row]]
+            if self.decode.hypotheses == 1 and heard:
+                said = [_split(written.ids[row, 0, 0].tolist())[0] for row in heard]
+                texts = self.bundle.packer.tokenizer.decode_all(said)
+                for row, text in zip(heard, texts, strict=True):
+                    settled[row] = max(settled[row], _settled(text), key=len)
+
+            def answer(row: int, written: Written = written) -> Answer:
+                [[[one, *_]]] = self._answers([examples[row]], _only(written, row), decodes[row])
+                if written.done[row, 0]:
+                    return one
+                return dataclasses.replace(one, reply=_settled(one.reply), action="", emote="", cut=True)
+
+            yield [Told(settled[row], done[row], functools.partial(answer, row)) for row in range(len(asks))]
+
+    def _banned(self, decode: DecodeConfig) -> tuple[tuple[int, ...], ...]:
+        return _rows(self.bundle.packer.tokenizer.encode(list(_spellings(decode.banned_words))))
+
+    def _way(self, decode: DecodeConfig) -> Any:
+        """As the writer wants it; the last few are kept."""
+        key = dataclasses.replace(decode, banned_words=tuple(decode.banned_words), forced_words=())
+        if key not in self._ways:
+            if len(self._ways) >= _MOST_WAYS:
+                self._ways.pop(next(iter(self._ways)), None)
+            self._ways[key] = self._writer.way(decode, self._banned(decode))
+        return self._ways[key]
+
+    def _other(self, decode: DecodeConfig) -> "Bot":
+        if decode == self.decode:
+            return self
+        key = dataclasses.replace(
+            decode, banned_words=tuple(decode.banned_words), forced_words=tuple(decode.forced_words)
+        )
+        if key not in self._others:
+            if len(self._others) >= _MOST_OTHERS:
+                self._others.pop(next(iter(self._others)))
+            self._others[key] = Bot(self.bundle, decode, self.engine)
+        return self._others[key]
+
+    def _read(self, examples: Sequence[Example], seeds: Sequence[int | None]):
         """Features, number of the turn of each target [B, Q] (0: none) and seeds [B, Q, K]."""
         if os.getpid() != self._process:
             # The threads that it computes with were left behind: it would wait for them for ever.
@@ -173,61 +246,55 @@ class Bot:
         most = max(len(example.targets) for example in examples)
         rows = [[t.turn + e.told + 1 for t in e.targets] + [0] * (most - len(e.targets)) for e in examples]
         turn = np.array(rows, np.int32)
-        return self._features(examples), turn, self._seeds(examples, most, self.decode.seed if seed is None else seed)
+        given = [self.decode.seed if seed is None else seed for seed in seeds]
+        return self._features(examples), turn, self._seeds(examples, most, given)
 
     def _memories(self, examples: Sequence[Example], features: dict[str, np.ndarray]) -> tuple[Any, Any]:
+        if len(examples) == 1:
+            [knowledge], [history] = self._kept.rows(examples, features)
+            return knowledge, history
         items = [example.items for example in examples]
         known, knowledge = self._known
         if knowledge is None or known != items:
             knowledge = self._writer.read_knowledge(features)
             self._known = items, knowledge
-        if len(examples) > 1:
-            return knowledge, self._writer.read_history(features)
-        return knowledge, self._history(examples[0], features)
-
-    def _history(self, example: Example, features: dict[str, np.ndarray]) -> Any:
-        """Reads only the turns that are new since the last call, where they follow those and all have room."""
-        turns, history = self._heard
-        new = example.history[len(turns) :]
-        grows = self.bundle.model.config.history != "whole" and example.history[: len(turns)] == turns
-        if history is None or not grows:
-            history = self._writer.read_history(features)
-        elif new:
-            alone = self._features([dataclasses.replace(example, items=(), history=new)])
-            # Without <history>, which begins every row.
-            read = self._writer.read_history({name: part[:, 1:] for name, part in alone.items()}, history)
-            # The same tokens as when all is read anew, so that nothing fell out at the beginning.
-            fits = self._writer.tokens_read(read) == np.count_nonzero(features["history_ids"])
-            history = read if fits else self._writer.read_history(features)
-        self._heard = example.history, history
-        return history
+        return knowledge, self._writer.read_history(features)
 
     def _features(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
         packed = self.bundle.packer.pack(strings(examples))
         names = [n for n in packed if n.startswith(("knowledge", "history"))]
         return {name: _pad(packed[name].to_tensor().numpy()) for name in names}
 
-    def _seeds(self, examples: Sequence[Example], most: int, seed: int) -> np.ndarray:
+    def _seeds(self, examples: Sequence[Example], most: int, seeds: Sequence[int]) -> np.ndarray:
         """Noise of its own for each hypothesis of each target, wherever it stands: int32 [B, Q, K]."""
         hypotheses = range(self.decode.hypotheses)
-        names = [[f"{seed}/{e.id}/{t.turn}/" for t in e.targets] + [""] * (most - len(e.targets)) for e in examples]
+        names = [
+            [f"{seed}/{e.id}/{t.turn}/" for t in e.targets] + [""] * (most - len(e.targets))
+            for e, seed in zip(examples, seeds, strict=True)
+        ]
         return np.array(
             [[[zlib.crc32(f"{name}{k}".encode()) & 0x7FFFFFFF for k in hypotheses] for name in row] for row in names],
             np.int32,
         )
 
-    def _answers(self, examples: Sequence[Example], written: Written) -> list[list[list[Answer]]]:
+    def _answers(
+        self, examples: Sequence[Example], written: Written, decode: DecodeConfig | None = None
+    ) -> list[list[list[Answer]]]:
         """All hypotheses of all targets, as `n_best` gives them."""
+        most = (decode or self.decode).max_reply_tokens
         hypotheses = range(written.ids.shape[2])
         places = [(r, t, k) for r, e in enumerate(examples) for t in range(len(e.targets)) for k in hypotheses]
         parts = [part for place in places for part in _split(written.ids[place].tolist())]
         texts = iter(self.bundle.packer.tokenizer.decode_all(parts))
         shares = [_Shares(example, written.item[row], written.turn[row]) for row, example in enumerate(examples)]
-        found = iter([self._answer(written, place, next(texts), next(texts), shares[place[0]]) for place in places])
+        cut = iter([len(reply) >= most for reply in parts[::2]])
+        found = iter(
+            [self._answer(written, place, next(texts), next(texts), next(cut), shares[place[0]]) for place in places]
+        )
         return [[[next(found) for _ in hypotheses] for _ in example.targets] for example in examples]
 
     def _answer(
-        self, written: Written, place: tuple[int, int, int], reply: str, action: str, shares: "_Shares"
+        self, written: Written, place: tuple[int, int, int], reply: str, action: str, cut: bool, shares: "_Shares"
     ) -> Answer:
         emote = EMOTE_LABELS[int(written.emote_logits[place].argmax())]
         return Answer(
@@ -237,6 +304,7 @@ class Bot:
             leant_on=shares.of(written.attention[place]),
             tokens=int((written.ids[place] != 0).sum()),
             log_prob=float(written.log_probs[place]),
+            cut=cut,
         )
 
 
@@ -255,6 +323,11 @@ class _Shares:
         sums = np.bincount(self._owner, attention, minlength=len(self._keys)) / max(attention.sum(), 1e-9)
         order = np.argsort(-sums, kind="stable").tolist()
         return {self._keys[i]: float(sums[i]) for i in order if i and sums[i] > 0}
+
+
+def _only(written: Written, row: int) -> Written:
+    """One row of what was written."""
+    return Written(*(part[row : row + 1] for part in written))
 
 
 def _settled(text: str) -> str:

@@ -78,10 +78,19 @@ def _verify(asked: Request) -> None:
     print(f"{asked.source}: all is well")
 
 
+def _export_chats(asked: Request) -> None:
+    from persona_tf.data.chats import export_chats
+
+    written = export_chats(Path(asked.source), asked.data_dir, **asked.options)
+    print("\n".join(f"{asked.data_dir}/chats, {split}: {count} conversations" for split, count in written.items()))
+    print("To train on them: DataConfig.source = 'chats'")
+
+
 ACTIONS: Mapping[str, Callable[[Request], None]] = {
     "prepare": _prepare,
     "display": _display,
     "stats": _stats,
     "verify": _verify,
+    "export-chats": _export_chats,
 }
 """Each action by its name. All raise a ValueError or OSError that says what to do."""

@@ -36,7 +36,9 @@ def read_episodes(path: Path) -> Iterator[Episode]:
       DataError: a truncated or garbled file, a line that is no JSON or no episode; with file and line.
     """
     if not path.is_file():
-        raise MissingFileError(f"{path} is missing. Write it with `persona_tf data prepare SOURCE`.")
+        raise MissingFileError(
+            f"{path} is missing. Write it with `persona_tf data prepare SOURCE`, or `data export-chats FILE`."
+        )
     number = 0
     with path.open("rb") as raw:
         lines = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from persona_tf.data import convai2, crd3, dailydialog, light_pickle, light_text, toloka, wow
+from persona_tf.data import chats, convai2, crd3, dailydialog, light_pickle, light_text, toloka, wow
 from persona_tf.data.errors import DataError
 from persona_tf.data.skips import Skips
 from persona_tf.data.source_file import SourceFile
@@ -125,6 +125,13 @@ SOURCES = {
         homepage="https://github.com/RevanthRameshkumar/CRD3",
         by_hand=crd3.FILE.name,
         options=("least",),
+    ),
+    "chats": Source(
+        name="chats",
+        splits=chats.SPLITS,
+        read=chats.read_chats,
+        about="Conversations that people had with a bot on the server; `data export-chats FILE` writes them.",
+        licence="theirs who had them",
     ),
 }
 """Each source by its name, as `persona_tf data VERB SOURCE` takes it."""

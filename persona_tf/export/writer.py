@@ -188,8 +188,10 @@ class Writer:
         while until <= self._search.most:
             until += tokens
             progress = self._advance(cache, progress, seeds, tf.constant(until))
-            yield Written._make([*self._best_first(progress, turn.shape), *places])
-            if np.all(progress.fed.numpy()):
+            fed = progress.fed.numpy()
+            ids, log_probs, emotes, attention = self._best_first(progress, turn.shape)
+            yield Written(ids, log_probs, emotes, attention, *places, fed.all(1).reshape(turn.shape))
+            if fed.all():
                 return
 
     def _best_first(self, progress: Progress, shape: tuple[int, ...]) -> Iterator[np.ndarray]:

@@ -18,7 +18,8 @@ class Written(NamedTuple):
 
     ids int32 [B, Q, K, L], stops included, 0 after the last; log_probs float32 [B, Q, K], of all of them;
     emote_logits float32 [B, Q, K, E]; attention float32 [B, Q, K, M], summed over the tokens of reply and action, to
-    the places of the memory: item int32 [B, M] (below 0: none), turn int32 [B, M] (0: none).
+    the places of the memory: item int32 [B, M] (below 0: none), turn int32 [B, M] (0: none); done bool [B, Q]: nothing
+    more is written there.
     """
 
     ids: np.ndarray
@@ -27,6 +28,7 @@ class Written(NamedTuple):
     attention: np.ndarray
     item: np.ndarray
     turn: np.ndarray
+    done: np.ndarray
 
 
 def stages_of(decode: DecodeConfig, speaks_only: bool) -> tuple[Stage, ...]:

@@ -1,7 +1,6 @@
 """Talking in the terminal: lines in, lines out. Also through a pipe: ``echo hello | make chat EXP=quickstart``."""
 
 import contextlib
-import dataclasses
 import difflib
 import io
 import json
@@ -19,8 +18,7 @@ from persona_tf.episode import EMOTES, Episode
 from persona_tf.export.bundle import load_bundle
 from persona_tf.serving import display
 from persona_tf.serving.display import Ink
-
-_LIVELIER = {"method": "sample", "top_p": 0.9}
+from persona_tf.serving.waking import talking
 
 
 def chat(
@@ -33,15 +31,11 @@ def chat(
 ) -> None:
     """Talks on standard input and output until ``/quit``, the end of input or Ctrl-C.
 
-    A bundle says how replies are chosen when a bot is measured, which is greedily. For talking, where the same
-    answer to the same words soon bores, nucleus sampling (``top_p`` 0.9) takes the place of greedy choice, but for
-    what ``decoding`` says.
-
     Args:
       bundle_dir: a trained bot.
       scene: place and characters; its one learner is whom the bot plays. Its turns are not looked at.
       seed: of the sampling.
-      decoding: fields of DecodeConfig that are to have other values.
+      decoding: fields of DecodeConfig that are to have other values than `waking.talking` gives them.
       engine: one of `export.engines.ENGINES`.
       card: gives the first message and the lorebook. Place and characters are those of the scene.
 
@@ -50,13 +44,12 @@ def chat(
     """
     # One reply at a time: weights are read once a token, and to halve them anew each time costs more than it saves.
     bundle = load_bundle(bundle_dir, "float32")
-    own = _LIVELIER if bundle.decode.method == "greedy" else {}
-    decode = dataclasses.replace(bundle.decode, **{**own, **(decoding or {})})
     [learner] = scene.learners
     me, partner = scene.characters[learner], scene.characters[1 - learner]
     cast = None if card is None else card_scene(card, partner.name, me.name)
     opening, recall = (cast.openings[:1], cast.recall) if cast else ((), None)
-    session = Session(Bot(bundle, decode, engine), scene.setting, me, partner, seed, opening, recall)
+    bot = Bot(bundle, talking(bundle.decode, decoding), engine)
+    session = Session(bot, scene.setting, me, partner, seed, opening, recall)
     _forgive_encodings()
     Terminal(session, _reader(), print, Ink(sys.stdout.isatty()), cast).run()
 

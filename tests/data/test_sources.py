@@ -10,7 +10,7 @@ from persona_tf.episode import EMOTES, Episode
 
 
 def test_every_source_is_named_as_it_is_listed():
-    assert list(SOURCES) == ["world", "light", "light_text", "convai2", "toloka", "wow", "dailydialog", "crd3"]
+    assert list(SOURCES) == ["world", "light", "light_text", "convai2", "toloka", "wow", "dailydialog", "crd3", "chats"]
     assert all(name == source.name for name, source in SOURCES.items())
     assert all(source.about and source.licence and source.splits for source in SOURCES.values())
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from persona_tf.decoding.mixed_search import MixedSearch
 from persona_tf.decoding.numpy_search import NumpySearch
 from persona_tf.export.onnx.channels import padded_channels
 from persona_tf.export.onnx.reader import TokensRead
@@ -40,7 +41,7 @@ class Group:
         config: ModelConfig,
         memories: Sequence[TokensRead],
         turn: np.ndarray,
-        search: NumpySearch,
+        search: NumpySearch | MixedSearch,
         absorbed: bool,
         even: bool = False,
     ):

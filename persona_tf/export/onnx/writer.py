@@ -6,18 +6,20 @@ Shape letters: see `export.written`.
 import copy
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
 from persona_tf.decoding.config import DecodeConfig
+from persona_tf.decoding.mixed_search import MixedSearch
 from persona_tf.decoding.numpy_choice import unsupported
 from persona_tf.decoding.numpy_search import NumpySearch
-from persona_tf.decoding.stage import length
+from persona_tf.decoding.stage import Stage, length
 from persona_tf.export.onnx.files import read_manifest, read_tables
 from persona_tf.export.onnx.group import Group
-from persona_tf.export.onnx.reader import Reader, RowsRead
+from persona_tf.export.onnx.reader import Reader, RowsRead, TokensRead
 from persona_tf.export.onnx.sessions import Sessions
 from persona_tf.export.onnx.tables import Tables
 from persona_tf.export.written import FACTS, Written, check_banned, check_facts, facts_stages, stages_of
@@ -25,6 +27,28 @@ from persona_tf.text import vocabulary as v
 
 ABSORBED_ROWS = 4
 """From so many targets on, int8 reads the memory as whole numbers: see `cross_attention`."""
+
+
+class Way(NamedTuple):
+    """How the words of a row are chosen, as `OnnxWriter.way` gives it."""
+
+    decode: DecodeConfig
+    stages: tuple[Stage, ...]
+    banned: tuple[int, ...]
+
+
+class Rows(NamedTuple):
+    """What was read in rows of their own, as one."""
+
+    reads: Sequence[RowsRead]
+
+    def done(self) -> "Rows":
+        """As `RowsRead.done`."""
+        return Rows([read.done() for read in self.reads])
+
+    def row(self, number: int) -> TokensRead:
+        """As `RowsRead.row`."""
+        return self.reads[number].row(0)
 
 
 class OnnxWriter:
@@ -53,17 +77,11 @@ class OnnxWriter:
         banned: tuple[tuple[int, ...], ...] = (),
         threads: int | None = None,
     ):
-        if asked := unsupported(decode):
-            raise ValueError(f"the ONNX writer does not do {', '.join(asked)}; use export.writer.Writer for that")
-        if longer := [row for row in banned if len(row) != 1]:
-            raise ValueError(f"the ONNX writer bans single ids, got {longer[0]}; use export.writer.Writer for that")
         manifest = read_manifest(folder)
-        check_banned(banned, manifest.model.vocabulary_size - manifest.model.fact_marks)
         self._config, self.precision = manifest.model, manifest.precision
         self.engine = "onnx_int8" if self.precision == "int8" else "onnx"
-        self._stages = stages_of(decode, speaks_only)
-        self._decode, self._feed_last = decode, not speaks_only
-        self._banned = tuple(row[0] for row in banned)
+        self._speaks_only = speaks_only
+        self._way = self.way(decode, banned)
         self.hypotheses = decode.hypotheses
         self._threads = threads or _processors()
         self._pool = ThreadPoolExecutor(self._threads, "onnx_writer")
@@ -75,10 +93,27 @@ class OnnxWriter:
         """As `Writer.of_facts`; shares all that this one has opened."""
         check_facts(self._config.fact_marks)
         writer = copy.copy(self)
-        writer._stages = facts_stages(self._config.vocabulary_size - self._config.fact_marks)
-        writer._decode, writer._feed_last, writer._banned, writer.hypotheses = FACTS, False, (), 1
-        writer._writes_facts = True
+        stages = facts_stages(self._config.vocabulary_size - self._config.fact_marks)
+        writer._way, writer.hypotheses = Way(FACTS, stages, ()), 1
+        writer._speaks_only = writer._writes_facts = True
         return writer
+
+    def way(self, decode: DecodeConfig, banned: tuple[tuple[int, ...], ...] = ()) -> Way:
+        """Another way of choosing words, for single rows of `stream`; of as many hypotheses as the writer's own.
+
+        Raises:
+          ValueError: the decode config asks for what this writer does not do; or every word is banned.
+        """
+        if asked := unsupported(decode):
+            raise ValueError(f"the ONNX writer does not do {', '.join(asked)}; use export.writer.Writer for that")
+        if longer := [row for row in banned if len(row) != 1]:
+            raise ValueError(f"the ONNX writer bans single ids, got {longer[0]}; use export.writer.Writer for that")
+        check_banned(banned, self._config.vocabulary_size - self._config.fact_marks)
+        return Way(decode, stages_of(decode, self._speaks_only), tuple(row[0] for row in banned))
+
+    def together(self, reads: Sequence[RowsRead]) -> Rows:
+        """What was read row by row, for `stream` to write side by side."""
+        return Rows(reads)
 
     def read_knowledge(self, features: dict[str, np.ndarray]) -> RowsRead:
         """Reads the knowledge part of FEATURES, B rows. For a whole conversation it is the same.
@@ -103,27 +138,32 @@ class OnnxWriter:
         self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray, first: int = v.REPLY
     ) -> Written:
         """Writes to the end; see `Writer.write`."""
-        *_, written = self.stream(knowledge, history, turn, seeds, length(self._stages) + 1, first)
+        *_, written = self.stream(knowledge, history, turn, seeds, length(self._way.stages) + 1, first=first)
         return written
 
     def stream(
         self,
-        knowledge: RowsRead,
-        history: RowsRead,
+        knowledge: RowsRead | Rows,
+        history: RowsRead | Rows,
         turn: np.ndarray,
         seeds: np.ndarray,
         tokens: int,
+        ways: Sequence[Way] = (),
         first: int = v.REPLY,
     ) -> Iterator[Written]:
-        """As `write`, so many tokens at a time: gives all that is written so far after each time."""
+        """As `write`, so many tokens at a time: gives all that is written so far after each time.
+
+        ``ways``: one for each row; none: the writer's own.
+        """
         knowledge, history = knowledge.done(), history.done()
         several = np.repeat(turn, self.hypotheses, axis=1)
         seeds = seeds.reshape(several.shape)
         parts = _shares(len(turn), self._threads)
+        ways = ways or [self._way] * len(turn)
         # In the order of the rows, so that what is written does not depend on which thread is done first.
-        begun = self._pool.map(lambda rows: self._group(knowledge, history, several, seeds, rows, first), parts)
+        begun = self._pool.map(lambda rows: self._group(knowledge, history, several, seeds, rows, ways, first), parts)
         groups = list(begun)
-        most = groups[0].search.most
+        most = max(group.search.most for group in groups)
         until = 0
         while until <= most:
             until += tokens
@@ -137,45 +177,64 @@ class OnnxWriter:
                 return
 
     def _group(
-        self, knowledge: RowsRead, history: RowsRead, turn: np.ndarray, seeds: np.ndarray, rows: slice, first: int
+        self,
+        knowledge: RowsRead | Rows,
+        history: RowsRead | Rows,
+        turn: np.ndarray,
+        seeds: np.ndarray,
+        rows: slice,
+        ways: Sequence[Way],
+        first: int,
     ) -> Group:
         numbers = range(*rows.indices(len(turn)))
         pairs = [(knowledge.row(row), history.row(row)) for row in numbers]
         memories = [type(a)(*(np.concatenate(part) for part in zip(a, b, strict=True))) for a, b in pairs]
-        search = NumpySearch(
-            self._stages,
-            len(v.SPECIALS),
-            self._decode,
-            first,
-            turn[rows].reshape(-1) > 0,
-            seeds[rows].reshape(-1),
-            self._banned,
-            self._feed_last,
-            self._config.fact_marks,
-        )
+        search = self._search(turn[rows], seeds[rows], ways[rows], first)
         absorbed = self.precision == "int8" and int(np.count_nonzero(turn)) >= ABSORBED_ROWS
         even = self._writes_facts
         return Group(self._sessions, self._tables, self._config, memories, turn[rows], search, absorbed, even)
 
+    def _search(
+        self, turn: np.ndarray, seeds: np.ndarray, ways: Sequence[Way], first: int
+    ) -> NumpySearch | MixedSearch:
+        """Of rows [B, Q * K]; where their ways differ, a search for each way."""
+
+        def search(way: Way, rows: np.ndarray) -> NumpySearch:
+            live, noise = turn[rows].reshape(-1) > 0, seeds[rows].reshape(-1)
+            own = (way.stages, len(v.SPECIALS), way.decode, first, live, noise, way.banned)
+            return NumpySearch(*own, feed_last=not self._speaks_only, last_specials=self._config.fact_marks)
+
+        places = np.arange(turn.size).reshape(turn.shape)
+        firsts = [way for number, way in enumerate(ways) if way not in ways[:number]]
+        if len(firsts) == 1:
+            return search(firsts[0], np.arange(len(turn)))
+        of_way = [np.array([row for row, own in enumerate(ways) if own == way]) for way in firsts]
+        shared_out = zip(firsts, of_way, strict=True)
+        return MixedSearch([(places[rows].reshape(-1), search(way, rows)) for way, rows in shared_out])
+
     def _written(self, groups: list[Group], shape: tuple[int, ...]) -> Written:
         most = max(group.item.shape[1] for group in groups)
-
-        def wide(part: np.ndarray, empty: int) -> np.ndarray:
-            more = most - part.shape[-1]
-            return np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, more)], constant_values=empty)
+        words = max(group.search.most for group in groups)
+        done = np.concatenate([group.search.fed for group in groups])
 
         def joined(parts: list[np.ndarray]) -> np.ndarray:
             whole = np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
             return whole.reshape(*shape, self.hypotheses, -1)
 
         return Written(
-            joined([group.search.written for group in groups]),
+            joined([_longer(group.search.written, words) for group in groups]),
             joined([group.search.scores[:, None] for group in groups])[..., 0],
             joined([group.emotes for group in groups]),
-            joined([wide(group.attention, 0) for group in groups]),
-            np.concatenate([wide(group.item, -2) for group in groups]),
-            np.concatenate([wide(group.turns, 0) for group in groups]),
+            joined([_longer(group.attention, most) for group in groups]),
+            np.concatenate([_longer(group.item, most, -2) for group in groups]),
+            np.concatenate([_longer(group.turns, most) for group in groups]),
+            np.logical_and.reduce(done.reshape(*shape, self.hypotheses), axis=-1),
         )
+
+
+def _longer(part: np.ndarray, size: int, empty: int = 0) -> np.ndarray:
+    more = size - part.shape[-1]
+    return np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, more)], constant_values=empty) if more else part
 
 
 def _processors() -> int:

@@ -1,0 +1,90 @@
+"""Listens, and serves the app until Ctrl-C or SIGTERM; what is being answered then is finished first."""
+
+import errno
+import os
+import pathlib
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from persona_tf.serving.web.app import STOP_SECONDS, WebConfig, make_app
+from persona_tf.serving.web.guard import LOOPBACK, TOKEN_VARIABLE
+from persona_tf.serving.web.replies import Draw
+
+if TYPE_CHECKING:
+    from persona_tf.chat.bot import Bot
+
+EACH_MINUTE = 120
+"""Requests of a client on the network; of one on the same machine as many as it likes."""
+
+_CONNECTIONS = 1_000
+"""At once, each with a body at most."""
+
+
+def serve(
+    load: Callable[[], "Bot"],
+    chats: pathlib.Path,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    each_minute: int | None = None,
+    draw: Draw | None = None,
+) -> None:
+    """Serves until it is stopped; listens before the bot is loaded.
+
+    Args:
+      load: makes the bot.
+      chats: the file that keeps conversations.
+      host, port: where it listens; port 0: any that is free.
+      each_minute: requests of a client; None: `EACH_MINUTE`, and no limit on loopback.
+      draw: a seed -> a random scene.
+
+    Raises:
+      OSError: the port is in use, or the host is none of this machine's.
+      ValueError: the port is none, or see `make_app`.
+    """
+    listening = listen(host, port)
+    is_local = host in LOOPBACK
+    if each_minute is None:
+        each_minute = 0 if is_local else EACH_MINUTE
+    # A token on the command line could be read by all who can list processes.
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    config = WebConfig(token=token, hosts=LOOPBACK if is_local else (), each_minute=each_minute)
+    with listening:
+        app = make_app(load, chats, config, draw)
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{listening.getsockname()[1]}/api/docs  (Ctrl-C stops it; the bot wakes up meanwhile)")
+        print(f"Conversations are kept in {chats}.")
+        if not is_local and not token:
+            print(f"Anyone who reaches this machine can talk and read along: a token in {TOKEN_VARIABLE} prevents it.")
+        uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                limit_concurrency=_CONNECTIONS,
+                server_header=False,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=int(STOP_SECONDS),
+            )
+        ).run(sockets=[listening])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; raises what `serve` raises."""
+    if not 0 <= port < 65536:
+        raise ValueError(f"--port: expected 0 to 65535, got {port}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(256)
+    except OSError as error:
+        found.close()
+        if error.errno == errno.EADDRINUSE:
+            raise OSError(f"port {port} is in use: stop what uses it, or take another with --port (PORT=)") from error
+        raise OSError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
+    return found

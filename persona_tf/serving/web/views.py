@@ -1,0 +1,122 @@
+"""Conversations and answers as the API shows them."""
+
+from collections.abc import Mapping
+
+from persona_tf.chat.answer import Answer
+from persona_tf.chat.session import BOT, PARTNER, Session
+from persona_tf.chat.state import Alternative
+from persona_tf.chat_file import Kept
+from persona_tf.episode import Turn
+from persona_tf.serving.web.bodies import (
+    About,
+    AlternativeOut,
+    Change,
+    ConversationOut,
+    Item,
+    Persona,
+    Place,
+    Reply,
+    Source,
+    TurnOut,
+)
+
+
+def reply(session: Session, answer: Answer, seed: int) -> Reply:
+    """An answer of its own."""
+    return Reply(
+        reply=answer.reply,
+        action=answer.action,
+        emote=answer.emote,
+        leant_on=sources(session, answer.leant_on),
+        tokens=answer.tokens,
+        log_prob=answer.log_prob,
+        cut=answer.cut,
+        seed=seed,
+    )
+
+
+def sources(session: Session, leant_on: Mapping[str, float]) -> list[Source]:
+    """What an answer leant on, with the texts that stand there."""
+    texts = {item.key: item.text for item in session.items}
+    turns = session.episode.turns
+    found = []
+    for key, share in leant_on.items():
+        kind, _, number = key.partition("/")
+        if kind == "turn" and 0 <= int(number) < len(turns):
+            texts[key] = _said(turns[int(number)])
+        if key in texts:
+            found.append(Source(key=key, kind=kind, text=texts[key], weight=share))
+    return found
+
+
+def change(kept: Kept, session: Session, first: int) -> Change:
+    """What became of a conversation from turn ``first`` on."""
+    turns = [turn(session, number) for number in range(first, len(session.episode.turns))]
+    return Change(id=kept.id, revision=kept.revision, count=len(session.episode.turns), turns=turns)
+
+
+def conversation(kept: Kept, session: Session) -> ConversationOut:
+    """All of it."""
+    episode = session.episode
+    return ConversationOut(
+        **change(kept, session, 0).model_dump(),
+        created=kept.created,
+        changed=kept.changed,
+        seed=session.seed,
+        place=Place.of(episode.setting),
+        persona=Persona.of(episode.characters[BOT]),
+        partner=Persona.of(episode.characters[PARTNER]),
+        knowledge=[Item(key=item.key, kind=item.kind, text=item.text) for item in session.items],
+    )
+
+
+def turn(session: Session, number: int) -> TurnOut:
+    """A turn with its alternatives."""
+    one, made = session.episode.turns[number], session.choices[number]
+    return TurnOut(
+        number=number,
+        speaker="partner" if one.speaker == PARTNER else "bot",
+        text=one.speech,
+        action=one.action,
+        emote=one.emote,
+        chosen=made.chosen if made else None,
+        alternatives=[_alternative(session, other) for other in made.alternatives] if made else [],
+    )
+
+
+def about(session: Session) -> dict[str, str | int]:
+    """What a list of conversations shows of one; see `About`."""
+    episode = session.episode
+    return {
+        "bot": episode.characters[BOT].name,
+        "partner": episode.characters[PARTNER].name,
+        "place": episode.setting.name if episode.setting else "",
+        "count": len(episode.turns),
+        "last": _said(episode.turns[-1])[:200] if episode.turns else "",
+    }
+
+
+def listed(kept: Kept) -> About:
+    """A conversation in a list."""
+    times = {"id": kept.id, "created": kept.created, "changed": kept.changed, "revision": kept.revision}
+    return About.model_validate({**kept.about, **times})
+
+
+def _alternative(session: Session, one: Alternative) -> AlternativeOut:
+    answer = one.answer
+    return AlternativeOut(
+        text=answer.reply,
+        action=answer.action,
+        emote=answer.emote,
+        leant_on=sources(session, answer.leant_on),
+        tokens=answer.tokens,
+        log_prob=answer.log_prob,
+        cut=answer.cut,
+        rating=dict(one.rating),
+        ticked=None if one.ticked is None else list(one.ticked),
+        edited=one.edited,
+    )
+
+
+def _said(one: Turn) -> str:
+    return one.speech or (f"*{one.action}*" if one.action else f"({one.emote})" if one.emote else "")

@@ -1,0 +1,93 @@
+"""`kill -9` while many talk: what was acknowledged is there after the restart."""
+
+import contextlib
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SCRIPT = pathlib.Path(__file__).with_name("fake_bot.py")
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@contextlib.contextmanager
+def server(chats, port):
+    started = subprocess.Popen([sys.executable, SCRIPT, chats, str(port)], cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
+    try:
+        until = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200:
+                    break
+            assert started.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+
+
+def talk(url, known, stop):
+    """Talks until the server is gone; ``known`` gets, by conversation, the number of turns that were acknowledged."""
+    with contextlib.suppress(httpx.TransportError), httpx.Client(base_url=url, timeout=20) as client:
+        while not stop.is_set():
+            path = f"/api/v1/conversations/{client.post('/api/v1/conversations', json={}).json()['id']}"
+            known[path] = []
+            for number in range(6):
+                turns = client.post(f"{path}/say", json={"text": f"{path} says {number}"}).json()["turns"]
+                known[path] += turns
+                rated = client.post(f"{path}/rate", json={"turn": len(known[path]) - 1, "logical": True}).json()
+                known[path][-1] = rated["turns"][0]
+
+
+def kill_and_look(chats, kills, each):
+    """Kills the server when so many more turns were acknowledged; looks at the end."""
+    port, stop, known = free_port(), threading.Event(), {}
+
+    def acknowledged():
+        return sum(map(len, list(known.values())))
+
+    for kill in range(1, kills + 1):
+        with server(chats, port) as running:
+            url = f"http://127.0.0.1:{port}"
+            threads = [threading.Thread(target=talk, args=(url, known, stop)) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            until = time.monotonic() + 60
+            while acknowledged() < kill * each and time.monotonic() < until:
+                time.sleep(0.005)
+            running.send_signal(signal.SIGKILL)
+            for thread in threads:
+                thread.join(30)
+    with server(chats, port), httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        for path, turns in known.items():
+            found = client.get(path).json()["turns"]
+            assert len(found) - len(turns) in (0, 2), "at most the one that was not told yet"
+            kept = found[: len(turns)]
+            if turns and not turns[-1]["alternatives"][0]["rating"]:
+                kept[-1]["alternatives"][0]["rating"] = {}  # rated, but not told
+            assert kept == turns
+            assert all(path in turn["text"] for turn in found), "no conversation has words of another"
+    return acknowledged()
+
+
+def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path):
+    assert kill_and_look(tmp_path / "chats.sqlite", 1, 20) >= 20
+
+
+@pytest.mark.slow
+def test_ten_kills_lose_nothing_that_was_acknowledged(tmp_path):
+    assert kill_and_look(tmp_path / "chats.sqlite", 10, 100) >= 1000
