@@ -25,7 +25,8 @@ from persona_tf.episode import (
     Thing,
     Turn,
 )
-from persona_tf.example import EMOTE_LABELS, ExampleConfig, examples
+from persona_tf.example import EMOTE_LABELS, ExampleConfig
+from persona_tf.learner import examples
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "persona_tf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-SEAM = {"episode", "example"}
+SEAM = {"episode", "example", "learner"}
 MAY_IMPORT = {
     "__init__": set(),
     "episode": set(),
@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "flag_table": set(),
     "command_line": {"flag_table"},
     "example": {"episode"},
+    "learner": {"episode", "example"},
     "text": set(),
     "model": set(),
     "decoding": set(),
@@ -45,6 +46,7 @@ TENSORFLOW_PACKAGES = {"tensorflow", "tensorflow_text"}
 PURE = {
     "episode",
     "example",
+    "learner",
     "atomic_file",
     "npz_file",
     "chat_file",

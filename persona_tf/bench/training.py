@@ -11,7 +11,8 @@ from persona_tf.bench.models import SMALL, build, random_features
 from persona_tf.bench.timing import alternate
 from persona_tf.data.corpus import PackedCorpus, pack_corpus, plan_epoch
 from persona_tf.data.world.generator import episodes
-from persona_tf.example import Example, ExampleConfig, examples
+from persona_tf.example import Example, ExampleConfig
+from persona_tf.learner import examples
 from persona_tf.model.config import ModelConfig
 from persona_tf.text.config import TextConfig
 from persona_tf.text.features import FEATURES

@@ -16,7 +16,7 @@ from typing import Any
 import re2
 
 from persona_tf.chat.card_fields import flag_of, kind, number_of, optional, strings_of, text_of
-from persona_tf.example import CHARACTERS_A_TOKEN
+from persona_tf.learner import CHARACTERS_A_TOKEN
 
 SCAN_DEPTH = 4
 """Turns that are looked through where the book does not say how many: two of each."""

@@ -1,7 +1,7 @@
 """A conversation: a place, whom the bot plays, whom it talks to, and the turns so far.
 
 Pure state around a bot; knows no transport, so terminal, web page and self-chat share it. What the bot is shown
-is made by `persona_tf.example`, as in training.
+is made by `persona_tf.learner`, as in training.
 
 Whoever may wait for the bot calls `Session.say` and its like. Whoever may not, as a server of many, asks for the
 `Question` (`Session.to_say` and its like), has it answered wherever that is done, and hands the answers to
@@ -18,7 +18,8 @@ from persona_tf.chat.answer import Answer
 from persona_tf.chat.state import QUALITIES, Alternative, Choices, State
 from persona_tf.chat.window import first_kept
 from persona_tf.episode import EMOTES, Character, Episode, Setting, Turn
-from persona_tf.example import Example, Item, Target, history_turns, knowledge_items, lay_out
+from persona_tf.example import Example, Item, Target, lay_out
+from persona_tf.learner import history_turns, knowledge_items
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Bot
@@ -364,7 +365,7 @@ class Session:
         return last
 
     def _question(self, onto: State, beside: Choices | None = None, count: int = 1) -> Question:
-        """For the turn after these; what `example.examples` makes of it, old turns left out at times."""
+        """For the turn after these; what `learner.examples` makes of it, old turns left out at times."""
         turns, config = onto.episode.turns, self._bot.bundle.example
         history = history_turns(turns, BOT)
         history = history[first_kept(history, config.history_tokens) :]

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from persona_tf.example import CHARACTERS_A_TOKEN, HistoryTurn
+from persona_tf.example import HistoryTurn
+from persona_tf.learner import CHARACTERS_A_TOKEN
 
 
 def first_kept(history: Sequence[HistoryTurn], room: int) -> int:

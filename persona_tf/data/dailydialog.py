@@ -7,7 +7,7 @@ Li et al. 2017, arXiv 1710.03957; in the form of ConvLab-3: a zip with ``data/di
 
 Nobody has a name or a persona, and there is no setting; both learn. The labels are the source's own: option ``emote``
 says which of the two stands in `Turn.emote`. They are not among LIGHT's 22, and nothing maps them to those: a head of
-LIGHT's labels cannot learn them (`persona_tf.example` says so), therefore ``gin/data/dailydialog.gin`` leaves them out.
+LIGHT's labels cannot learn them (`persona_tf.learner` says so), therefore ``gin/data/dailydialog.gin`` leaves them out.
 """
 
 import io

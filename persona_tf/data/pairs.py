@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from persona_tf.episode import Episode
-from persona_tf.example import Example, ExampleConfig, HistoryTurn, examples
+from persona_tf.example import Example, ExampleConfig, HistoryTurn
+from persona_tf.learner import examples
 
 
 @dataclasses.dataclass(frozen=True)

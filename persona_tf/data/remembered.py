@@ -20,7 +20,7 @@ def remember(example: Example, share: float) -> Example:
     """The example, or in a share of all cases `forgotten` from one of the partner's turns on; decided by its words.
 
     Args:
-      example: with targets of facts, which say what its turns state (see `example.fact_targets`).
+      example: with targets of facts, which say what its turns state (see `learner.fact_targets`).
       share: 0..1.
     """
     first = example.targets[0].turn if example.targets else 0

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from persona_tf.data.pairs import Pair, pairs
 from persona_tf.episode import Character, Episode
-from persona_tf.example import PARTNER, SELF, ExampleConfig, HistoryTurn, examples
+from persona_tf.example import PARTNER, SELF, ExampleConfig, HistoryTurn
+from persona_tf.learner import examples
 
 WHO = ("self", "partner", "stranger")
 """Whose persona each of a pair's three facts is."""

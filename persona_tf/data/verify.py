@@ -10,7 +10,8 @@ from persona_tf.data.errors import DataError, MissingFileError
 from persona_tf.data.skips import Skips
 from persona_tf.data.sources import Source, read_split, source_named
 from persona_tf.episode import EMOTES, Episode, Probe, Turn
-from persona_tf.example import ExampleConfig, knowledge_items
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import knowledge_items
 
 
 def verify(

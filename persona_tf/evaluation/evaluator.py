@@ -30,17 +30,8 @@ from persona_tf.evaluation.scoring import Scorer, TargetScore, best_emote
 from persona_tf.evaluation.table import Result, write_result
 from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
 from persona_tf.evaluation.written_facts import Ask, WrittenFacts, written_facts
-from persona_tf.example import (
-    EMOTE_LABELS,
-    NO_EMOTE,
-    PARTNER,
-    Example,
-    ExampleConfig,
-    HistoryTurn,
-    examples,
-    knowledge_items,
-    replies_alone,
-)
+from persona_tf.example import EMOTE_LABELS, NO_EMOTE, PARTNER, Example, ExampleConfig, HistoryTurn, replies_alone
+from persona_tf.learner import examples, knowledge_items
 from persona_tf.run_dir import RunDir
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from persona_tf.data.speakers import WHO, exchange, personas
 from persona_tf.episode import Episode
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.report import Metrics, report
-from persona_tf.example import HistoryTurn, history_turns
+from persona_tf.example import HistoryTurn
+from persona_tf.learner import history_turns
 from persona_tf.retrieval.bundle import load_retriever
 from persona_tf.retrieval.retriever import Retriever
 from persona_tf.run_dir import RunDir

@@ -15,7 +15,8 @@ from persona_tf.data.corpus import PackedCorpus, pack_corpus
 from persona_tf.data.remembered import remember
 from persona_tf.data.sources import read_split
 from persona_tf.episode import KEY_KINDS, Episode
-from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, examples, replies_alone
+from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, replies_alone
+from persona_tf.learner import examples
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.run_dir import RunDir
 from persona_tf.text import vocabulary

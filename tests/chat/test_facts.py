@@ -8,8 +8,9 @@ import pytest
 from persona_tf.chat.bot import Bot
 from persona_tf.data.corpus import pack_corpus
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.example import ExampleConfig, OwnedFact, examples, replies_alone
+from persona_tf.example import ExampleConfig, OwnedFact, replies_alone
 from persona_tf.export.bundle import load_bundle, save_bundle
+from persona_tf.learner import examples
 from persona_tf.text.config import TextConfig
 from persona_tf.text.packer import Packer
 from persona_tf.text.vocabulary import FACT_MARKS

@@ -9,7 +9,8 @@ from persona_tf.chat.bot import Answer, Bot
 from persona_tf.chat.session import BOT, MAX_ITEMS, PARTNER, Session
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import Character, Episode, Fact, Setting, Thing, Turn
-from persona_tf.example import ExampleConfig, Item, examples
+from persona_tf.example import ExampleConfig, Item
+from persona_tf.learner import examples
 
 MILL = Setting("Mill", "village", ("It is old.", "It leans."), (Thing("a sack", "It smells."),), ("a cat",))
 MIRA = Character("Mira", (Fact("I bake bread."), Fact("I fear geese.")), carrying=(Thing("a spoon"),))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from persona_tf.chat.answer import Answer
 from persona_tf.chat.session import BOT, PARTNER, Session
 from persona_tf.episode import EMOTES, Character, Fact, Setting
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import examples
 
 MILL = Setting("Mill", description=("It leans.",))
 MIRA, TAM = Character("Mira", (Fact("I bake bread."), Fact("I fear geese."))), Character("Tam")

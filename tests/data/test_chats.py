@@ -13,7 +13,8 @@ from persona_tf.data.errors import DataError
 from persona_tf.data.sources import read_split
 from persona_tf.data.verify import episode_problems
 from persona_tf.episode import Character, Fact, Setting
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import examples
 
 
 class FakeBot:

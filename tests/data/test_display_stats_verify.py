@@ -98,7 +98,8 @@ def test_stats_word_for_word():
 
 
 def test_knowledge_items_are_counted_as_an_example_shows_them():
-    from persona_tf.example import ExampleConfig, examples
+    from persona_tf.example import ExampleConfig
+    from persona_tf.learner import examples
 
     (example,) = examples(EPISODE, ExampleConfig())
     assert stats([EPISODE])["knowledge_items_per_learner"] == len(example.items)

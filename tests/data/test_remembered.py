@@ -7,7 +7,8 @@ from persona_tf.data import remembered
 from persona_tf.data.remembered import KINDS, LONGEST_AGO, forgotten, remember
 from persona_tf.data.world.config import WorldConfig
 from persona_tf.data.world.generator import generate
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import examples
 
 LEARNS = ExampleConfig(learn_facts=True)
 

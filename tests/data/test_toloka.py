@@ -10,7 +10,8 @@ from persona_tf.data.skips import Skips
 from persona_tf.data.toloka import SPLITS, read_profiles, read_toloka, toloka_path
 from persona_tf.data.verify import episode_problems, verify
 from persona_tf.episode import Character, Episode, Fact, Turn
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import examples
 
 BAKER, SINGER = ("Я пеку хлеб.", "У меня есть кот."), ("Я боюсь гусей.", "Я пою.")
 

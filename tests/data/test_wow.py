@@ -10,7 +10,8 @@ from persona_tf.data.verify import episode_problems
 from persona_tf.data.wow import FILES, read_wow
 from persona_tf.data.wow_json import wow_episode
 from persona_tf.episode import Turn
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import examples
 
 
 def wizard(text, key="no_passages_used", sentence="no_passages_used", passage=None, looked_up=(), **more):

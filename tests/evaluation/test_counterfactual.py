@@ -17,7 +17,8 @@ from persona_tf.evaluation.counterfactual import (
 )
 from persona_tf.evaluation.metrics.probes import holds
 from persona_tf.evaluation.prediction_file import CHANGES
-from persona_tf.example import Example, ExampleConfig, Item, Target, examples, strings
+from persona_tf.example import Example, ExampleConfig, Item, Target, strings
+from persona_tf.learner import examples
 
 
 def asked(swap, **config):

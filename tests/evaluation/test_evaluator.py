@@ -29,8 +29,9 @@ from persona_tf.evaluation.samples import attention_picture, show_samples
 from persona_tf.evaluation.scoring import Scorer, TargetScore
 from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
 from persona_tf.evaluation.written_facts import WrittenFacts, written_facts
-from persona_tf.example import EMOTE_LABELS, ExampleConfig, OwnedFact, examples, replies_alone
+from persona_tf.example import EMOTE_LABELS, ExampleConfig, OwnedFact, replies_alone
 from persona_tf.export.bundle import Bundle, save_bundle
+from persona_tf.learner import examples
 from persona_tf.run_dir import RunDir
 from persona_tf.text.config import TextConfig
 from persona_tf.training.summaries import SummaryWriter

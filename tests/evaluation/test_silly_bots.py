@@ -18,7 +18,8 @@ from persona_tf.evaluation.metrics.ranking import gold_indices, gold_rank, hit, 
 from persona_tf.evaluation.metrics.words import Mean
 from persona_tf.evaluation.report import GAPS, report
 from persona_tf.evaluation.scoring import TargetScore
-from persona_tf.example import EMOTE_LABELS, PARTNER, ExampleConfig, examples
+from persona_tf.example import EMOTE_LABELS, PARTNER, ExampleConfig
+from persona_tf.learner import examples
 
 DIALOGUES = 100
 CONFIG = EvalConfig(batch_targets=1000, gaps=True, missing_probes=40, bootstrap_samples=0)

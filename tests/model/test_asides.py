@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from persona_tf.episode import Aside, Turn
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import examples
 from persona_tf.model import fusion, memory
 from persona_tf.model.config import HISTORIES
 from persona_tf.model.heads import next_token_log_probs

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from persona_tf.episode import Character, Episode, Fact, Turn
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import examples
 from persona_tf.model import fusion, likelihood
 
 

@@ -18,10 +18,10 @@ from persona_tf.example import (
     Item,
     Strings,
     Target,
-    examples,
     lay_out,
     strings,
 )
+from persona_tf.learner import examples
 from persona_tf.text import vocabulary
 from persona_tf.text.config import TextConfig
 from persona_tf.text.features import ACTION_HEAD, ASIDE, EMOTE_HEAD, FACTS_HEAD, FEATURES, REPLY_HEAD, check_features

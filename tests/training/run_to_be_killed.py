@@ -10,7 +10,8 @@ import sys
 
 from persona_tf.data.corpus import pack_corpus
 from persona_tf.episode import Episode
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import examples
 from persona_tf.model.config import ModelConfig
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.text.config import TextConfig

@@ -13,7 +13,8 @@ from persona_tf.data.world.config import WorldConfig
 from persona_tf.data.world.lexicon import load
 from persona_tf.data.world.writer import mentions
 from persona_tf.episode import Episode, Probe, Turn
-from persona_tf.example import ExampleConfig, knowledge_items
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import knowledge_items
 
 _DEFAULT = WorldConfig()
 

@@ -17,8 +17,9 @@ from persona_tf.evaluation.generation import Generated, generation_quality
 from persona_tf.evaluation.prediction_file import ScoredTarget
 from persona_tf.evaluation.report import Metrics, report
 from persona_tf.evaluation.scoring import Scorer, TargetScore
-from persona_tf.example import Example, examples
+from persona_tf.example import Example
 from persona_tf.export.bundle import Bundle
+from persona_tf.learner import examples
 from persona_tf.text.tokenizer import Tokenizer
 
 _OF_HUMANS = ("reply_intra", "reply_inter", "probe_")

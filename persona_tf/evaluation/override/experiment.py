@@ -27,8 +27,9 @@ from persona_tf.evaluation.override.attacks import KINDS, Attack, load_attacks
 from persona_tf.evaluation.override.conversation_file import AskedTwice, Conversation, write_conversations
 from persona_tf.evaluation.override.report import SMALL_TALK, OverrideResult, override_report
 from persona_tf.evaluation.override.table import write_override
-from persona_tf.example import Example, Target, history_turns, knowledge_items, lay_out
+from persona_tf.example import Example, Target, lay_out
 from persona_tf.export.bundle import load_bundle
+from persona_tf.learner import history_turns, knowledge_items
 from persona_tf.run_dir import RunDir
 
 SPLIT = "test"

@@ -25,7 +25,8 @@ from persona_tf.data.world.voice import Voice
 from persona_tf.data.world.writer import mentions
 from persona_tf.data.world_cache import world_config
 from persona_tf.episode import EMOTES, Episode, Probe
-from persona_tf.example import ExampleConfig, knowledge_items
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import knowledge_items
 
 GOLDEN = "0aa2b2fbf410c9a817bb268925d73e612f82e3f69c04cd0c9d387b130d0c4a7a"
 """SHA-256 of 20 episodes as JSON. Another one means another world: figures measured before do not compare."""

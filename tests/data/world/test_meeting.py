@@ -6,7 +6,8 @@ from persona_tf.data.world.config import WorldConfig
 from persona_tf.data.world.meeting import BOT, HUMAN, STRANGER_SLOTS, meeting
 from persona_tf.data.world.writer import mentions
 from persona_tf.data.world_cache import fingerprint
-from persona_tf.example import ExampleConfig, knowledge_items
+from persona_tf.example import ExampleConfig
+from persona_tf.learner import knowledge_items
 
 WORLD = WorldConfig()
 SMALL = WorldConfig(slots=("trade", "home", "pet_name", "coins_owed", "age", "lost_thing"), facts=(4, 4), phrasings=3)

@@ -13,9 +13,10 @@ from persona_tf.evaluation.decoders.ways import WAYS
 from persona_tf.evaluation.metrics.distinct import ends_in_loop
 from persona_tf.evaluation.metrics.words import f1
 from persona_tf.evaluation.scoring import Scorer
-from persona_tf.example import ExampleConfig, examples
+from persona_tf.example import ExampleConfig
 from persona_tf.export.bundle import Bundle
 from persona_tf.export.engines import ENGINES
+from persona_tf.learner import examples
 from persona_tf.text.config import TextConfig
 
 CONFIG = EvalConfig(splits=("test",), batch_targets=16, bootstrap_samples=0)
