@@ -1,4 +1,5 @@
-"""Which facts suit the moment: encoders of contexts and facts, their loss, and an exact index over embeddings.
+"""Which facts suit the moment: encoders of contexts and facts, their loss, an exact index over embeddings, and the
+facts that a conversation remembers.
 
 A *context* is what was said so far; a *fact* is one sentence. Whose facts they are, where dialogues come from and what
 is done with what was found, this room does not know.

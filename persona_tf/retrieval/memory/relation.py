@@ -19,8 +19,21 @@ as in the built-in world, that is known. Elsewhere
   share a word which does not stand for the thing itself, that is, whose own vector is not as near. In doubt they
   contradict each other: then the newer stays, and nothing is lost where they were the same after all.
 
+What comes of it, in the same measurement (facts without their slots; 16 slots that the encoder knows; phrasings and
+values of training / of ``test_unseen``):
+
+    pair of facts                            called same       contrary          other
+    same value, other phrasing               95.4 / 95.7 %      4.6 /  3.7 %     0 / 0.6 %
+    other value, same phrasing                  0 /    0 %      100 /  100 %     0 /   0 %
+    other value, other phrasing              10.4 / 10.1 %     89.6 / 88.4 %     0 / 1.5 %
+    of two slots                                0 /    0 %        0 /    0 %     all of 38,600
+
+Two thirds of the 10 % are ``rival_trade``: who is told of has the same name in both facts, and it passes for the value.
+
 The threshold holds for the encoder that it was measured with. That of the world takes facts of a kind that it never saw
-for the same thing far too often (2 % of all pairs of facts of PersonaChat), so `Rules` without one go by words alone.
+for the same thing far too often (2 % of all pairs of facts of PersonaChat), so `Rules` without one go by words alone:
+they find 99 to 100 % of other values in the same phrasing, none in another, and call 6 of 18,681 pairs of facts of one
+PersonaChat persona a contradiction, where none is.
 """
 
 import dataclasses

@@ -154,7 +154,7 @@ class FactStore:
             )
         found = [row[0] for row in self._database.execute("PRAGMA quick_check(3)")]
         if found != ["ok"]:
-            raise ValueError(f"{self.path}: the database is damaged ({'; '.join(found)}). {_RECOVER}")
+            raise ValueError(f"{self.path}: the database is damaged ({' '.join('; '.join(found).split())}). {_RECOVER}")
 
     def _stored(self, session: str, row: tuple, dimensions: int | None) -> StoredFact:
         text, owner, source, turn, pinned, slot, value, number, place, vector = row
