@@ -233,10 +233,10 @@ def test_real_profiles(real):
 
 
 def test_turns_state_the_facts_that_they_use(write):
-    episode = next(e for e in everything(write(map(line, range(4))), states=True))
+    episode = next(e for e in everything(write(map(line, range(40))), states=True))
     stated = [[(state.owner, state.fact.text) for state in turn.states] for turn in episode.turns]
     assert stated == [[], [], [(0, BAKER[0])]]
-    [plain] = [e for e in everything(write(map(line, range(4)))) if e.id == episode.id]
+    [plain] = [e for e in everything(write(map(line, range(40)))) if e.id == episode.id]
     assert not any(turn.states for turn in plain.turns)
     with pytest.raises(DataError, match="True with grounding"):
-        everything(write(map(line, range(4))), states=True, grounding=False)
+        everything(write(map(line, range(40))), states=True, grounding=False)
