@@ -47,7 +47,7 @@ class Memories:
         return found
 
     def _read_histories(self, examples: Sequence[Example], features: Features) -> list[Any]:
-        first = {}  # the first row of each history: some examples have the same
+        first: dict[tuple[HistoryTurn, ...], int] = {}  # the first row of each history: some examples have the same
         for row, example in enumerate(examples):
             first.setdefault(example.history, row)
         pasts = {turns: self._past(turns) for turns in first}

@@ -156,7 +156,8 @@ class Writer:
             until += tokens
             progress = self._advance(cache, progress, seeds, tf.constant(until))
             fed = progress.fed.numpy()
-            yield Written(*self._best_first(progress, turn.shape), *places, fed.all(1).reshape(turn.shape))
+            done = fed.all(1).reshape(turn.shape)
+            yield Written._make([*self._best_first(progress, turn.shape), *places, done])
             if fed.all():
                 return
 

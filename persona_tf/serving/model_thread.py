@@ -208,7 +208,7 @@ class ModelThread:
             return []
         with self._news:
             alive = collections.deque(job for job in self._waiting if not _ended(job))
-            chosen = []
+            chosen: list[Job] = []
             self._waiting.clear()
             for job in alive:
                 fits = bot.mixes or not chosen or job.ask.decode == chosen[0].ask.decode

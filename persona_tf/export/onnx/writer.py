@@ -208,7 +208,7 @@ class OnnxWriter:
             joined([_longer(group.attention, most) for group in groups]),
             np.concatenate([_longer(group.item, most, -2) for group in groups]),
             np.concatenate([_longer(group.turns, most) for group in groups]),
-            np.concatenate([group.search.fed for group in groups]).reshape(*shape, self.hypotheses).all(-1),
+            np.concatenate([group.search.fed for group in groups]).reshape(*shape, self.hypotheses).min(-1),
         )
 
 

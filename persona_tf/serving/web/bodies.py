@@ -83,7 +83,7 @@ class Persona(Body):
     @classmethod
     def of(cls, character: Character) -> "Persona":
         """The inverse of `character`."""
-        had = {
+        had: dict[str, Any] = {
             kind: [ThingBody.model_construct(name=t.name, description=t.description) for t in getattr(character, kind)]
             for kind in _HAD
         }
