@@ -27,7 +27,7 @@ def talking(decode: Any, given: Mapping[str, Any] | None = None) -> Any:
 
 
 def wake(bundle_dir: pathlib.Path, given: Mapping[str, Any] | None = None, engine: str = "auto") -> "Bot":
-    """A bot for talking; raises what `load_bundle` and `Bot` raise. Takes seconds, so that its first answer does not."""
+    """A bot for talking; raises what `load_bundle` and `Bot` raise. Takes seconds, its first answer does not."""
     from persona_tf.chat.bot import Bot
     from persona_tf.export.bundle import load_bundle
 
