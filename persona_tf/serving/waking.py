@@ -5,6 +5,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from persona_tf.chat.asking import Ask
+from persona_tf.chat.session import Session
+from persona_tf.episode import Character
+
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Bot
 
@@ -23,10 +27,17 @@ def talking(decode: Any, given: Mapping[str, Any] | None = None) -> Any:
 
 
 def wake(bundle_dir: pathlib.Path, given: Mapping[str, Any] | None = None, engine: str = "auto") -> "Bot":
-    """A bot for talking; raises what `load_bundle` and `Bot` raise. Takes seconds."""
+    """A bot for talking; raises what `load_bundle` and `Bot` raise. Takes seconds, its first answer does not."""
     from persona_tf.chat.bot import Bot
     from persona_tf.export.bundle import load_bundle
 
     # Few replies at a time: weights are read once a token, and to halve them anew each time costs more than it saves.
     bundle = load_bundle(bundle_dir, "float32")
-    return Bot(bundle, talking(bundle.decode, given), engine)
+    bot = Bot(bundle, talking(bundle.decode, given), engine)
+    # Much is made when it is first needed: for a first turn, and for one that comes after others.
+    session = Session(bot, None, Character(""), Character(""))
+    for text in ("Hello?", "Are you awake?"):
+        question = session.to_say(text)
+        *_, [told] = bot.answering([Ask(question.example, seed) for seed in question.seeds])
+        session.take(question, [told.answer()])
+    return bot

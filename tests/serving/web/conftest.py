@@ -35,7 +35,7 @@ def running(load, chats, config=None, draw=None, wait=True):
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20) as client:
-            until = time.monotonic() + 60
+            until = time.monotonic() + 240
             while wait and client.get("/healthz").json()["status"] == "loading" and time.monotonic() < until:
                 time.sleep(0.005)
             try:

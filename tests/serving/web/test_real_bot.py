@@ -16,6 +16,7 @@ PEOPLE = {"persona": {"name": "Mira", "facts": ["I bake bread."]}, "partner": {"
 @pytest.fixture(scope="module")
 def server(serving, bundle_dir, tmp_path_factory):
     with serving(lambda: wake(bundle_dir, DECODE), tmp_path_factory.mktemp("chats") / "c") as client:
+        client.timeout = 120
         yield client
 
 
@@ -29,7 +30,7 @@ def test_what_is_asked_together_is_answered_as_if_alone(server):
     done = [None] * 12
 
     def ask(number):
-        with httpx.Client(base_url=server.base_url, timeout=60) as own:
+        with httpx.Client(base_url=server.base_url, timeout=120) as own:
             done[number] = own.post("/api/v1/reply", json=body(number)).json()
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(12)]
@@ -49,7 +50,7 @@ def test_a_conversation_on_the_server_is_that_of_a_session(server, bundle_dir):
     from persona_tf.episode import Character, Fact
 
     session = Session(
-        Bot.load(bundle_dir, DecodeConfig(**DECODE)),
+        Bot.load(bundle_dir, DecodeConfig(top_p=0.9, **DECODE)),
         None,
         Character("Mira", (Fact("I bake bread."),)),
         Character("Tam"),
