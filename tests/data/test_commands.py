@@ -33,8 +33,8 @@ def test_what_is_no_literal_is_a_string(value):
 def test_the_actions_do_what_they_are_named_for(tmp_path, capsys):
     asked = Request("world", tmp_path, ("test",), 1, SMALL)
     shown = {}
-    for name, action in ACTIONS.items():
-        action(asked)
+    for name in ("prepare", "display", "stats", "verify"):
+        ACTIONS[name](asked)
         shown[name] = capsys.readouterr().out
     assert "test.jsonl.gz: 2 dialogues" in shown["prepare"]
     assert shown["display"].count("===") == 1

@@ -259,7 +259,9 @@ def test_what_a_bot_cannot_do_is_no_zero():
     ]
     assert {name.partition("_")[0] for name in report(acts)} == {"action"}
     silent = [dataclasses.replace(t, reply="", swapped=None) for t in HAND]
-    assert {name.partition("_")[0] for name in report(silent)} == {"reply", "action", "emote", "knowledge", "leant"}
+    assert {name.partition("_")[0] for name in report(silent)} == {
+        *("reply", "action", "emote", "facts", "knowledge", "leant")
+    }
     assert "knowledge_f1" not in report(silent)
     ranks = [name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))]
     assert [name for name in report(silent) if name.startswith("reply")] == [*NAMES[:9], *ranks]

@@ -344,6 +344,7 @@ def test_config_round_trip(tiny_config):
         decoder_layers=2,
         kinds=7,
         emotes=5,
+        fact_marks=4,
     )
     changed = dataclasses.asdict(config).items() - dataclasses.asdict(ModelConfig()).items()
     assert {name for name, _ in changed} == {field.name for field in dataclasses.fields(config)}

@@ -238,7 +238,7 @@ def test_summaries(undisturbed):
     read = EventAccumulator(str(undisturbed[3] / "summaries"))
     read.Reload()
     tags = set(read.Tags()["scalars"])
-    for head in HEADS:
+    for head in set(HEADS) - {"facts"}:  # nobody learns those here
         # The one example with a known value may fall to steps that are not counted, and no label is no point.
         parts = ("valid",) if head == "pointer" else ("train", "valid")
         assert {f"{part}/{head}_{kind}" for part in parts for kind in ("loss", "accuracy")} <= tags

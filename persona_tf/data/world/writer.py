@@ -231,7 +231,8 @@ class Writer:
                 fact = voice.one(facts)
                 said.append(fact.text)
                 self._said.add(fact.text)
-                self._state(Known(voice.lexicon.slots[fact.slot], fact.value, ()), 1 - scene.bot)
+                if fact.slot:
+                    self._state(Known(voice.lexicon.slots[fact.slot], fact.value, ()), 1 - scene.bot)
         if exchange.kind == "probe" and voice.chance(0.25):
             said.append(self._typed(voice.question(chat.leads())))
         return said
