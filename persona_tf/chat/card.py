@@ -207,14 +207,11 @@ def _filled(data: Mapping[str, Any], beside: Mapping[str, Any], version: int, wh
     optional(data, "extensions", dict, where)
     known = {*_TEXTS, "alternate_greetings", "character_book"}
     normal = {*_MORE_TEXTS, "nickname", "tags", "extensions"}
-    # V2 writes these also where they are empty.
-    always = {*_MORE_TEXTS, "tags", "extensions"} if version > 1 else set()
-    empty = {n for n, v in data.items() if (v is None and n in normal) or (not v and n in always)}
     card = Card(
         **texts,
         alternate_greetings=strings_of(data, "alternate_greetings", where),
         book=optional(data, "character_book", dict, where),
-        other={n: v for n, v in data.items() if n not in known | empty},
+        other={n: v for n, v in data.items() if n not in known and not (n in normal and v is None)},
         beside=beside,
         version=version,
     )
