@@ -228,6 +228,9 @@ def _chat(arguments: Arguments) -> None:
     decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
     given = arguments.flags
     seed = random.randrange(10_000) if given.seed is None else given.seed
+    if given.memory and not given.retriever:
+        raise ValueError("--memory needs --retriever=RUN: the run of what finds facts in it, such as world_retriever")
+    retriever = _trained_in(given.retriever).bundle if given.retriever else None
     from persona_tf.chat.card import read_card
     from persona_tf.data.world.generator import character_and_place
     from persona_tf.data.world_cache import people_of
@@ -241,7 +244,7 @@ def _chat(arguments: Arguments) -> None:
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
         from persona_tf.serving import terminal
-    terminal.chat(run.bundle, where, seed, decoding, given.engine, card=card)
+    terminal.chat(run.bundle, where, seed, decoding, given.engine, card, retriever, given.memory)
 
 
 def _serve(arguments: Arguments) -> None:
@@ -368,7 +371,7 @@ VERBS: Mapping[str, Verb] = {
     "chat": Verb(
         "talk to a trained bot in the terminal",
         _chat,
-        ("experiment", "run", "data_dir", "seed", "engine", *_WHO),
+        ("experiment", "run", "data_dir", "seed", "engine", *_WHO, "retriever", "memory"),
     ),
     "serve": Verb(
         "talk to a trained bot over HTTP: an API of its own, and that of OpenAI's clients",

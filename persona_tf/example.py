@@ -70,6 +70,12 @@ class ExampleConfig:
         if self.history_tokens < 0:
             raise ValueError(f"ExampleConfig.history_tokens must not be negative, got {self.history_tokens}")
 
+    @property
+    def told_kinds(self) -> tuple[str, ...]:
+        """The kinds of item that may come up while one talks: who writes facts down knows those of the partner, too."""
+        of_partner = ("partner_persona",) if self.learn_facts else ()
+        return tuple(dict.fromkeys((*self.kinds, *of_partner)))
+
 
 @dataclasses.dataclass(frozen=True)
 class Item:
