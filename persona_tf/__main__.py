@@ -223,6 +223,19 @@ def _override(arguments: Arguments) -> None:
     print(f"Table and picture are in {run.path / 'evaluation'}, what was said in {run.path / 'predictions'}.")
 
 
+def _remember(arguments: Arguments) -> None:
+    run = _trained(arguments)
+    settings, decoding = _overridden(run, arguments.bindings)
+    settings.decode.check_greedy_but_lengths(decoding)
+    if not arguments.flags.retriever:
+        raise ValueError("expected --retriever=RUN: the run of what finds facts, such as world_retriever")
+    retriever = _trained_in(arguments.flags.retriever).bundle
+    check_writable(run.evaluation("x", "md").parent, run.predictions("x").parent)
+    with _tensorflow_quiet():
+        from persona_tf.evaluation.memory import experiment as memory
+    memory.evaluate_memory(run, settings.data, settings.evaluate, settings.decode, retriever)
+
+
 def _chat(arguments: Arguments) -> None:
     run = _trained(arguments)
     decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
@@ -368,6 +381,11 @@ VERBS: Mapping[str, Verb] = {
         ("experiment", "run", "data_dir", "splits", "ways"),
     ),
     "override": Verb("attack a trained bot's persona, and see whether it holds", _override, ("experiment", "run")),
+    "remember": Verb(
+        "see what a trained bot with a memory still knows long after",
+        _remember,
+        ("experiment", "run", "retriever"),
+    ),
     "chat": Verb(
         "talk to a trained bot in the terminal",
         _chat,

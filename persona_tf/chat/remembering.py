@@ -57,6 +57,7 @@ class Remembering:
         self._begun = max((fact.turn for fact in memory.facts()), default=0) + 1
         self._journal: list[_Entry] = []
         self._told: list[Outcome] = []
+        self._moved: dict[int, int] = {}  # numbers of facts that came back, and those that they have now
         self._shown: tuple[Item, ...] = ()
 
     def attend(self, session: Session) -> None:
@@ -130,16 +131,27 @@ class Remembering:
         """Facts that a person has removed or changed meanwhile stay as they are now."""
         if outcome.number is None:
             return
-        now = next((fact for fact in self.memory.facts() if fact.number == outcome.number), None)
+        number = outcome.number
+        while number in self._moved:
+            number = self._moved[number]
+        now = next((fact for fact in self.memory.facts() if fact.number == number), None)
+        if now is None:
+            return
         if outcome.kind == "duplicate":
             [before] = outcome.others
-            if now is None or (now.source, now.turn) == (before.source, before.turn):
-                return
-            self.memory.remove([now.number])
-            self.memory.add([dataclasses.replace(before, text=now.text, pinned=now.pinned)])
-        elif now is not None and now.text == outcome.text:
-            self.memory.remove([now.number])
-            self.memory.add(outcome.others)
+            if (now.source, now.turn) != (before.source, before.turn):
+                self.memory.remove([number])
+                self._bring_back(dataclasses.replace(before, text=now.text, pinned=now.pinned, number=number))
+        elif now.text == outcome.text:
+            self.memory.remove([number])
+            for old in outcome.others:
+                self._bring_back(old)
+
+    def _bring_back(self, fact: KnownFact) -> None:
+        """Under a new number: no two facts ever have the same."""
+        [outcome] = self.memory.add([fact])
+        if outcome.number is not None:
+            self._moved[fact.number] = outcome.number
 
     # ------------------------------------------------------------------------------------------- writing down
 

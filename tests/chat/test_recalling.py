@@ -41,7 +41,9 @@ def test_facts_of_whom_the_bot_does_not_know_take_no_room(memory):
     two = RecallConfig(k=2)
     assert keys(MemoryRecall(memory, ExampleConfig(), two)(TALK)) == ["memory/1", "memory/2", "memory/4"]
     writes = ExampleConfig(learn_facts=True)
-    assert "memory/3" in keys(MemoryRecall(memory, writes, two)(TALK)), "who writes facts knows its partner's"
+    assert "memory/3" in keys(MemoryRecall(memory, writes, RecallConfig(k=3))(TALK)), (
+        "who writes facts knows its partner's"
+    )
     assert MemoryRecall(memory, ExampleConfig(kinds=("self_name",)), two)(TALK) == ()
 
 
