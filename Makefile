@@ -15,6 +15,8 @@ PARTNER :=
 PLACE :=
 PERSONA :=
 CARD :=
+RETRIEVER :=
+MEMORY :=
 ENGINE :=
 HOST :=
 PORT :=
@@ -27,7 +29,7 @@ BENCH_STAMP := $(subst .installed,.bench,$(STAMP))
 quoted = '$(subst ','\'',$(1))'
 flag = $(if $(2), --$(1) $(call quoted,$(2)))
 FLAGS = $(call flag,experiment,$(EXP))$(call flag,run,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
-CHAT_FLAGS = $(FLAGS)$(call flag,seed,$(SEED))$(call flag,name,$(NAME))$(call flag,partner,$(PARTNER))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,card,$(CARD))$(call flag,engine,$(ENGINE))
+CHAT_FLAGS = $(FLAGS)$(call flag,seed,$(SEED))$(call flag,name,$(NAME))$(call flag,partner,$(PARTNER))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,card,$(CARD))$(call flag,retriever,$(RETRIEVER))$(call flag,memory,$(MEMORY))$(call flag,engine,$(ENGINE))
 PERSONA_TF = $(BIN)/python -m persona_tf
 EXPERIMENTS = $(notdir $(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin))))
 # The experiment whose name is most like EXP, if one is; any Python will do.
@@ -40,7 +42,7 @@ NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_match
 
 help:
 	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment"
-	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA=, CARD=, ENGINE=)"
+	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA=, CARD=, RETRIEVER=, MEMORY=, ENGINE=)"
 	@echo "make serve EXP=quickstart   the same over HTTP, for programs   (HOST=, PORT=, ENGINE=)"
 	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
 	@echo "make sweep EXP=quickstart   train it with several seeds, and more of them (EXP=a,b SEEDS=0,1,2)"

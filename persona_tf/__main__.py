@@ -223,11 +223,27 @@ def _override(arguments: Arguments) -> None:
     print(f"Table and picture are in {run.path / 'evaluation'}, what was said in {run.path / 'predictions'}.")
 
 
+def _remember(arguments: Arguments) -> None:
+    run = _trained(arguments)
+    settings, decoding = _overridden(run, arguments.bindings)
+    settings.decode.check_greedy_but_lengths(decoding)
+    if not arguments.flags.retriever:
+        raise ValueError("expected --retriever=RUN: the run of what finds facts, such as world_retriever")
+    retriever = _trained_in(arguments.flags.retriever).bundle
+    check_writable(run.evaluation("x", "md").parent, run.predictions("x").parent)
+    with _tensorflow_quiet():
+        from persona_tf.evaluation.memory import experiment as memory
+    memory.evaluate_memory(run, settings.data, settings.evaluate, settings.decode, retriever)
+
+
 def _chat(arguments: Arguments) -> None:
     run = _trained(arguments)
     decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
     given = arguments.flags
     seed = random.randrange(10_000) if given.seed is None else given.seed
+    if given.memory and not given.retriever:
+        raise ValueError("--memory needs --retriever=RUN: the run of what finds facts in it, such as world_retriever")
+    retriever = _trained_in(given.retriever).bundle if given.retriever else None
     from persona_tf.chat.card import read_card
     from persona_tf.data.world.generator import character_and_place
     from persona_tf.data.world_cache import people_of
@@ -241,7 +257,7 @@ def _chat(arguments: Arguments) -> None:
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
         from persona_tf.serving import terminal
-    terminal.chat(run.bundle, where, seed, decoding, given.engine, card=card)
+    terminal.chat(run.bundle, where, seed, decoding, given.engine, card, retriever, given.memory)
 
 
 def _serve(arguments: Arguments) -> None:
@@ -365,10 +381,15 @@ VERBS: Mapping[str, Verb] = {
         ("experiment", "run", "data_dir", "splits", "ways"),
     ),
     "override": Verb("attack a trained bot's persona, and see whether it holds", _override, ("experiment", "run")),
+    "remember": Verb(
+        "see what a trained bot with a memory still knows long after",
+        _remember,
+        ("experiment", "run", "retriever"),
+    ),
     "chat": Verb(
         "talk to a trained bot in the terminal",
         _chat,
-        ("experiment", "run", "data_dir", "seed", "engine", *_WHO),
+        ("experiment", "run", "data_dir", "seed", "engine", *_WHO, "retriever", "memory"),
     ),
     "serve": Verb(
         "talk to a trained bot over HTTP: an API of its own, and that of OpenAI's clients",

@@ -12,7 +12,8 @@ NO_EMOTE = "none"
 EMOTE_LABELS = (NO_EMOTE, *EMOTES)
 """The classes of the emote head; a label is an index into this tuple."""
 
-SELF, PARTNER = 0, 1
+SELF, PARTNER, KNOWN = 0, 1, 2
+"""Who a turn is of: the bot, its partner, or nobody, as it is a tagged knowledge item, see `lay_out`."""
 
 TASKS = ("reply", "extract", "invent")
 """What a target can be: a reply; the facts that the last turn states; or a fact that could answer it, made up."""
@@ -51,6 +52,8 @@ class ExampleConfig:
     filled in. 0: not known.
     ``knowledge_as_history``: whether knowledge items are turns of the bot's own at the beginning of the history, see
     `lay_out`. They are never dropped from it and take no room of what was said, so all else stays the same.
+    ``knowledge_tags``: whether these turns begin with a mark of their own in the place of the bot's, as in
+    ``[Gk] fact [Px] ... [Py] ...``: an id that no text is ever turned into, so that nobody can type a fact.
     """
 
     kinds: tuple[str, ...] = tuple(kind for kind in KEY_KINDS if kind != "partner_persona")
@@ -60,6 +63,7 @@ class ExampleConfig:
     max_targets: int = 8
     history_tokens: int = 0
     knowledge_as_history: bool = False
+    knowledge_tags: bool = False
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.kinds) - set(KEY_KINDS))
@@ -69,6 +73,14 @@ class ExampleConfig:
             raise ValueError(f"ExampleConfig.max_targets must be at least 1, got {self.max_targets}")
         if self.history_tokens < 0:
             raise ValueError(f"ExampleConfig.history_tokens must not be negative, got {self.history_tokens}")
+        if self.knowledge_tags and not self.knowledge_as_history:
+            raise ValueError("ExampleConfig.knowledge_tags marks turns that knowledge_as_history makes: set both")
+
+    @property
+    def told_kinds(self) -> tuple[str, ...]:
+        """The kinds of item that may come up while one talks: who writes facts down knows those of the partner, too."""
+        of_partner = ("partner_persona",) if self.learn_facts else ()
+        return tuple(dict.fromkeys((*self.kinds, *of_partner)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +94,7 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class HistoryTurn:
-    """A turn as the bot sees it; ``who`` is SELF or PARTNER, ``turn`` its index in the episode.
+    """A turn as the bot sees it; ``who`` is SELF, PARTNER or KNOWN, ``turn`` its index in the episode.
 
     ``aside``: 0, or the number of the aside whose question it is: only that one's target sees it. ``item``: None, or
     the knowledge item that is told here; ``turn`` is negative then, as nobody said it in the episode.
@@ -177,7 +189,8 @@ def lay_out(example: Example, config: ExampleConfig) -> Example:
     if not config.knowledge_as_history:
         return example
     count = len(example.items)
-    told = tuple(_told(item, number - count) for number, item in enumerate(example.items))
+    who = KNOWN if config.knowledge_tags else SELF
+    told = tuple(_told(item, number - count, who) for number, item in enumerate(example.items))
     targets = tuple(
         dataclasses.replace(t, gold=(), gold_turns=(*(item - count for item in t.gold), *t.gold_turns))
         for t in example.targets
@@ -268,11 +281,11 @@ def strings(batch: Iterable[Example]) -> Strings:
     return out
 
 
-def _told(item: Item, turn: int) -> HistoryTurn:
-    return HistoryTurn(SELF, turn, TOLD[item.kind].format(item.text), "", "", item=item)
+def _told(item: Item, turn: int, who: int) -> HistoryTurn:
+    return HistoryTurn(who, turn, TOLD[item.kind].format(item.text), "", "", item=item)
 
 
 def _with_text(turn: HistoryTurn, text: str) -> HistoryTurn:
     if turn.item is None:
         return dataclasses.replace(turn, speech=text)
-    return _told(dataclasses.replace(turn.item, text=text), turn.turn)
+    return _told(dataclasses.replace(turn.item, text=text), turn.turn, turn.who)

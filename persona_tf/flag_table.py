@@ -27,6 +27,8 @@ FLAGS: Mapping[str, tuple[str, Any, str]] = {
     "place": ("string", "", "where you meet: 'NAME', 'NAME: description' or none"),
     "persona": ("string", "", "facts of the bot: 'I bake.|I sing.', a file with one a line, or none"),
     "card": ("string", "", "a character card to play, .json or .png; the four before change it"),
+    "retriever": ("string", "", "folder of a retriever's run: what finds facts in the bot's memory"),
+    "memory": ("string", "", "SQLite file that keeps what was said; default: none, it lasts as long as the talk"),
     "host": ("string", "127.0.0.1", "where it listens; 0.0.0.0: on the whole network"),
     "port": ("integer", 8000, "where it listens; 0: any that is free"),
     "chat_file": ("string", "", "file that keeps conversations; default: chats.sqlite in the run"),

@@ -8,8 +8,8 @@ runs/quickstart/0/
     summaries/             for TensorBoard
     checkpoints/           last and best, resumable
     bundle/                all that talking needs
-    evaluation/            <split>.json, .csv and .md; decoders_<split> and override likewise, with a .png
-    predictions/           <split>.jsonl, override.jsonl
+    evaluation/            <split>.json, .csv and .md; decoders_<split> and override likewise, with a .png; remember
+    predictions/           <split>.jsonl, override.jsonl, remember.jsonl
     chats.sqlite           conversations that people had with it on the server
 """
 

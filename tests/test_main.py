@@ -39,6 +39,7 @@ def rooms(monkeypatch):
     put("persona_tf.training.experiment", "train")
     put("persona_tf.evaluation.evaluator", "evaluate")
     put("persona_tf.evaluation.override.experiment", "evaluate_override")
+    put("persona_tf.evaluation.memory.experiment", "evaluate_memory")
     put("persona_tf.serving.terminal", "chat")
     put("persona_tf.bench.bench", "main")
     return calls
@@ -256,7 +257,7 @@ def test_chat_draws_who_and_where_and_leaves_the_decoding_to_the_terminal(rooms,
     assert command.main(["chat", f"--run={run.path}", "--seed=4", "--gin.SEED=0"]) == 0
     assert command.main(["chat", f"--run={run.path}", "--seed=4", "--name=Ada", "--partner=Bo"]) == 0
     assert command.main(["chat", f"--run={run.path}"]) == 0
-    (_, drawn, _, decode, engine), (_, named, *_), (_, _, seed, *_) = (args for _, args, _ in rooms)
+    (_, drawn, _, decode, engine, *_), (_, named, *_), (_, _, seed, *_) = (args for _, args, _ in rooms)
     assert (decode, engine) == ({}, "auto")
     assert drawn.setting == named.setting
     assert {one.name for one in named.characters} == {"Ada", "Bo"}
@@ -268,9 +269,33 @@ def test_chat_plays_a_card(rooms, run, tmp_path):
     (tmp_path / "ada.json").write_bytes(write_card(Card("Ada", "I read.", first_message="Ja?")))
     words = ["chat", f"--run={run.path}", f"--card={tmp_path / 'ada.json'}", "--partner=Bo", "--seed=4"]
     assert command.main(words) == 0
-    [(_, (_, scene, *_), more)] = rooms
+    [(_, (_, scene, _, _, _, card, *_), _)] = rooms
     assert scene.characters[scene.learners[0]] == Character("Ada", (Fact("I read."),))
-    assert (more["card"].first_message, scene.setting) == ("Ja?", None)
+    assert (card.first_message, scene.setting) == ("Ja?", None)
+
+
+def test_chat_has_a_memory_where_it_is_told_what_finds_facts(rooms, run, tmp_path, capsys):
+    (tmp_path / "finds" / "bundle").mkdir(parents=True)
+    words, file = ["chat", f"--run={run.path}"], str(tmp_path / "mind.sqlite")
+    assert command.main(words) == 0
+    assert command.main([*words, f"--retriever={tmp_path / 'finds'}", f"--memory={file}"]) == 0
+    assert [args[-2:] for _, args, _ in rooms] == [(None, ""), (tmp_path / "finds" / "bundle", file)]
+    assert command.main([*words, f"--memory={file}"]) == 1
+    assert "--memory needs --retriever=RUN" in capsys.readouterr().err
+    assert command.main([*words, f"--retriever={tmp_path}"]) == 1
+    assert f"no trained bot in {tmp_path}, but there is one" not in (said := capsys.readouterr().err)
+    assert f"in {tmp_path}" in said
+
+
+def test_remember_tries_as_many_as_are_asked_for(rooms, run, tmp_path, capsys):
+    (tmp_path / "finds" / "bundle").mkdir(parents=True)
+    words = ["remember", f"--run={run.path}", "--gin.EvalConfig.memory_talks=7"]
+    assert command.main([*words, f"--retriever={tmp_path / 'finds'}"]) == 0
+    [(_, (where, data, evaluate, decode, retriever), _)] = rooms
+    assert (where, data.source, decode.method, evaluate.memory_talks) == (run, "world", "greedy", 7)
+    assert retriever == tmp_path / "finds" / "bundle"
+    assert command.main(words) == 1
+    assert "expected --retriever=RUN" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("content", "said"), [(None, "there is no file"), (b"{}", "JSON that is no card")])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from persona_tf.chat.answer import Answer
 from persona_tf.chat.state import QUALITIES, Alternative, Choices, State
 from persona_tf.chat.window import first_kept
-from persona_tf.episode import EMOTES, Character, Episode, Setting, Turn
+from persona_tf.episode import EMOTES, Character, Episode, Fact, Setting, Turn
 from persona_tf.example import Example, Item, Target, lay_out
 from persona_tf.learner import history_turns, knowledge_items
 
@@ -117,6 +117,11 @@ class Session:
     def items(self) -> tuple[Item, ...]:
         """What the bot knows from the beginning, as it is shown to it, and what has come to its mind so far."""
         return self._items + self._state.recalled
+
+    @property
+    def own_items(self) -> tuple[Item, ...]:
+        """What the bot knows from the beginning, whatever comes to its mind."""
+        return self._items
 
     @property
     def choices(self) -> tuple[Choices | None, ...]:
@@ -300,6 +305,20 @@ class Session:
         self._state = self._state.replaced(len(self.choices) - 1, _turn_of(made.now.answer), made)
         return made.now.answer
 
+    def drop_fact(self, number: int) -> None:
+        """Takes fact ``number`` of the bot's persona from what it knows; the keys of the others stay as they are.
+
+        Raises:
+          ValueError: there is no such fact.
+        """
+        episode = self._state.episode
+        partner, me = episode.characters
+        if not 0 <= number < len(me.facts):
+            raise ValueError(f"expected a fact from 0 to {len(me.facts) - 1}, got {number}")
+        facts = (*me.facts[:number], Fact(""), *me.facts[number + 1 :])
+        episode = dataclasses.replace(episode, characters=(partner, dataclasses.replace(me, facts=facts)))
+        self._begin(self._bot, dataclasses.replace(self._state, episode=episode), self._recall)
+
     def rate(self, number: int, rating: Mapping[str, bool | None]) -> None:
         """Says of the bot's turn ``number`` whether it has some of `QUALITIES`; None takes that back.
 
@@ -378,7 +397,7 @@ class Session:
 
     def _recalls(self, turns: tuple[Turn, ...]) -> tuple[Item, ...]:
         """What comes to the bot's mind."""
-        kinds = self._bot.bundle.example.kinds
+        kinds = self._bot.bundle.example.told_kinds
         found = [] if self._recall is None else [item for item in self._recall(turns) if item.kind in kinds]
         return _clean(tuple(found[: MAX_ITEMS - len(self._items)]))
 

@@ -27,6 +27,8 @@ class EvalConfig:
       ways: those of `ways.WAYS` that the verb ``decoders`` compares; () means all.
       override_questions: how many questions are asked before and after an attack on the persona, at most.
       override_attacks: at most so many attacks of each kind; 0 means all.
+      memory_talks: how many long talks the verb ``remember`` plays, with five questions at each distance.
+      memory_people: how many are asked about themselves among more and more facts, and as many for what they lack.
 
     Raises:
       TypeError, ValueError: a setting is of another type or out of range; the message names it.
@@ -47,6 +49,8 @@ class EvalConfig:
     ways: tuple[str, ...] = ()
     override_questions: int = 3
     override_attacks: int = 0
+    memory_talks: int = 100
+    memory_people: int = 25
 
     def __post_init__(self) -> None:
         for name, such in (("splits", "valid"), ("ways", "greedy")):
@@ -85,6 +89,8 @@ _LEAST = {
     "seed": 0,
     "override_questions": 1,
     "override_attacks": 0,
+    "memory_talks": 1,
+    "memory_people": 1,
 }
 """The whole numbers, and the least that each can be."""
 

@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 from persona_tf.chat.bot import Answer, Bot
 from persona_tf.evaluation.pictures import png
-from persona_tf.example import NO_EMOTE, SELF, Example, Target
+from persona_tf.example import NO_EMOTE, Example, Target
+
+_WHO = ("bot", "partner", "known")
 
 
 class Writer(Protocol):
@@ -34,9 +36,7 @@ def sample_text(example: Example, answer: Answer) -> str:
     [target] = example.targets
     items = "\n".join(f"* {item.kind}: {item.text}" for item in example.knowledge)
     turns = [turn for turn in example.history if turn.turn < target.turn and not turn.item][-6:]
-    history = "\n".join(
-        f"* {'bot' if t.who == SELF else 'partner'}: {_line(t.speech, t.action, t.emote)}" for t in turns
-    )
+    history = "\n".join(f"* {_WHO[t.who]}: {_line(t.speech, t.action, t.emote)}" for t in turns)
     said = _line(answer.reply, answer.action, answer.emote)
     true = _line(target.reply, target.action, "" if target.emote == NO_EMOTE else target.emote)
     return f"{items}\n\n{history}\n\n**bot says:** {said}\n\n**true:** {true}"

@@ -90,6 +90,8 @@ def shown(name: str, value: float) -> str:
         return f"{value:.2f}"
     if name.endswith("words"):
         return f"{value:.1f}"
+    if name.endswith("_ms"):
+        return f"{value:.1f} ms"
     if name.endswith("gap"):
         return f"{value:.4f}"
     return f"{100 * value:.1f} %"
@@ -103,7 +105,7 @@ def shown_range(name: str, low: float | None, high: float | None, show: Callable
     """
     if low is None or high is None:
         return ""
-    return f"{show(name, low).removesuffix(' %')} – {show(name, high)}"
+    return f"{show(name, low).removesuffix(' %').removesuffix(' ms')} – {show(name, high)}"
 
 
 def write_json(path: Path, value: Any) -> None:

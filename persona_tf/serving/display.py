@@ -10,6 +10,7 @@ from persona_tf.episode import Character, Setting, Thing, Turn
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Answer
+    from persona_tf.chat.remembering import KnownFact, Outcome
 
 FACES = {
     "applaud": "👏",
@@ -115,6 +116,22 @@ def turn(session: Session, said: Turn, ink: Ink) -> str:
     return f"{ink.bold(name_of(session, said.speaker))}: {' '.join(part for part in parts if part) or '...'}"
 
 
+def known_fact(session: Session, fact: "KnownFact") -> str:
+    """A remembered fact: its number, a star if it is pinned, whose it is, and where it comes from."""
+    star = "*" if fact.pinned else " "
+    return f"{fact.number:5} {star} {_owner(session, fact.owner)}: {plain(fact.text)} ({fact.source})"
+
+
+def outcome(session: Session, told: "Outcome") -> str:
+    """What became of a fact that was told; "" where there is nothing to say."""
+    others = " and ".join(f"“{plain(one.text)}”" for one in told.others)
+    if told.kind == "kept":
+        return f"remembered: {plain(told.text)}"
+    if told.kind == "replaced":
+        return f"remembered: {plain(told.text)} No more: {others}"
+    return f"not remembered: {plain(told.text)} It contradicts {others}" if told.kind == "refused" else ""
+
+
 def text_of(session: Session, key: str) -> str:
     """What stands at a key of ``Answer.leant_on``: a knowledge item's text, or a turn with who said it."""
     kind, _, index = key.partition("/")
@@ -133,6 +150,10 @@ def name_of(session: Session, speaker: int) -> str:
 def plain(text: str) -> str:
     """One line without control characters, so that no text can steer the terminal."""
     return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in text).split())
+
+
+def _owner(session: Session, owner: str) -> str:
+    return "here" if owner == "world" else name_of(session, BOT if owner == "self" else PARTNER)
 
 
 def _thing(thing: Thing) -> str:

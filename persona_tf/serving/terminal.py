@@ -13,6 +13,8 @@ from persona_tf.atomic_file import write_atomically
 from persona_tf.chat.bot import Answer, Bot
 from persona_tf.chat.card import Card, write_card, write_card_png
 from persona_tf.chat.card_scene import CardScene, card_scene, scene_card
+from persona_tf.chat.recalling import open_memory
+from persona_tf.chat.remembering import KnownFact, NewFact, Remembering, begin
 from persona_tf.chat.session import BOT, PARTNER, Session
 from persona_tf.episode import EMOTES, Episode
 from persona_tf.export.bundle import load_bundle
@@ -28,6 +30,8 @@ def chat(
     decoding: Mapping[str, Any] | None = None,
     engine: str = "auto",
     card: Card | None = None,
+    retriever: pathlib.Path | None = None,
+    memory: str = "",
 ) -> None:
     """Talks on standard input and output until ``/quit``, the end of input or Ctrl-C.
 
@@ -38,9 +42,12 @@ def chat(
       decoding: fields of DecodeConfig that are to have other values than `waking.talking` gives them.
       engine: one of `export.engines.ENGINES`.
       card: gives the first message and the lorebook. Place and characters are those of the scene.
+      retriever: the bundle of what finds facts; with it the bot has a memory.
+      memory: the file that keeps it, by the names of the two; "": it lasts as long as the talk.
 
     Raises:
-      FileNotFoundError, ValueError: see `export.bundle.load_bundle`, `Bot` and `chat.session.Session`.
+      FileNotFoundError, ValueError: see `export.bundle.load_bundle`, `Bot`, `chat.session.Session` and
+        `chat.recalling.open_memory`.
     """
     # One reply at a time: weights are read once a token, and to halve them anew each time costs more than it saves.
     bundle = load_bundle(bundle_dir, "float32")
@@ -49,9 +56,14 @@ def chat(
     cast = None if card is None else card_scene(card, partner.name, me.name)
     opening, recall = (cast.openings[:1], cast.recall) if cast else ((), None)
     bot = Bot(bundle, talking(bundle.decode, decoding), engine)
-    session = Session(bot, scene.setting, me, partner, seed, opening, recall)
+    about = (scene.setting, me, partner, seed, opening, recall)
+    if retriever is None:
+        session, remembering = Session(bot, *about), None
+    else:
+        names = f"{me.name or 'bot'} and {partner.name or 'you'}"
+        session, remembering = begin(bot, open_memory(memory or None, retriever, names), *about)
     _forgive_encodings()
-    Terminal(session, _reader(), print, Ink(sys.stdout.isatty()), cast).run()
+    Terminal(session, _reader(), print, Ink(sys.stdout.isatty()), cast, remembering).run()
 
 
 class Terminal:
@@ -63,6 +75,7 @@ class Terminal:
       write: shows a line.
       ink: styles or none.
       cast: what the card means that the session was made of, if it was.
+      remembering: its memory, if it has one.
     """
 
     def __init__(
@@ -72,9 +85,11 @@ class Terminal:
         write: Callable[[str], object],
         ink: Ink,
         cast: CardScene | None = None,
+        remembering: Remembering | None = None,
     ):
         self._session, self._read, self._write, self._ink, self._cast = session, read, write, ink, cast
         self._openings = cast.openings if cast else ()
+        self._remembering = remembering
         self._saved: set[pathlib.Path] = set()
         self._open = True
 
@@ -121,6 +136,50 @@ class Terminal:
         self._note(f"{display.name_of(self._session, BOT)}:")
         for line in lines or ["  nothing is known"]:
             self._note(line)
+
+    def _memory(self, _: str) -> None:
+        if remembering := self._needs_memory():
+            facts = remembering.memory.facts()
+            for fact in facts[-_MOST_LISTED:]:
+                self._note(display.known_fact(self._session, fact))
+            more = len(facts) - _MOST_LISTED
+            self._note(f"  and {more:,} older ones" if more > 0 else "" if facts else "  nothing is known")
+
+    def _pin(self, number: str) -> None:
+        if fact := self._numbered("pin", number):
+            assert self._remembering is not None
+            self._remembering.memory.pin(fact.number, not fact.pinned)
+            self._note(f"{fact.number} {'is let go' if fact.pinned else 'is known at every answer'}")
+
+    def _forget(self, number: str) -> None:
+        if fact := self._numbered("forget", number):
+            assert self._remembering is not None
+            self._remembering.forget(fact.number)
+            self._note(f"Forgotten: {display.plain(fact.text)}")
+
+    def _remember(self, text: str) -> None:
+        if not (remembering := self._needs_memory()):
+            return
+        mark, _, rest = text.partition(":")
+        owner = _OWNERS.get(mark.strip().lower(), "")
+        if not (fact := rest.strip() if owner else text):
+            return self._note("expected /remember TEXT, or me: TEXT of you, here: TEXT of the place")
+        outcomes = remembering.memory.add([NewFact(fact, owner or "self", "given")])
+        self._note(display.outcome(self._session, outcomes[0]) or "That is known.")
+
+    def _needs_memory(self) -> Remembering | None:
+        if self._remembering is None:
+            self._note("There is no memory: begin with RETRIEVER=folder of a retriever's run (--retriever)")
+        return self._remembering
+
+    def _numbered(self, command: str, number: str) -> KnownFact | None:
+        """The fact of a number that was typed."""
+        if not (remembering := self._needs_memory()):
+            return None
+        fact = next((fact for fact in remembering.memory.facts() if str(fact.number) == number), None)
+        if fact is None:
+            self._note(f"expected /{command} NUMBER, one of those that /memory lists, got {display.plain(number)!r}")
+        return fact
 
     def _place(self, _: str) -> None:
         setting = self._session.episode.setting
@@ -188,15 +247,25 @@ class Terminal:
     def _show(self, answer: Answer) -> None:
         for line in display.answer(self._session, answer, self._ink):
             self._write(line)
+        for outcome in self._remembering.learn() if self._remembering else ():
+            if line := display.outcome(self._session, outcome):
+                self._note(line)
 
     def _note(self, text: str) -> None:
         self._write(self._ink.dim(text))
 
 
+_MOST_LISTED = 200
+_OWNERS = {"me": "partner", "here": "world"}
+
 _COMMANDS: dict[str, tuple[str, Callable[[Terminal, str], None]]] = {
     "help": ("this list", Terminal._help),
     "facts": ("all about whom you talk to", Terminal._facts),
     "place": ("where you are", Terminal._place),
+    "memory": ("what is remembered, by number", Terminal._memory),
+    "remember": ("TEXT: remember a fact of the other (me: of you, here: of the place)", Terminal._remember),
+    "pin": ("NUMBER: have a fact known at every answer, or no more", Terminal._pin),
+    "forget": ("NUMBER: forget a fact", Terminal._forget),
     "again": ("the last answer anew", Terminal._again),
     "reset": ("forget all that was said", Terminal._reset),
     "save": ("FILE: keep the conversation, one line of JSON", Terminal._save),

@@ -12,6 +12,9 @@ from persona_tf.text.config import ACTION_TOKENS, EMOTE_TOKENS, TextConfig
 from persona_tf.text.features import ACTION_HEAD, ASIDE, EMOTE_HEAD, FACTS_HEAD, REPLY_HEAD
 from persona_tf.text.tokenizer import Tokenizer
 
+_WHO = (v.SELF, v.PARTNER, v.HISTORY)
+"""The mark of a turn by `history_who`: the bot's, the partner's, and of what is known, which is no turn at all."""
+
 _INTS = (
     "items_per_example",
     "knowledge_kind",
@@ -112,7 +115,7 @@ class Packer(tf.Module):
         )
 
     def _history(self, strings: dict[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
-        who = tf.where(strings["history_who"] == 0, v.SELF, v.PARTNER)[:, None]
+        who = tf.gather(tf.constant(_WHO), strings["history_who"])[:, None]
         action = self.tokenizer.tokenize(strings["history_action"])[:, :ACTION_TOKENS]
         emote = self.tokenizer.tokenize(strings["history_emote"])[:, :EMOTE_TOKENS]
         speech = self.tokenizer.tokenize(strings["history_speech"])[:, : self.config.turn_tokens]

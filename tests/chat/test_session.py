@@ -322,6 +322,31 @@ def test_what_the_bot_cannot_know_does_not_come_to_its_mind():
     assert [item.key for item in bot.shown[0].items if item.key.startswith("lore")] == ["lore/1"]
 
 
+def test_who_writes_facts_knows_those_of_the_partner_that_come_to_mind():
+    items = (Item("memory/1", "partner_persona", "I am a guard."),)
+    for writes in (False, True):
+        bot = FakeBot(learn_facts=writes)
+        session = Session(bot, MILL, MIRA, TAM, recall=lambda turns: items)
+        session.open()
+        assert (bot.shown[0].items[-1:] == items) == writes
+        assert session.own_items == bot.shown[0].items[: len(session.own_items)]
+
+
+def test_a_fact_of_the_persona_can_be_dropped(session, bot):
+    before = session.items
+    session.say("Hi")
+    [geese] = [item for item in before if item.text == "I fear geese."]
+    session.drop_fact(1)
+    assert set(session.items) == set(before) - {geese}, "the keys of the others stay"
+    session.say("Well?")
+    assert set(bot.shown[1].items) == set(session.items)
+    assert len(session.episode.turns) == 4
+    assert Session.restore(bot, session.state()).items == session.items
+    for number in (-1, 2):
+        with pytest.raises(ValueError, match=f"expected a fact from 0 to 1, got {number}"):
+            session.drop_fact(number)
+
+
 def test_what_comes_to_mind_has_the_room_that_is_left(bot):
     session = Session(bot, MILL, MIRA, TAM, recall=lambda turns: lore(*map(str, range(500))))
     session.open()

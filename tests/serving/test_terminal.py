@@ -3,15 +3,20 @@ import json
 import sys
 import types
 
+import numpy as np
 import pytest
 
 from persona_tf.chat.bot import Answer
 from persona_tf.chat.card import Card, read_card, write_card
 from persona_tf.chat.card_scene import card_scene
+from persona_tf.chat.remembering import begin
 from persona_tf.chat.session import Session
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import Character, Episode, Fact, Setting
-from persona_tf.example import ExampleConfig
+from persona_tf.example import ExampleConfig, OwnedFact
+from persona_tf.retrieval.memory.fact_memory import FactMemory
+from persona_tf.retrieval.memory.facts import NewFact
+from persona_tf.retrieval.memory.store import FactStore
 from persona_tf.serving import terminal
 from persona_tf.serving.display import Ink
 from persona_tf.serving.terminal import Terminal
@@ -93,9 +98,8 @@ def test_a_very_long_line_is_read_at_once(line):
 
 def test_help_lists_every_command(talk):
     _, shown = talk("/help")
-    assert all(
-        f"/{name} " in shown for name in ["help", "facts", "place", "again", "reset", "save", "card", "opening", "quit"]
-    )
+    names = "help facts place memory remember pin forget again reset save card opening quit"
+    assert all(f"/{name} " in shown for name in names.split())
 
 
 def test_the_facts_of_the_bot_are_shown_when_asked_for(talk):
@@ -154,6 +158,96 @@ def test_what_cannot_be_saved_is_said_and_the_talk_goes_on(talk, name):
     session, shown = talk(f"/save {name}", "hi")
     assert "/save" in shown
     assert len(session.episode.turns) == 2
+
+
+# -------------------------------------------------------------------------------------------------- memory
+
+
+class OneVector:
+    """To it all is alike."""
+
+    def fingerprint(self):
+        return "one"
+
+    def embed_facts(self, facts):
+        return np.ones((len(facts), 4), np.float32) / 2
+
+    def embed_contexts(self, contexts):
+        return self.embed_facts(contexts)
+
+
+class WritingBot(FakeBot):
+    """Takes what it is told for a fact of the partner, if it begins with I."""
+
+    bundle = types.SimpleNamespace(example=ExampleConfig(learn_facts=True))
+
+    def extract(self, batch):
+        return [[self._stated(example, target) for target in example.targets] for example in batch]
+
+    def _stated(self, example, target):
+        turn = next(turn for turn in example.history if turn.turn == target.turn - 1)
+        return (OwnedFact("partner", turn.speech),) if turn.who == 1 and turn.speech.startswith("I ") else ()
+
+    def invent(self, batch):
+        return [[""]]
+
+
+@pytest.fixture
+def mindful():
+    """Takes lines; returns the memory and what was shown."""
+    with FactStore(None) as store:
+        memory, shown = FactMemory(store, "talk", OneVector()), []
+        session, remembering = begin(WritingBot(), memory, SCENE.setting, MIRA, Character("Tam"))
+        talk = Terminal(session, input, shown.append, Ink(False), remembering=remembering)
+
+        def run(*lines):
+            del shown[:]
+            for line in lines:
+                talk.take(line)
+            return memory, "\n".join(shown)
+
+        yield run
+
+
+def test_what_was_remembered_is_told_and_listed(mindful):
+    assert "remembered: I live in Rome." in mindful("I live in Rome.")[1]
+    assert "remembered: I live in Bath. No more: “I live in Rome.”" in mindful("I live in Bath.")[1]
+    memory, shown = mindful("/memory")
+    assert shown == "    1   Mira: I bake bread. (given)\n    3   Tam: I live in Bath. (said)\n"
+    assert "remembered" not in mindful("I live in Bath.")[1], "that is known"
+    memory.add([NewFact(f"Number {n} is x{n}.", slot=f"s{n}", value="x") for n in range(300)])
+    assert "  and 102 older ones" in mindful("/memory")[1]
+
+
+def test_facts_are_remembered_pinned_and_forgotten_by_hand(mindful):
+    memory, shown = mindful("/remember I fear geese.", "/remember me: I am a guard.", "/remember here: It is\x1b old.")
+    assert [(fact.owner, fact.source) for fact in memory.facts()] == [
+        ("self", "given"),
+        ("self", "given"),
+        ("partner", "given"),
+        ("world", "given"),
+    ]
+    assert "remembered: I fear geese." in shown
+    assert "\x1b" not in shown
+    assert "That is known." in mindful("/remember I fear geese.")[1]
+    assert "2 is known at every answer" in mindful("/pin 2")[1]
+    assert "    2 * Mira: I fear geese. (given)" in mindful("/memory")[1]
+    assert "2 is let go" in mindful("/pin 2")[1]
+    assert "Forgotten: I bake bread." in mindful("/forget 1")[1]
+    assert "I bake bread." not in mindful("/facts")[1]
+    assert [fact.number for fact in memory.facts()] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("line", ["/pin", "/pin 99", "/forget x", "/forget 1 2", "/remember", "/remember me:"])
+def test_a_wrong_number_or_no_text_is_told(mindful, line):
+    memory, shown = mindful(line)
+    assert f"expected {line.split()[0]}" in shown
+    assert len(memory) == 1
+
+
+@pytest.mark.parametrize("line", ["/memory", "/pin 1", "/forget 1", "/remember I am old."])
+def test_without_a_memory_it_says_how_to_have_one(talk, line):
+    assert "There is no memory: begin with RETRIEVER=" in talk(line)[1]
 
 
 # --------------------------------------------------------------------------------------------------- cards
@@ -315,6 +409,24 @@ def test_a_bundle_that_samples_keeps_its_way(decodes, typed, monkeypatch, said):
 def test_without_a_bundle_it_says_what_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"bundle\.json"):
         terminal.chat(tmp_path, SCENE, seed=1)
+
+
+def test_a_memory_is_kept_in_a_file_by_the_names_of_the_two(decodes, typed, capsys, monkeypatch, tmp_path):
+    opened = []
+
+    def open_memory(file, retriever, name):
+        opened.append((file, retriever, name))
+        return FactMemory(FactStore(file), name, OneVector())
+
+    bundle = types.SimpleNamespace(decode=DecodeConfig(), example=ExampleConfig())
+    monkeypatch.setattr(terminal, "open_memory", open_memory)
+    monkeypatch.setattr(terminal, "load_bundle", lambda folder, precision: bundle)
+    file = str(tmp_path / "mira.sqlite")
+    for line in (b"/remember I fear geese.\n", b"/memory\nhi\n"):
+        typed(line)
+        terminal.chat(None, SCENE, seed=1, retriever=tmp_path, memory=file)
+    assert opened == [(file, tmp_path, "Mira and Tam")] * 2
+    assert "    2   Mira: I fear geese. (given)" in capsys.readouterr().out
 
 
 def test_a_real_bot_through_a_pipe(bundle_dir, typed, capsys):

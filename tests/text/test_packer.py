@@ -377,6 +377,26 @@ def test_what_is_told_is_never_dropped_and_takes_no_room_from_what_was_said(smal
     assert (row["gold_item"], row["gold_turn"]) == ([-1, -1], [3, 44])
 
 
+def test_what_is_told_may_have_a_mark_that_nobody_can_type(small, tokenizer):
+    """A worked example of ``[Gk] fact [Px] ... [Py] ...``; every vocabulary has the mark."""
+    plain = _example(["I fear geese."], [(1, "<history> I fear cats."), (0, "Hm.")], [("Yes.", "", "none")])
+    row = _row(small, lay_out(plain, ExampleConfig(knowledge_as_history=True, knowledge_tags=True)))
+    untagged = _row(small, lay_out(plain, ExampleConfig(knowledge_as_history=True)))
+    assert _parts(row, tokenizer, "history_turn", "history_ids") == {
+        0: ["<history>"],
+        1: ["<history>", "I fear geese."],
+        2: ["<partner>", "<history> I fear cats."],
+        3: ["<self>", "Hm."],
+    }
+    pairs = list(zip(row["history_ids"], untagged["history_ids"], strict=True))
+    assert [pair for pair in pairs if pair[0] != pair[1]] == [(vocabulary.HISTORY, vocabulary.SELF)]
+    assert row["history_ids"].count(vocabulary.HISTORY) == 2, "what was typed is text"
+    rest = [name for name in row if name != "history_ids"]
+    assert {name: row[name] for name in rest} == {name: untagged[name] for name in rest}
+    with pytest.raises(ValueError, match="knowledge_tags marks turns that knowledge_as_history makes"):
+        ExampleConfig(knowledge_tags=True)
+
+
 def test_facts_are_written_between_marks(tokenizer, stating):
     """A worked example: what is stated, by turn, after the replies; nothing of them changes the rest."""
     learns = ExampleConfig(learn_facts=True)

@@ -16,9 +16,10 @@ from persona_tf.episode import Probe
 class Exchange:
     """One turn of the human and the reply to it.
 
-    ``kind``: ``greeting``, ``farewell``, ``probe``, ``self_told``, ``told`` or ``free`` (an event or small
-    talk). ``greets``: the human greets before anything else. ``tells``: what it tells on the side, or what the bot
-    tells in ``self_told``. ``asks``: what is asked, for a history probe. ``source``: that of the probe.
+    ``kind``: ``greeting``, ``farewell``, ``probe``, ``self_told``, ``told``, ``free`` (an event or small talk), or
+    ``small_talk`` (never an event; no dialogue plans it). ``greets``: the human greets before anything else. ``tells``:
+    what it tells on the side, or what the bot tells in ``self_told``. ``asks``: what is asked, for a history probe.
+    ``source``: that of the probe.
     """
 
     turn: int

@@ -55,10 +55,13 @@ class Writer:
             self._probe(exchange, before)
         elif exchange.kind == "self_told" and exchange.tells:
             self._self_told(exchange.tells, before)
-        elif exchange.kind == "free" and not exchange.tells and self.voice.chance(0.2):
+        elif exchange.kind == "small_talk" or self._chats(exchange):
             self._small_talk(before)
         else:
             self._event(exchange, before)
+
+    def _chats(self, exchange: Exchange) -> bool:
+        return exchange.kind == "free" and not exchange.tells and self.voice.chance(0.2)
 
     def aside(self, number: int) -> Aside:
         """What could be said next and answered, of which nothing stays; ``number`` seeds it."""

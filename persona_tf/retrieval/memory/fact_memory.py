@@ -133,7 +133,11 @@ class FactMemory:
         self._changed([], change)
 
     def search(
-        self, context: "Sequence[SaidTurn]", k: int, threshold: float | None = None, owner: str | None = None
+        self,
+        context: "Sequence[SaidTurn]",
+        k: int,
+        threshold: float | None = None,
+        owner: str | Sequence[str] | None = None,
     ) -> list[FoundFact]:
         """All pinned facts in the order of their numbers, then the ``k`` others that suit a context best, best first.
 
@@ -141,21 +145,22 @@ class FactMemory:
           context: what was said so far, the newest last.
           k: how many are wanted besides those that are pinned.
           threshold: facts of a lower score are left out, but for pinned ones; None: none are.
-          owner: whose facts; None: everybody's.
+          owner: whose facts, of one or of several; None: everybody's.
 
         Raises:
           ValueError: k is negative, there is no such owner, or the encoder is no bi-encoder.
         """
         if k < 0:
             raise ValueError(f"FactMemory.search: expected k of 0 or more, got {k}")
-        _check("owner", owner, OWNERS)
+        owners = OWNERS if owner is None else (owner,) if isinstance(owner, str) else tuple(owner)
+        for one in owners:
+            _check("owner", one, OWNERS)
         query = np.asarray(self._encoder.embed_contexts([context]), np.float32)
         if query.shape != (1, self._dimensions):
             raise ValueError(
                 f"FactMemory.search: expected a vector [1, {self._dimensions}] for a context, got {list(query.shape)}: "
                 f"facts can be searched with a bi-encoder only"
             )
-        owners = OWNERS if owner is None else (owner,)
         with self._store.lock:
             self._refresh()
             return [*self._held.pinned(query[0], owners), *self._held.best(query[0], owners, k, threshold)]

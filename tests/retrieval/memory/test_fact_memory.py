@@ -156,6 +156,8 @@ def test_search(make_memory, said):
     assert found("Your dog?", 2) == [(1, 0), (4, 0), (2, 1), (3, 1)]
     assert found("Your dog?", 9, threshold=0.5) == [(1, 0), (4, 0), (2, 1), (3, 1), (6, 1)]
     assert found("Your dog?", 9, owner="partner") == [(6, 1)]
+    assert found("Your dog?", 1, owner=("partner", "world")) == [(6, 1)]
+    assert found("Your dog?", 9, owner=()) == []
     assert found("What do you bake?", 0) == [(1, 0), (4, 1)]
     assert memory.search([], 1)[-1].fact.number == 5
     with pytest.raises(ValueError, match="k of 0 or more"):
