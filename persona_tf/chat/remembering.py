@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _TOGETHER = 16
 """Examples of two turns each that are read at once."""
 
+_MOST_TOLD = 1000  # outcomes that wait for somebody who asks
+
 
 @dataclasses.dataclass
 class _Entry:
@@ -182,7 +184,7 @@ class Remembering:
 
     def _note(self, entry: _Entry) -> None:
         self._journal.append(entry)
-        self._told += entry.outcomes
+        self._told = (self._told + entry.outcomes)[-_MOST_TOLD:]
 
     def _example(self, turns: tuple[Turn, ...], at: Sequence[int], task: str) -> Example:
         """Targets at some places, the last of which sees as much as an answer would there; the first its own turn."""

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from persona_tf.chat.bot import Bot
+from persona_tf.chat.recalling import RecallConfig
+from persona_tf.chat.remembering import begin
 from persona_tf.data.corpus import pack_corpus
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import ExampleConfig, OwnedFact, replies_alone
@@ -78,6 +80,28 @@ def test_what_was_learned_is_written(engine, bot, example):
     assert writes.extract([alone, example, alone])[2] == writes.extract([alone])[0], "in company as alone"
     [replies] = writes.answer([replies_alone(example)])
     assert [answer.reply for answer in replies] == ["Well met!", "Mine, Fig. Mind that rusty rake.", "Who knows?"]
+
+
+def test_a_conversation_is_remembered(bot, memory, stating):
+    partner, me = stating.characters
+    # Nothing is told again: so little was learned from that one more item would be too much.
+    told_nothing = RecallConfig(k=0)
+    session, remembering = begin(bot("onnx"), memory, stating.setting, me, partner, config=told_nothing)
+    session.say("I guard the gate.")
+    session.say("Whose cat is that?")
+    outcomes = [(outcome.kind, outcome.text) for outcome in remembering.learn()]
+    assert outcomes == [
+        ("kept", "I am a guard."),
+        ("duplicate", "My cat is called Fig."),
+        ("kept", "The rake here is rusty."),
+    ]
+    answer = session.say("And where do you live?")
+    [made_up] = memory.facts("self", "invented")
+    assert made_up.text == "I live in Tarn."
+    assert f"memory/{made_up.number}" in answer.leant_on
+    session.undo()
+    remembering.learn()
+    assert memory.facts(source="invented") == []
 
 
 def test_nothing_is_read_where_nothing_is_asked(bot, example):
