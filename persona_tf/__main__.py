@@ -251,7 +251,7 @@ def _serve(arguments: Arguments) -> None:
     check_writable(chats.parent)
     print(f"Serving the bot of {run.path}.")
     load = functools.partial(_wake, run, decoding, given.engine)
-    serve(load, chats, given.host, given.port, given.each_minute, _drawing(run))
+    serve(load, chats, given.host, given.port, given.each_minute, lambda seed: _drawing(run)(seed))
 
 
 def _telegram(arguments: Arguments) -> None:

@@ -66,10 +66,12 @@ def run(
       load_rank: makes what finds facts for validation.
 
     Raises:
-      ValueError: there is no token, Telegram does not know it, or bot or file are none.
+      ValueError: there is no token, Telegram does not know it, the address is none, or bot or file are none.
       OSError: the file cannot be written.
     """
     token = token_of(os.environ)
+    if not api.startswith(("https://", "http://")):
+        raise ValueError(f"--telegram_api: expected an address such as {TELEGRAM}, got {api!r}")
     with hidden(token):
         try:
             asyncio.run(TelegramServer(token, load, chats, api, draw, card, load_rank).run())
@@ -108,11 +110,12 @@ class TelegramServer:
 
     async def run(self) -> None:
         """See the function `run`."""
+        self.loop = asyncio.get_running_loop()
         self._patience = Patience()
         self._queues: Queues[Event] = Queues(self._take)
         self._sender = Sender(self._api, self._patience)
         try:
-            with _signals(asyncio.get_running_loop(), self.stop):
+            with _signals(self.loop, self.stop):
                 with contextlib.suppress(StoppingError):
                     await self._begun()
                     print("Talking. Ctrl-C stops it.", flush=True)
