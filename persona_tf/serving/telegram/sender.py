@@ -94,7 +94,8 @@ class Sender:
             except InvalidToken:  # who polls is told so too, and ends it all
                 raise StoppingError from None
             except BadRequest as error:
-                _LOG.info("Telegram refuses: %s", short(str(error), 200))
+                if "not modified" not in str(error):  # as when a button is pressed twice
+                    _LOG.info("Telegram refuses: %s", short(str(error), 200))
                 return None
             except NetworkError as error:
                 await self._patience.after(error, attempt)

@@ -43,6 +43,7 @@ STOP_SECONDS = 30.0
 
 _LOG = logging.getLogger("persona_tf.serving")
 _CONNECTIONS = 64
+_DISK_S = 5.0
 _WAITING = 30
 """Of one chat; what comes then is not read, which the chat is told once."""
 
@@ -123,8 +124,9 @@ class TelegramServer:
                 print("Stopping: what is being answered is finished first.", flush=True)
                 await self._queues.close(STOP_SECONDS)
         except InvalidToken:
+            at = "" if self._base == TELEGRAM else f" (asked at {self._base})"
             raise ValueError(
-                f"Telegram does not know the token in {VARIABLE}: copy it once more from @BotFather (/mybots, API "
+                f"Telegram does not know the token in {VARIABLE}{at}: copy it once more from @BotFather (/mybots, API "
                 "Token)"
             ) from None
         finally:
@@ -178,7 +180,13 @@ class TelegramServer:
 
     async def _keep(self, updates: Sequence[Update]) -> None:
         bodies = [(update.update_id, update.to_dict()) for update in updates]
-        new = set(await self._on(self._threads.disk, self._inbox.take, bodies))
+        while True:
+            try:
+                new = set(await self._on(self._threads.disk, self._inbox.take, bodies))
+                break
+            except OSError as error:  # Telegram has them still
+                _LOG.error("%s; trying again", error)
+                await self._patience.sleep(_DISK_S)
         for update in updates:
             if update.update_id in new:
                 await self._put(update)

@@ -7,6 +7,7 @@ Telegram alone needs.
 
 import dataclasses
 import functools
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ MAX_CARD_BYTES = 100_000
 """Largest card whose lorebook is kept: all of it is written anew at every turn."""
 
 _OURS = "telegram"
+_LOG = logging.getLogger("persona_tf.serving")
 
 Draw = Callable[[int], Episode]
 """A seed -> a scene; its one learner is whom the bot plays."""
@@ -89,15 +91,20 @@ class Talks:
         return self._draw is not None
 
     def open(self, chat: int) -> Talk:
-        """The conversation of a chat; a new one, not in the file yet, if it has none.
+        """The conversation of a chat; a new one, not in the file yet, if it has none that can be read.
 
         Raises:
-          ValueError: what is in the file is no conversation.
           OSError: see `ChatFile`.
         """
         kept = self._file.get(self._names[chat]) if chat in self._names else None
-        if kept is None:
-            return self.drawn(Talk(chat, "", Session(self._bot(), None, Character(""), Character(""))))
+        if kept is not None:
+            try:
+                return self._restored(chat, kept)
+            except (ValueError, KeyError, TypeError) as error:
+                _LOG.error("Conversation %s cannot be read, another begins; it stays in the file: %s", kept.id, error)
+        return self.drawn(Talk(chat, "", Session(self._bot(), None, Character(""), Character(""))))
+
+    def _restored(self, chat: int, kept: Kept) -> Talk:
         data: Mapping[str, Any] = kept.state.get(_OURS, {})
         pending, card = data.get("pending"), data.get("card", "")
         recall = _cast(card, *_names(kept.state)).recall if card else None

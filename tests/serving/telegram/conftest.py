@@ -73,7 +73,7 @@ def start(telegram, fake, talking, tmp_path):
                 raise
 
         thread = threading.Thread(target=serve, daemon=True)
-        before = len(telegram.of("getUpdates"))
+        before = telegram._polls
         thread.start()
         telegram.wait(lambda: telegram._polls > before or failure)
         try:
@@ -82,7 +82,7 @@ def start(telegram, fake, talking, tmp_path):
             loop = server.loop
             if thread.is_alive():
                 loop.call_soon_threadsafe(server.stop)
-            thread.join(40)
+            thread.join(120)
             assert not thread.is_alive()
             assert not failure
 

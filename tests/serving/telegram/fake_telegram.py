@@ -14,6 +14,8 @@ import urllib.parse
 
 TOKEN = "123456:" + "Secret-Token_" * 3
 PORTION = 100
+PATIENCE = 120.0
+"""Seconds; only what fails waits so long."""
 
 INTEGER, TEXT, FLAG, OBJECT = int, str, bool, dict
 METHODS = {
@@ -132,7 +134,7 @@ class FakeTelegram:
 
     # ------------------------------------------------------------------------------------------- what came of it
 
-    def wait(self, found, seconds=20.0):
+    def wait(self, found, seconds=PATIENCE):
         """The first thing that is found; fails if there is none in time, or the bot asked what it may not."""
         with self.news:
             assert self.news.wait_for(lambda: found() or self.complaints, seconds), f"{found}: {self.calls[-5:]}"
@@ -143,7 +145,7 @@ class FakeTelegram:
         """The bot's messages in a chat as they are now."""
         return [m for m in list(self.messages.values()) if m["chat"]["id"] == chat]
 
-    def wait_sent(self, chat, count, seconds=20.0):
+    def wait_sent(self, chat, count, seconds=PATIENCE):
         """The last of at least so many messages in a chat."""
         self.wait(lambda: len(self.sent(chat)) >= count, seconds)
         return self.sent(chat)[count - 1]

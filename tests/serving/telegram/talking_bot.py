@@ -6,6 +6,7 @@ TELEGRAM_TOKEN=... python talking_bot.py CHATS URL DELAY
 import importlib.util
 import pathlib
 import sys
+import threading
 
 from persona_tf.episode import Character, Episode, Fact, Setting
 
@@ -23,8 +24,20 @@ MILL = Setting("Mill", description=("It leans.",))
 SCENE = Episode("d", "demo", MILL, (Character("Tam"), MIRA), (), learners=(1,))
 
 
+class Gate(threading.Event):
+    """Holds up whoever comes, until it is opened."""
+
+    def wait(self, timeout=None):
+        return super().wait(600)
+
+
 class TalkingBot(_fake_bot()):
     """Says what it heard last, how many turns it saw, and the facts that it was shown; leans on the last fact most."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.gate = Gate()
+        self.gate.set()
 
     def _reply(self, ask):
         if ask.example.history and ask.example.history[-1].speech == "fail":

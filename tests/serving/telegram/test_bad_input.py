@@ -1,5 +1,8 @@
 """What cannot be done is said in words, with a next step; the bot goes on."""
 
+import sqlite3
+import threading
+
 import pytest
 
 from persona_tf.serving.model_thread import Limits
@@ -119,10 +122,12 @@ def test_when_too_many_talk_it_says_so(start, telegram, talking):
 
 
 def test_an_answer_that_takes_too_long_is_given_up(start, telegram, talking):
-    bot = talking.TalkingBot(delay=0.2)
-    with start(bot, limits=Limits(seconds=0.3)):
+    bot = talking.TalkingBot()
+    with start(bot, limits=Limits(seconds=0.3)) as server:
+        bot.gate.clear()
+        threading.Timer(1, bot.gate.set).start()
         assert telegram.ask(5, "a b c d e f")["text"] == ENGLISH.late
-        bot.delay = 0
+        server._model.limits = Limits()
         assert "| turns 1 |" in telegram.ask(5, "Hello")["text"]
 
 
@@ -158,6 +163,18 @@ def test_a_file_that_cannot_be_written_is_told(start, telegram, monkeypatch):
             patch.setattr(ChatFile, "save", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
             assert telegram.ask(5, "Two")["text"] == ENGLISH.failed
         assert "Two again | turns 3" in telegram.ask(5, "Two again")["text"]
+
+
+def test_a_conversation_that_cannot_be_read_makes_place_for_another(start, telegram, tmp_path):
+    with start():
+        telegram.ask(5, "One")
+    with sqlite3.connect(tmp_path / "c.sqlite") as file:
+        file.execute("UPDATE conversations SET state = '{}'")
+    with start():
+        assert "turns 1" in telegram.ask(5, "Two")["text"]
+        assert "turns 3" in telegram.ask(5, "Three")["text"]
+    with start():
+        assert "turns 5" in telegram.ask(5, "Four")["text"]
 
 
 def test_a_conversation_that_someone_else_changes_is_read_again(start, telegram, monkeypatch):

@@ -62,7 +62,7 @@ def test_a_telegram_that_is_not_there_at_the_start(start, telegram, fake, talkin
         server.stop()
         await task
 
-    asyncio.run(asyncio.wait_for(both(), 30))
+    asyncio.run(asyncio.wait_for(both(), 120))
     assert f"{telegram.url} cannot be reached; trying again" in caplog.text
 
 
@@ -108,7 +108,7 @@ def test_a_wrong_token_is_said_and_never_shown(telegram, fake, talking, tmp_path
     if when == "later":
         telegram.refusals["getUpdates"] = [fake.Refused(401, "Unauthorized")]
     server = TelegramServer(token, talking.TalkingBot, tmp_path / "c.sqlite", telegram.url)
-    with pytest.raises(ValueError, match="does not know the token in TELEGRAM_TOKEN: copy it once more") as raised:
+    with pytest.raises(ValueError, match=r"does not know the token in TELEGRAM_TOKEN .*: copy it once more") as raised:
         asyncio.run(server.run())
     assert token not in repr(raised.value)
     assert raised.value.__cause__ is None

@@ -24,7 +24,7 @@ def process(telegram, fake, chats, delay=0.0, log=None):
     with open(log or os.devnull, "ab") as out:
         started = subprocess.Popen(words, cwd=ROOT, env=env, stdout=out, stderr=out)
     try:
-        telegram.wait(lambda: telegram._polls > before or started.poll() is not None, 60)
+        telegram.wait(lambda: telegram._polls > before or started.poll() is not None, 300)
         assert started.poll() is None
         yield started
     finally:
@@ -41,7 +41,7 @@ def test_what_is_being_answered_is_finished_and_what_waits_is_answered_later(tel
         telegram.say(5, "Two")
         telegram.wait(lambda: not telegram.unconfirmed)
         running.send_signal(kind)
-        assert running.wait(30) == 0
+        assert running.wait(120) == 0
         assert [m["text"][:10] for m in telegram.sent(5)] == ["Heard: One"]
     with process(telegram, fake, tmp_path / "c.sqlite"):
         assert telegram.wait_sent(5, 2)["text"].startswith("Heard: Two | turns 3")
@@ -56,11 +56,10 @@ def test_a_second_signal_ends_it_at_once(telegram, fake, tmp_path):
         telegram.say(5, "One")
         telegram.wait(lambda: telegram.of("sendChatAction"))
         running.send_signal(signal.SIGINT)
-        telegram.wait(lambda: telegram.of("sendChatAction"))
         with contextlib.suppress(subprocess.TimeoutExpired):
-            running.wait(0.5)
+            running.wait(1)
         running.send_signal(signal.SIGINT)
-        running.wait(10)
+        assert running.wait(120) != 0
 
 
 def kill_under_load(telegram, fake, chats, kills, each):
@@ -88,9 +87,9 @@ def kill_under_load(telegram, fake, chats, kills, each):
         with telegram.news:
             telegram.news.notify_all()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
         for chat, count in said.items():
-            telegram.wait(lambda c=chat, n=count: any(f"says {n - 1} " in m["text"] for m in telegram.sent(c)), 60)
+            telegram.wait(lambda c=chat, n=count: any(f"says {n - 1} " in m["text"] for m in telegram.sent(c)), 120)
     file = ChatFile(chats, read_only=True)
     kept = {one.about["chat"]: one.state["episode"]["turns"] for one in file.all()}
     file.close()
