@@ -20,6 +20,7 @@ MEMORY :=
 ENGINE :=
 HOST :=
 PORT :=
+RETRIEVER :=
 SEEDS :=
 
 BIN := .venv/bin
@@ -36,7 +37,7 @@ EXPERIMENTS = $(notdir $(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin
 NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].lower(), sys.argv[2:], 1))' \
 	$(call quoted,$(EXP)) $(EXPERIMENTS) 2>/dev/null)
 
-.PHONY: help train eval chat serve sweep board bench test test-slow lint format setup clean experiment
+.PHONY: help train eval chat serve telegram sweep board bench test test-slow lint format setup clean experiment
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -44,6 +45,7 @@ help:
 	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment"
 	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA=, CARD=, RETRIEVER=, MEMORY=, ENGINE=)"
 	@echo "make serve EXP=quickstart   the same over HTTP, for programs   (HOST=, PORT=, ENGINE=)"
+	@echo "make telegram EXP=quickstart   the same on Telegram   (RETRIEVER=, NAME=, PLACE=, PERSONA=, CARD=, ENGINE=)"
 	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
 	@echo "make sweep EXP=quickstart   train it with several seeds, and more of them (EXP=a,b SEEDS=0,1,2)"
 	@echo "make board                  TensorBoard on runs/"
@@ -67,6 +69,9 @@ chat: experiment $(STAMP)
 
 serve: experiment $(STAMP)
 	@$(PERSONA_TF) serve$(FLAGS)$(call flag,host,$(HOST))$(call flag,port,$(PORT))$(call flag,engine,$(ENGINE))
+
+telegram: experiment $(STAMP)
+	@$(PERSONA_TF) telegram$(FLAGS)$(call flag,retriever,$(RETRIEVER))$(call flag,name,$(NAME))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,card,$(CARD))$(call flag,engine,$(ENGINE))
 
 sweep: $(STAMP)
 	@$(PERSONA_TF) sweep$(call flag,experiments,$(EXP))$(call flag,seeds,$(SEEDS))$(call flag,runs,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
@@ -117,7 +122,7 @@ $(STAMP):
 	  exit 2; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv .venv; }
 	@echo "Installing TensorFlow and friends into .venv (about 2 minutes, 2.6 GB) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[serve,test,lint]' || { \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[serve,telegram,test,lint]' || { \
 	  echo "The installation failed: see above. It needs the network and 2.6 GB of disk. The same make tries again." >&2; \
 	  exit 2; }
 	@rm -f .venv/.installed-* && touch $@

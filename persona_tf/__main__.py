@@ -6,6 +6,7 @@ at run time, the verb hands it over.
 
 import contextlib
 import dataclasses
+import functools
 import io
 import logging
 import os
@@ -13,7 +14,7 @@ import pathlib
 import random
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from persona_tf.atomic_file import check_writable
@@ -237,22 +238,17 @@ def _remember(arguments: Arguments) -> None:
 
 
 def _chat(arguments: Arguments) -> None:
-    run = _trained(arguments)
+    run, given = _trained(arguments), arguments.flags
     decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
-    given = arguments.flags
     seed = random.randrange(10_000) if given.seed is None else given.seed
     if given.memory and not given.retriever:
         raise ValueError("--memory needs --retriever=RUN: the run of what finds facts in it, such as world_retriever")
     retriever = _trained_in(given.retriever).bundle if given.retriever else None
     from persona_tf.chat.card import read_card
-    from persona_tf.data.world.generator import character_and_place
-    from persona_tf.data.world_cache import people_of
     from persona_tf.serving.scene import scene
 
-    world = _world_of(run)
     card = read_card(given.card) if given.card else None
-    realm = people_of(world, _data_dir(arguments)) if world.people else None
-    drawn = character_and_place(seed, world, realm)
+    drawn = _drawing(run, _data_dir(arguments))(seed)
     where = scene(drawn, given.name, given.partner, given.place, given.persona, card)
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with _tensorflow_quiet():
@@ -261,9 +257,8 @@ def _chat(arguments: Arguments) -> None:
 
 
 def _serve(arguments: Arguments) -> None:
-    run = _trained(arguments)
+    run, given = _trained(arguments), arguments.flags
     decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
-    given = arguments.flags
     try:
         from persona_tf.serving.web.server import serve
     except ModuleNotFoundError as error:
@@ -271,32 +266,61 @@ def _serve(arguments: Arguments) -> None:
     chats = pathlib.Path(given.chat_file) if given.chat_file else run.chats
     check_writable(chats.parent)
     print(f"Serving the bot of {run.path}.")
-
-    def load() -> "Bot":
-        from persona_tf.serving.waking import wake
-
-        with _tensorflow_quiet():
-            from persona_tf.chat import bot as _  # noqa: F401
-        return wake(run.bundle, decoding, given.engine)
-
-    def draw(seed: int) -> "Episode":
-        from persona_tf.data.world.generator import character_and_place
-
-        return character_and_place(seed, _world_of(run))
-
-    serve(load, chats, given.host, given.port, given.each_minute, draw)
+    load = functools.partial(_wake, run, decoding, given.engine)
+    serve(load, chats, given.host, given.port, given.each_minute, lambda seed: _drawing(run)(seed))
 
 
-def _world_of(run: "RunDir") -> "WorldConfig":
-    """The built-in world that the run was trained on, so that one meets what it knows; else the whole of it."""
-    from persona_tf import config
+def _telegram(arguments: Arguments) -> None:
+    run, given = _trained(arguments), arguments.flags
+    decoding = _overridden(run, arguments.bindings)[1] if arguments.bindings else {}
+    try:
+        from persona_tf.serving.telegram import server
+    except ModuleNotFoundError as error:
+        raise ValueError(f"this needs {error.name}: pip install 'persona_tf[telegram]', or make setup") from error
+    from persona_tf.chat.card import read_card
+    from persona_tf.serving.scene import scenes
+
+    card = read_card(given.card) if given.card else None
+    draw = _drawing(run, _data_dir(arguments)) if _world_of(run) else None
+    chats = pathlib.Path(given.chat_file) if given.chat_file else run.telegram_chats
+    check_writable(chats.parent)
+
+    def load_finder() -> Any:
+        from persona_tf.chat.fact_finder import FactFinder
+
+        return FactFinder.load(pathlib.Path(given.retriever)).best
+
+    load = functools.partial(_wake, run, decoding, given.engine)
+    meet = scenes(draw, given.name, given.place, given.persona, card)
+    server.run(load, chats, given.telegram_api, meet, card, load_finder if given.retriever else None)
+
+
+def _wake(run: "RunDir", decoding: Mapping[str, Any], engine: str) -> "Bot":
+    from persona_tf.serving.waking import wake
+
+    with _tensorflow_quiet():
+        from persona_tf.chat import bot as _  # noqa: F401
+    return wake(run.bundle, decoding, engine)
+
+
+def _drawing(run: "RunDir", data_dir: pathlib.Path | None = None) -> Callable[[int], "Episode"]:
+    """A seed -> a meeting in the world that the run was trained on, or in the whole of it; people lie in `data_dir`."""
     from persona_tf.data.world.config import WorldConfig
+    from persona_tf.data.world.generator import character_and_place
+    from persona_tf.data.world_cache import people_of
+
+    world = _world_of(run) or WorldConfig()
+    realm = people_of(world, data_dir) if world.people and data_dir else None
+    return lambda seed: character_and_place(seed, world, realm)
+
+
+def _world_of(run: "RunDir") -> "WorldConfig | None":
+    """The built-in world that the run was trained on; None: it was not."""
+    from persona_tf import config
     from persona_tf.data.world_cache import world_config
 
-    if not run.config.is_file():
-        return WorldConfig()
-    data = config.load(run.config).data
-    return world_config(data.options) if data.source == "world" else WorldConfig()
+    data = config.load(run.config).data if run.config.is_file() else None
+    return world_config(data.options) if data and data.source == "world" else None
 
 
 def _self_chat(arguments: Arguments) -> None:
@@ -355,6 +379,7 @@ _NEXT = {
 }
 
 _WHO = ("name", "partner", "place", "persona", "card")
+_ON_TELEGRAM = tuple("experiment run data_dir engine chat_file retriever telegram_api name place persona card".split())
 
 VERBS: Mapping[str, Verb] = {
     "data": Verb(
@@ -396,6 +421,7 @@ VERBS: Mapping[str, Verb] = {
         _serve,
         ("experiment", "run", "engine", "host", "port", "chat_file", "each_minute"),
     ),
+    "telegram": Verb("talk to a trained bot on Telegram; its token is in TELEGRAM_TOKEN", _telegram, _ON_TELEGRAM),
     "self_chat": Verb(
         "let two bots talk to each other, and measure how it goes",
         _self_chat,

@@ -185,6 +185,11 @@ class RunDir:
         """The file that keeps conversations."""
         return self.path / "chats.sqlite"
 
+    @property
+    def telegram_chats(self) -> pathlib.Path:
+        """The file that keeps conversations on Telegram: the web server shows its own to whom it lets in."""
+        return self.path / "telegram.sqlite"
+
     def predictions(self, split: str) -> pathlib.Path:
         """What the bot answered to each target of a split, or in another experiment."""
         return self.path / "predictions" / f"{split}.jsonl"

@@ -180,6 +180,43 @@ def test_without_what_the_server_needs_it_says_how_to_get_it(run, capsys, monkey
     assert "the server needs uvicorn: pip install 'persona_tf[serve]'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        (None, "ask @BotFather on Telegram for one"),
+        ("secret", "TELEGRAM_TOKEN holds no token: expected digits"),
+    ],
+)
+def test_telegram_without_a_token_says_where_one_is_from(run, capsys, monkeypatch, token, said):
+    monkeypatch.delenv("TELEGRAM_TOKEN", raising=False)
+    if token:
+        monkeypatch.setenv("TELEGRAM_TOKEN", token)
+    assert command.main(["telegram", f"--run={run.path}", "--persona=I bake."]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("persona_tf telegram: ")
+    assert said in err
+    assert "secret" not in err
+    assert not run.telegram_chats.exists()
+
+
+def test_telegram_says_what_is_wrong_with_what_was_given(run, capsys, monkeypatch):
+    monkeypatch.setenv("TELEGRAM_TOKEN", "123456:" + "x" * 30)
+    assert command.main(["telegram", f"--run={run.path}", "--telegram_api=ftp://x"]) == 1
+    assert "--telegram_api: expected an address such as https://api.telegram.org" in capsys.readouterr().err
+    assert command.main(["telegram", f"--run={run.path}", "--persona=facts.txt"]) == 1
+    assert "persona: no file facts.txt" in capsys.readouterr().err
+    assert command.main(["telegram", f"--run={run.path / 'no'}"]) == 1
+    assert "no trained bot in" in capsys.readouterr().err
+
+
+def test_without_what_telegram_needs_it_says_how_to_get_it(run, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("persona_tf.serving.telegram")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "telegram", None)
+    assert command.main(["telegram", f"--run={run.path}"]) == 1
+    assert "this needs telegram: pip install 'persona_tf[telegram]'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["decoders", "override"])
 def test_decoding_that_a_verb_would_leave_out_is_refused(verb, run, capsys):
     words = [verb, f"--run={run.path}", "--gin.DecodeConfig.max_reply_tokens=9", "--gin.DecodeConfig.method=greedy"]

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-TARGETS = ("train", "eval", "chat", "serve", "sweep", "board", "bench", "test", "test-slow", "lint")
+TARGETS = ("train", "eval", "chat", "serve", "telegram", "sweep", "board", "bench", "test", "test-slow", "lint")
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -42,7 +42,7 @@ def test_make_alone_prints_the_targets_and_installs_nothing(clone):
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize("target", ["train", "eval", "chat", "serve"])
+@pytest.mark.parametrize("target", ["train", "eval", "chat", "serve", "telegram"])
 @pytest.mark.parametrize("exp", ["EXP=quikstart", "EXP="])
 def test_an_unknown_experiment_lists_those_that_exist_and_installs_nothing(clone, target, exp):
     done = make(clone, target, exp)

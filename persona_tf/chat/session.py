@@ -11,7 +11,7 @@ Whoever may wait for the bot calls `Session.say` and its like. Whoever may not, 
 import dataclasses
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from persona_tf.chat.answer import Answer
@@ -133,6 +133,11 @@ class Session:
         """What it was given."""
         return self._state.seed
 
+    @property
+    def opening(self) -> int:
+        """How many turns it began with."""
+        return self._state.opening
+
     def state(self) -> dict[str, Any]:
         """All that `restore` needs, as JSON-able dicts and lists."""
         return self._state.to_json()
@@ -198,15 +203,26 @@ class Session:
 
     # ------------------------------------------------------------------------------------------- what it is asked
 
-    def to_say(self, text: str, action: str = "", emote: str = "", instead_of: int | None = None) -> Question:
-        """The question of `say`, or with ``instead_of`` that of `say_instead`; raises what they raise."""
+    def to_say(
+        self,
+        text: str,
+        action: str = "",
+        emote: str = "",
+        instead_of: int | None = None,
+        facts: Collection[str] | None = None,
+    ) -> Question:
+        """The question of `say`, or with ``instead_of`` that of `say_instead`; raises what they raise.
+
+        ``facts``: keys (``persona/2``) of those of the bot's facts that it is shown for this answer; None: all.
+        """
         state = self._state
         if instead_of is not None:
             if self._turn(instead_of).speaker != PARTNER:
                 raise ValueError(f"turn {instead_of} is the bot's: regenerate it, or edit it")
             state = state.upto(instead_of)
         turn = _turn(PARTNER, text, action, emote)
-        return self._question(state.with_turn(turn) if turn.speech or turn.action or turn.emote else state)
+        onto = state.with_turn(turn) if turn.speech or turn.action or turn.emote else state
+        return self._question(onto, facts=facts)
 
     def to_open(self) -> Question:
         """The question of `open`."""
@@ -383,13 +399,16 @@ class Session:
             raise ValueError("there is no answer yet to be given again")
         return last
 
-    def _question(self, onto: State, beside: Choices | None = None, count: int = 1) -> Question:
+    def _question(
+        self, onto: State, beside: Choices | None = None, count: int = 1, facts: Collection[str] | None = None
+    ) -> Question:
         """For the turn after these; what `learner.examples` makes of it, old turns left out at times."""
         turns, config = onto.episode.turns, self._bot.bundle.example
         history = history_turns(turns, BOT)
         history = history[first_kept(history, config.history_tokens) :]
         recalled = self._recalls(turns)
-        items, target = self._items + recalled, Target(turn=len(turns), reply="")
+        own = [item for item in self._items if facts is None or item.kind != "persona" or item.key in facts]
+        items, target = (*own, *recalled), Target(turn=len(turns), reply="")
         plain = Example(f"{self.episode.id}:{BOT}", items, history, (target,))
         attempt = beside.written if beside else 0
         seeds = tuple(_noise(self._state.seed, len(turns), attempt + i) for i in range(count))

@@ -3,10 +3,14 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable
 
 from persona_tf.chat.card import Card
 from persona_tf.chat.card_scene import card_scene
 from persona_tf.episode import Character, Episode, Fact, Setting, sentences
+
+NOBODY = Episode("nobody", "scene", None, (Character(""), Character("")), (), learners=(1,))
+"""A scene to lay things over where none is drawn."""
 
 NOTHING = "none"
 """Stands for no place, or no facts."""
@@ -46,17 +50,39 @@ def scene(
     if persona:
         bot = Character(bot.name, _facts(persona))
     bot = dataclasses.replace(bot, name=name or bot.name)
-    setting = _setting(place) if place else setting
+    setting = _given(place) if place else setting
     return dataclasses.replace(drawn, setting=setting, characters=(bot, human) if learner == 0 else (human, bot))
 
 
-def _setting(text: str) -> Setting | None:
-    if text.strip() == NOTHING:
+def scenes(
+    draw: Callable[[int], Episode] | None, name: str = "", place: str = "", persona: str = "", card: Card | None = None
+) -> Callable[[int], Episode] | None:
+    """As `scene`, whatever is drawn; None: nobody is drawn and nothing was given. Raises, now, what `scene` raises."""
+    given = name, "", place, persona, card
+    if draw is None and not any(given):
         return None
+
+    def meet(seed: int) -> Episode:
+        return scene(NOBODY if draw is None else draw(seed), *given)
+
+    meet(0)
+    return meet
+
+
+def setting_of(text: str) -> Setting:
+    """A place that was typed as ``NAME`` or ``NAME: description``.
+
+    Raises:
+      ValueError: it has no name.
+    """
     name, _, description = (part.strip() for part in text.partition(":"))
     if not name:
         raise ValueError(f"place: expected NAME or NAME: description, got {text!r}")
     return Setting(name, description=sentences(description))
+
+
+def _given(text: str) -> Setting | None:
+    return None if text.strip() == NOTHING else setting_of(text)
 
 
 def _facts(text: str) -> tuple[Fact, ...]:

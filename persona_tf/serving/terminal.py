@@ -20,6 +20,7 @@ from persona_tf.episode import EMOTES, Episode
 from persona_tf.export.bundle import load_bundle
 from persona_tf.serving import display
 from persona_tf.serving.display import Ink
+from persona_tf.serving.typed import typed
 from persona_tf.serving.waking import talking
 
 
@@ -114,7 +115,7 @@ class Terminal:
         """One line: a command, or a turn: ``Good day! *hug Mira* (smile)``. An empty one lets the bot go on."""
         if line.startswith("/"):
             return self._command(*line[1:].split(maxsplit=1))
-        self._show(self._session.say(*_turn(line)))
+        self._show(self._session.say(*typed(line)))
 
     def _command(self, name: str = "", rest: str = "") -> None:
         if name not in _COMMANDS:
@@ -273,29 +274,6 @@ _COMMANDS: dict[str, tuple[str, Callable[[Terminal, str], None]]] = {
     "opening": ("begin anew with another first message of the card", Terminal._opening),
     "quit": ("leave; so do Ctrl-D and Ctrl-C", Terminal._quit),
 }
-
-
-def _turn(line: str) -> tuple[str, str, str]:
-    """Speech, action and emote of a line.
-
-    >>> _turn("Good day! *hug Mira* (smile)")
-    ('Good day!', 'hug Mira', 'smile')
-    >>> _turn("Two (or three) cheers (maybe)")
-    ('Two (or three) cheers (maybe)', '', '')
-    """
-    whole = line.strip()
-    rest, emote = _split_off(whole, "(", ")")
-    if emote not in EMOTES:
-        rest, emote = whole, ""
-    speech, action = _split_off(rest, "*", "*")
-    return speech, action, emote
-
-
-def _split_off(text: str, opening: str, closing: str) -> tuple[str, str]:
-    """What stands before the marks at the end of a text, and what between them; without marks all and ""."""
-    before, mark, inside = text.removesuffix(closing).rpartition(opening)
-    inside = inside.strip()
-    return (before.rstrip(), inside) if text.endswith(closing) and mark and inside else (text, "")
 
 
 def _reader() -> Callable[[str], str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from persona_tf.chat.answer import Answer
 from persona_tf.chat.session import BOT, PARTNER, Session
-from persona_tf.episode import EMOTES, Character, Fact, Setting
+from persona_tf.episode import EMOTES, Character, Fact, Setting, Turn
 from persona_tf.example import ExampleConfig
 from persona_tf.learner import examples
 
@@ -281,3 +281,24 @@ def test_what_is_no_state_is_refused(session, bot, harm):
     harm(state)
     with pytest.raises(ValueError, match="state of a conversation"):
         Session.restore(bot, state)
+
+
+@pytest.mark.parametrize("facts", [(), ("persona/1",), ("persona/0", "persona/1"), None])
+def test_the_bot_can_be_shown_some_of_its_facts_alone(session, facts):
+    question = session.to_say("Who are you?", facts=facts)
+    shown = {item.key for item in question.example.items}
+    both = ("persona/0", "persona/1")
+    assert {key for key in shown if key.startswith("persona/")} == {*(both if facts is None else facts)}
+    assert {"self_name/0", "partner_name/0", "setting_description/0"} <= shown
+    answer = Answer("I fear geese.", "", "", {}, 4)
+    session.take(question, [answer])
+    session.tick(1, facts)
+    assert {item.key for item in session.items if item.kind == "persona"} == {"persona/0", "persona/1"}
+
+
+def test_a_conversation_knows_how_many_turns_it_began_with(bot):
+    opening = [Turn(BOT, "Mind the step!")]
+    session = Session(bot, MILL, MIRA, TAM, opening=opening)
+    session.say("a")
+    assert session.opening == 1
+    assert Session.restore(bot, session.state()).opening == 1

@@ -71,31 +71,6 @@ def test_an_empty_line_lets_the_bot_go_on(talk):
     assert [turn.speech for turn in session.episode.turns] == ["I saw 0.", "hi", "I saw 2."]
 
 
-@pytest.mark.parametrize(
-    ("line", "turn"),
-    [
-        ("Good day! *hug Mira* (smile)", ("Good day!", "hug Mira", "smile")),
-        ("  *hug Mira*  ", ("", "hug Mira", "")),
-        ("(smile)", ("", "", "smile")),
-        ("So (you) say (maybe)", ("So (you) say (maybe)", "", "")),
-        ("*get hat* (maybe)", ("*get hat* (maybe)", "", "")),
-        ("5 * 3 is 15", ("5 * 3 is 15", "", "")),
-        ("well*", ("well*", "", "")),
-        ("**", ("**", "", "")),
-        ("*", ("*", "", "")),
-        ("()", ("()", "", "")),
-        ("a *b* c *d*", ("a *b* c", "d", "")),
-    ],
-)
-def test_a_line_may_end_in_an_action_and_an_emote(line, turn):
-    assert terminal._turn(line) == turn
-
-
-@pytest.mark.parametrize("line", ["* " * 50_000, "(" * 100_000, "a" + " " * 100_000 + "b", ")*" * 50_000])
-def test_a_very_long_line_is_read_at_once(line):
-    assert terminal._turn(line)[0]
-
-
 def test_help_lists_every_command(talk):
     _, shown = talk("/help")
     names = "help facts place memory remember pin forget again reset save card opening quit"

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from persona_tf.chat.session import Question, Session
 from persona_tf.chat_file import ChatFile, Kept
+from persona_tf.serving.listing import about
 from persona_tf.serving.web import views
 from persona_tf.serving.web.bodies import (
     MAX_TURNS,
@@ -53,7 +54,7 @@ class Conversations:
         """Begins one."""
         session = begun(self._desk, body, body.turns, new_seed() if body.seed is None else body.seed)
         name = secrets.token_urlsafe(12)
-        kept = await self.on_disk(self._file.add, name, views.about(session), session.state())
+        kept = await self.on_disk(self._file.add, name, about(session), session.state())
         return views.conversation(kept, session)
 
     async def read(self, name: str) -> tuple[Kept, Session]:
@@ -86,7 +87,7 @@ class Conversations:
 
     async def keep(self, kept: Kept, session: Session, first: int) -> Change:
         """Keeps a change; raises an ApiError if someone else has changed it."""
-        saved = await self.on_disk(self._file.save, kept, views.about(session), session.state())
+        saved = await self.on_disk(self._file.save, kept, about(session), session.state())
         if saved is None:
             raise ApiError(409, "this conversation was changed or deleted meanwhile: read it again", "conflict")
         return views.change(saved, session, first)

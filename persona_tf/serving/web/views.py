@@ -6,7 +6,7 @@ from persona_tf.chat.answer import Answer
 from persona_tf.chat.session import BOT, PARTNER, Session
 from persona_tf.chat.state import Alternative
 from persona_tf.chat_file import Kept
-from persona_tf.episode import Turn
+from persona_tf.serving.listing import said
 from persona_tf.serving.web.bodies import (
     About,
     AlternativeOut,
@@ -43,7 +43,7 @@ def sources(session: Session, leant_on: Mapping[str, float]) -> list[Source]:
     for key, share in leant_on.items():
         kind, _, number = key.partition("/")
         if kind == "turn" and 0 <= int(number) < len(turns):
-            texts[key] = _said(turns[int(number)])
+            texts[key] = said(turns[int(number)])
         if key in texts:
             found.append(Source(key=key, kind=kind, text=texts[key], weight=share))
     return found
@@ -84,18 +84,6 @@ def turn(session: Session, number: int) -> TurnOut:
     )
 
 
-def about(session: Session) -> dict[str, str | int]:
-    """What a list of conversations shows of one; see `About`."""
-    episode = session.episode
-    return {
-        "bot": episode.characters[BOT].name,
-        "partner": episode.characters[PARTNER].name,
-        "place": episode.setting.name if episode.setting else "",
-        "count": len(episode.turns),
-        "last": _said(episode.turns[-1])[:200] if episode.turns else "",
-    }
-
-
 def listed(kept: Kept) -> About:
     """A conversation in a list."""
     times = {"id": kept.id, "created": kept.created, "changed": kept.changed, "revision": kept.revision}
@@ -116,7 +104,3 @@ def _alternative(session: Session, one: Alternative) -> AlternativeOut:
         ticked=None if one.ticked is None else list(one.ticked),
         edited=one.edited,
     )
-
-
-def _said(one: Turn) -> str:
-    return one.speech or (f"*{one.action}*" if one.action else f"({one.emote})" if one.emote else "")
