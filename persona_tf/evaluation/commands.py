@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from persona_tf.atomic_file import check_writable
 from persona_tf.run_dir import RunDir
-from persona_tf.text.native_stderr import without_lines
+from persona_tf.text.native_stderr import tensorflow_quiet
 
 if TYPE_CHECKING:
     from persona_tf.decoding.config import DecodeConfig
@@ -62,11 +62,11 @@ def evaluate(
       board: opens what TensorBoard reads; a retriever has no pictures.
     """
     if settings.experiment.task == "retrieve":
-        with without_lines(b""):  # TensorFlow, while it is imported
+        with tensorflow_quiet():
             from persona_tf.evaluation.retrieval import experiment
         experiment.evaluate_retriever(run, settings.data, settings.example, settings.evaluate, data_dir, splits)
     else:
-        with without_lines(b""):
+        with tensorflow_quiet():
             from persona_tf.evaluation import evaluator
         evaluator.evaluate(run, settings.data, settings.evaluate, data_dir, splits, decode, board)
 

@@ -53,3 +53,8 @@ def without_lines(pattern: bytes) -> Iterator[None]:
         said.close()
         with contextlib.suppress(OSError):
             os.write(2, shown)
+
+
+def tensorflow_quiet() -> contextlib.AbstractContextManager[None]:
+    """For importing TensorFlow: it speaks before any setting of the log level is read."""
+    return without_lines(b"")

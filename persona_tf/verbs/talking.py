@@ -1,0 +1,107 @@
+"""The verbs that talk: chat, serve, telegram."""
+
+import functools
+import pathlib
+import random
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from persona_tf.atomic_file import check_writable
+from persona_tf.command_line import Arguments
+from persona_tf.text.native_stderr import tensorflow_quiet
+from persona_tf.verbs.asked import data_dir, overridden, trained, trained_in
+
+if TYPE_CHECKING:
+    from persona_tf.chat.bot import Bot
+    from persona_tf.data.world.config import WorldConfig
+    from persona_tf.episode import Episode
+    from persona_tf.run_dir import RunDir
+
+
+def chat(arguments: Arguments) -> None:
+    """Talks in the terminal."""
+    run, given = trained(arguments), arguments.flags
+    decoding = overridden(run, arguments.bindings)[1] if arguments.bindings else {}
+    seed = random.randrange(10_000) if given.seed is None else given.seed
+    if given.memory and not given.retriever:
+        raise ValueError("--memory needs --retriever=RUN: the run of what finds facts in it, such as world_retriever")
+    retriever = trained_in(given.retriever).bundle if given.retriever else None
+    from persona_tf.chat.card import read_card
+    from persona_tf.serving.scene import scene
+
+    card = read_card(given.card) if given.card else None
+    drawn = _drawing(run, data_dir(arguments))(seed)
+    where = scene(drawn, given.name, given.partner, given.place, given.persona, card)
+    print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
+    with tensorflow_quiet():
+        from persona_tf.serving import terminal
+    terminal.chat(run.bundle, where, seed, decoding, given.engine, card, retriever, given.memory)
+
+
+def serve(arguments: Arguments) -> None:
+    """Serves a bot over HTTP."""
+    run, given = trained(arguments), arguments.flags
+    decoding = overridden(run, arguments.bindings)[1] if arguments.bindings else {}
+    try:
+        from persona_tf.serving.web.server import serve
+    except ModuleNotFoundError as error:
+        raise ValueError(f"the server needs {error.name}: pip install 'persona_tf[serve]', or make setup") from error
+    chats = pathlib.Path(given.chat_file) if given.chat_file else run.chats
+    check_writable(chats.parent)
+    print(f"Serving the bot of {run.path}.")
+    load = functools.partial(_wake, run, decoding, given.engine)
+    serve(load, chats, given.host, given.port, given.each_minute, lambda seed: _drawing(run)(seed))
+
+
+def telegram(arguments: Arguments) -> None:
+    """Runs a bot on Telegram."""
+    run, given = trained(arguments), arguments.flags
+    decoding = overridden(run, arguments.bindings)[1] if arguments.bindings else {}
+    try:
+        from persona_tf.serving.telegram import server
+    except ModuleNotFoundError as error:
+        raise ValueError(f"this needs {error.name}: pip install 'persona_tf[telegram]', or make setup") from error
+    from persona_tf.chat.card import read_card
+    from persona_tf.serving.scene import scenes
+
+    card = read_card(given.card) if given.card else None
+    draw = _drawing(run, data_dir(arguments)) if _world_of(run) else None
+    chats = pathlib.Path(given.chat_file) if given.chat_file else run.telegram_chats
+    check_writable(chats.parent)
+
+    def load_finder() -> Any:
+        from persona_tf.chat.fact_finder import FactFinder
+
+        return FactFinder.load(pathlib.Path(given.retriever)).best
+
+    load = functools.partial(_wake, run, decoding, given.engine)
+    meet = scenes(draw, given.name, given.place, given.persona, card)
+    server.run(load, chats, given.telegram_api, meet, card, load_finder if given.retriever else None)
+
+
+def _wake(run: "RunDir", decoding: Mapping[str, Any], engine: str) -> "Bot":
+    from persona_tf.serving.waking import wake
+
+    with tensorflow_quiet():
+        from persona_tf.chat import bot as _  # noqa: F401
+    return wake(run.bundle, decoding, engine)
+
+
+def _drawing(run: "RunDir", data_dir: pathlib.Path | None = None) -> Callable[[int], "Episode"]:
+    """A seed -> a meeting in the world that the run was trained on, or in the whole of it; people lie in `data_dir`."""
+    from persona_tf.data.world.config import WorldConfig
+    from persona_tf.data.world.generator import character_and_place
+    from persona_tf.data.world_cache import people_of
+
+    world = _world_of(run) or WorldConfig()
+    realm = people_of(world, data_dir) if world.people and data_dir else None
+    return lambda seed: character_and_place(seed, world, realm)
+
+
+def _world_of(run: "RunDir") -> "WorldConfig | None":
+    """The built-in world that the run was trained on; None: it was not."""
+    from persona_tf import config
+    from persona_tf.data.world_cache import world_config
+
+    data = config.load(run.config).data if run.config.is_file() else None
+    return world_config(data.options) if data and data.source == "world" else None

@@ -1,0 +1,102 @@
+"""The verbs that train: train, vocab, sweep."""
+
+import contextlib
+import pathlib
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from persona_tf.command_line import Arguments
+from persona_tf.text.native_stderr import tensorflow_quiet
+from persona_tf.verbs.asked import data_dir, duration, run_dir
+
+if TYPE_CHECKING:
+    from persona_tf.config import Settings
+    from persona_tf.run_dir import RunDir
+
+_CHAT = "make chat {}"
+_NEXT = {
+    _CHAT: "talk to it",
+    "make eval {}": "evaluate it again",
+    "make board": "curves in TensorBoard",
+    "make test": "the tests",
+}
+
+
+def train(arguments: Arguments) -> None:
+    """Trains an experiment, then evaluates it on its splits."""
+    from persona_tf import config
+    from persona_tf.atomic_file import write_atomically
+    from persona_tf.evaluation.commands import evaluate
+    from persona_tf.run_dir import RunDir
+
+    settings = config.load(arguments.flags.experiment, arguments.bindings)
+    run, data = run_dir(arguments, settings), data_dir(arguments)
+    name = settings.experiment.name
+    print(f"{name}: about {duration(settings.experiment.minutes)} on two cores. The run is kept in {run.path}.")
+    print("Ctrl-C stops it; the same command goes on from the last checkpoint.")
+    with run.as_it_was_unless_begun():
+        RunDir.create(run.path, name, settings.config_text, arguments.typed)
+        write_atomically(run.operative_config, settings.operative_text.encode())
+        with tensorflow_quiet():
+            from persona_tf.training import experiment
+        experiment.train(settings, run, data, experiment.Hooks(_save_bundle, _show_samples))
+    print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
+    evaluate(run, settings, data, board=board)
+    of = f"RUN={shlex.quote(arguments.flags.run)}" if arguments.flags.run else f"EXP={name}"
+    print(f"Done. What came of it is in {run.path}. Next:")
+    for make, about in _NEXT.items():
+        if settings.experiment.task == "reply" or make != _CHAT:
+            print(f"  {make.format(of):<{len(of) + 12}} {about}")
+
+
+def _save_bundle(settings: "Settings", run: "RunDir", model: Any, vocabulary_model: bytes, step: int) -> None:
+    from persona_tf.export.bundle import save_bundle
+
+    configs = {name: getattr(settings, name) for name in ("text", "example", "decode")}
+    configs["model"] = model.config  # with the sizes that the vocabulary decides
+    save_bundle(run.bundle, settings.experiment.name, step, configs, model, vocabulary_model)
+
+
+def vocab(arguments: Arguments) -> None:
+    """Trains an experiment's vocabulary alone."""
+    if not arguments.flags.out:
+        raise ValueError("expected --out=FILE: where the vocabulary goes")
+    from persona_tf import config
+
+    with tensorflow_quiet():
+        from persona_tf.training.experiment import make_vocabulary
+
+    settings = config.load(arguments.flags.experiment, arguments.bindings)
+    path = pathlib.Path(arguments.flags.out)
+    make_vocabulary(settings, data_dir(arguments), path)
+    print(f"{path}: {settings.text.vocabulary_size:,} ids")
+
+
+def _show_samples(settings: "Settings", writer: Any, model: Any, packer: Any, examples: Any, step: int) -> None:
+    from persona_tf.chat.bot import Bot
+    from persona_tf.evaluation.samples import show_samples
+    from persona_tf.export.bundle import Bundle
+
+    bundle = Bundle(settings.experiment.name, step, settings.text, settings.example, settings.decode, model, packer)
+    # A new one each time: it keeps the weights as they are now. Greedy, which is ready at once: what TensorFlow alone
+    # does, as guidance, would be traced anew each time.
+    show_samples(writer, Bot(bundle, settings.decode.as_greedy()), examples, step)
+
+
+def board(folder: pathlib.Path) -> contextlib.AbstractContextManager[Any]:
+    """For what comes on top of the curves of a training."""
+    from persona_tf.training.summaries import SummaryWriter
+
+    return contextlib.closing(SummaryWriter(folder, begins=False))
+
+
+def sweep(arguments: Arguments) -> None:
+    """Trains experiments with several seeds, one after the other."""
+    from persona_tf import config
+    from persona_tf.evaluation.commands import Sweep, sweep
+    from persona_tf.training.checkpoint import is_trained
+
+    given = arguments.flags
+    root = pathlib.Path(given.runs) if given.runs else config.root() / "runs"
+    options = [f"--data_dir={given.data_dir}"] if given.data_dir else []
+    sweep(Sweep(given.experiments, given.seeds, arguments.bindings, root, options), config.load, is_trained)
