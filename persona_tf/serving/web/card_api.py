@@ -5,7 +5,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from persona_tf.chat.card import read_card, write_card, write_card_png
 from persona_tf.chat.card_scene import card_scene, scene_card

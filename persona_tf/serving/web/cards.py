@@ -1,4 +1,4 @@
-"""Character cards of conversations: a conversation keeps its card, as what the lorebook tells may come to mind later."""
+"""Conversations keep the character card they began with: what its lorebook tells may come to mind later."""
 
 import functools
 import json

@@ -103,7 +103,8 @@ export class ScenePanel {
       this.set(await get("/api/v1/scene"));
     } catch (error) {
       if (error.status !== 404) return this.acts.failed(error);
-      this.set(presets[Math.floor(Math.random() * presets.length)]);
+      const own = presets.filter((one) => one.language === languageNow());
+      this.set(own[Math.floor(Math.random() * own.length)]);
     }
   }
 

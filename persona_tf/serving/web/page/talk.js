@@ -110,17 +110,16 @@ export class Talk {
     try {
       await awake();
       const change = await stream(`${this.#path}/${verb}`, body, onText, this.#writing.signal);
-      this.live = null;
+      this.live = this.#writing = null;
       this.#take(change, live.number);
       this.view.spoken(this.turns.at(-1));
       return true;
     } catch (error) {
-      this.live = null;
+      this.live = this.#writing = null;
       this.view.from(live.number);
       await this.#failed(error);
       return false;
     } finally {
-      this.#writing = null;
       this.view.busy();
     }
   }
