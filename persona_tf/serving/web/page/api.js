@@ -12,6 +12,7 @@ export class ApiError extends Error {
 
 let token = sessionStorage.getItem("persona_tf.token") ?? "";
 let askToken = async () => "";
+let asking = null; // several requests may be refused at once
 
 /** Who is asked for the token of a server that has one; returns it, or "". */
 export function onToken(ask) {
@@ -35,7 +36,8 @@ async function send(method, path, body, signal) {
   }
   if (response.ok) return response;
   if (response.status === 401) {
-    token = await askToken(Boolean(token));
+    asking ??= askToken(Boolean(token)).finally(() => (asking = null));
+    token = await asking;
     if (token) {
       sessionStorage.setItem("persona_tf.token", token);
       return send(method, path, body, signal);

@@ -114,8 +114,10 @@ export class Log {
       kept: this.talk.kept,
       busy: this.talk.busy,
     };
-    const made = turnItem(turn, state, this.acts);
     const old = $("log").children[number];
+    // What is being written there stays.
+    if (state.isEditing && old?.querySelector(".editing")) return;
+    const made = turnItem(turn, state, this.acts);
     if (!old) return $("log").append(made);
     old.className = made.className;
     refill(old, ...made.childNodes);

@@ -59,9 +59,12 @@ const composer = new Composer({ say, stop, editLast, leaf });
 
 // ------------------------------------------------------------------------------------------------ the conversation
 
+let isSending = false;
+
 /** Says something, in a new conversation if none is open. What cannot be sent stays in the composer. */
 async function say(words) {
-  if (talk.busy) return;
+  if (talk.busy || isSending) return;
+  isSending = true;
   try {
     if (statusNow() !== "ready") note(t("waking.text"));
     if (!talk.kept) await begin();
@@ -72,6 +75,8 @@ async function say(words) {
   } catch (error) {
     if (composer.isEmpty) composer.value = words;
     failed(error);
+  } finally {
+    isSending = false;
   }
 }
 
@@ -98,13 +103,13 @@ async function open(id) {
 }
 
 /** No conversation: the next words begin one. */
-function fresh() {
+async function fresh() {
   if (talk.busy) return;
   talk.close();
   history.replaceState(null, "", location.pathname);
-  scenes.release();
   talks.show();
   composer.words.focus();
+  await tried(() => scenes.release())();
 }
 
 function sceneChanged() {
@@ -115,7 +120,7 @@ function sceneChanged() {
     $("changed").append(
       h("span", {}, t("changed.text")),
       button("changed.on", goOn),
-      button("changed.anew", () => (fresh(), scenes.turns.length && begin())),
+      button("changed.anew", anew),
       button("changed.back", () => scenes.set(sceneOf(talk.kept), { card: talk.kept.card, isOpen: true })),
     );
   }
@@ -125,6 +130,12 @@ function sceneChanged() {
     log.from(0);
     composer.show(scenes.form.scene.persona.name);
   }
+}
+
+/** The scene as it is now, from the beginning; a first message of a card is said at once. */
+async function anew() {
+  await fresh();
+  if (scenes.turns.length) await begin();
 }
 
 /** The same turns in another scene; the conversation as it was stays in the list. */
@@ -206,7 +217,7 @@ $("panel-switch").addEventListener("click", () => {
   showPanel(isOpen);
   if (isOpen) $("panel-close").focus();
 });
-$("fresh").addEventListener("click", fresh);
+$("fresh").addEventListener("click", tried(anew));
 $("theme").addEventListener("click", () => nextTheme($("theme")));
 $("language").addEventListener("click", () => {
   setLanguage(otherLanguage());

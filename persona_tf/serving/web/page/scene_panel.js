@@ -75,9 +75,13 @@ export class ScenePanel {
     this.#touched();
   }
 
-  /** The boxes are of no conversation now. */
-  release() {
+  /** The boxes are of no conversation now, but of one to come. */
+  async release() {
     this.#was = "";
+    this.#touched();
+    if (!this.card || this.openings.length) return;
+    this.openings = (await post("/api/v1/cards/read", new Blob([JSON.stringify(this.card)]))).openings;
+    this.#showOpenings();
     this.#touched();
   }
 

@@ -1,6 +1,6 @@
 // The conversation that is open, as the server has it, and all that can be done with it. Knows nothing of the page.
 
-import { ApiError, get, post, stream } from "./api.js";
+import { get, post, stream } from "./api.js";
 import { awake } from "./waking.js";
 
 const ALL = "/api/v1/conversations";
@@ -31,7 +31,12 @@ export class Talk {
   }
 
   async open(id) {
+    this.#writing?.abort();
     await awake();
+    await this.#read(id);
+  }
+
+  async #read(id) {
     this.#set(await get(`${ALL}/${encodeURIComponent(id)}`));
   }
 
@@ -98,6 +103,7 @@ export class Talk {
 
   async #answered(verb, body, live) {
     if (this.busy) return false;
+    const { id } = this.kept;
     this.#writing = new AbortController();
     this.live = { human: null, text: "", ...live };
     this.view.live();
@@ -111,11 +117,12 @@ export class Talk {
       await awake();
       const change = await stream(`${this.#path}/${verb}`, body, onText, this.#writing.signal);
       this.live = this.#writing = null;
-      this.#take(change, live.number);
+      await this.#take(change, live.number);
       this.view.spoken(this.turns.at(-1));
       return true;
     } catch (error) {
       this.live = this.#writing = null;
+      if (this.kept?.id !== id) return false; // another was opened meanwhile
       this.view.from(live.number);
       await this.#failed(error);
       return false;
@@ -127,26 +134,26 @@ export class Talk {
   async #change(verb, body, first) {
     if (this.busy) return this.view.from(first ?? this.turns.length);
     try {
-      this.#take(await post(`${this.#path}/${verb}`, body), first);
+      await this.#take(await post(`${this.#path}/${verb}`, body), first);
     } catch (error) {
       await this.#failed(error);
     }
   }
 
   #take(change, first = Infinity) {
+    const { id } = this.kept;
     const turns = this.kept.turns.slice(0, change.count);
     for (const turn of change.turns) turns[turn.number] = turn;
+    // Another window has added what is not known here.
+    if (turns.length < change.count || turns.includes(undefined)) return this.#read(id);
     const changed = Math.min(first, change.count, ...change.turns.map((turn) => turn.number));
-    // What came before can be told apart no longer when a change was missed.
-    const before = Math.max(0, Math.min(changed, turns.length - 1));
     this.kept = { ...this.kept, revision: change.revision, count: change.count, turns };
-    this.view.from(before);
+    return this.view.from(Math.max(0, Math.min(changed, turns.length - 1)));
   }
 
   async #failed(error) {
-    if (error.name === "AbortError") return;
-    // Another window went on with it, or it is gone.
-    if (error instanceof ApiError && error.code === "conflict") await this.open(this.kept.id);
-    throw error;
+    // Another window went on with it, or what was to be stopped was there already.
+    if (error.name === "AbortError" || error.code === "conflict") await this.#read(this.kept.id);
+    if (error.name !== "AbortError") throw error;
   }
 }
