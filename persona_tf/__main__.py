@@ -136,7 +136,7 @@ VERBS: Mapping[str, Verb] = {
         ("experiment", "run", "data_dir", "seed", "engine", *_WHO, "retriever", "memory"),
     ),
     "serve": Verb(
-        "talk to a trained bot over HTTP: an API of its own, and that of OpenAI's clients",
+        "talk to a trained bot in the browser; for programs an API of its own, and that of OpenAI's clients",
         talking.serve,
         ("experiment", "run", "engine", "host", "port", "chat_file", "each_minute"),
     ),

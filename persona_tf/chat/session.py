@@ -264,14 +264,19 @@ class Session:
 
     # ------------------------------------------------------------------------------------------- changes by hand
 
-    def hear(self, turns: Iterable[Turn]) -> None:
+    def hear(self, turns: Iterable[Turn | Choices]) -> None:
         """Adds turns that were spoken elsewhere; those in which nothing was said, done or shown are left out.
+
+        `Choices` are a turn of the bot with all its alternatives, ratings and ticks.
 
         Raises:
           ValueError: an emote is none.
         """
         state = self._state
         for heard in turns:
+            if isinstance(heard, Choices):
+                state = state.with_turn(_turn_of(heard.now.answer), heard)
+                continue
             turn = _turn(heard.speaker, heard.speech, heard.action, heard.emote)
             if turn.speech or turn.action or turn.emote:
                 answer = Answer(turn.speech, turn.action, turn.emote, {}, 0)

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from persona_tf.chat_file import ChatFile
 from persona_tf.serving.model_thread import Limits, ModelThread
-from persona_tf.serving.web import conversations, docs_page, openai_api, replies
+from persona_tf.serving.web import card_api, conversations, docs_page, openai_api, page, replies
 from persona_tf.serving.web.bodies import Error
 from persona_tf.serving.web.conversations import Conversations
 from persona_tf.serving.web.desk import Desk
@@ -97,7 +97,9 @@ def make_app(
     add_handlers(app)
     app.include_router(replies.router(desk, draw))
     app.include_router(conversations.router(kept, desk))
+    app.include_router(card_api.router())
     app.include_router(openai_api.router(desk))
+    app.include_router(page.router())
     _add_own_pages(app, model, metrics)
     limited = BodyLimit(app, config.body_bytes)
     return metrics.around(Guard(limited, config.token, config.hosts, RateLimit(config.each_minute)))

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 
+from persona_tf.chat.answer import Answer
 from persona_tf.chat.session import PARTNER
+from persona_tf.chat.state import QUALITIES, Alternative, Choices
 from persona_tf.episode import EMOTES, Character, Fact, Setting, Thing, Turn
 
 Line = Annotated[str, StringConstraints(max_length=500)]
@@ -13,12 +15,17 @@ Words = Annotated[str, StringConstraints(max_length=4_000)]
 """What is said or done in a turn."""
 Emote = Literal["", *EMOTES]  # type: ignore[valid-type]
 Who = Literal["partner", "bot"]
+Quality = Literal[QUALITIES]  # type: ignore[valid-type]
+Key = Annotated[str, StringConstraints(max_length=64, pattern="^[a-z_]+/[0-9]{1,9}$")]
+"""Of a knowledge item or a turn."""
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 
 MAX_TURNS = 1_000
 """Of a conversation."""
 MAX_ALTERNATIVES = 8
 """That are written at once."""
+MAX_KEPT_ALTERNATIVES = 64
+"""Of one turn."""
 
 
 class Body(BaseModel):
@@ -160,11 +167,61 @@ class ReplyBody(Scene, Asking):
     seed: Seed | None = Field(default=None, description="equal seeds give equal replies; left out: another each time")
 
 
+class Weight(Body):
+    """What an answer leant on."""
+
+    key: Key
+    weight: float = Field(ge=0, le=1)
+
+
+class AlternativeBody(Body):
+    """One of the answers that a turn of the bot could be, as it is sent back; see `AlternativeOut`."""
+
+    text: Words = ""
+    action: Words = ""
+    emote: Emote = ""
+    leant_on: list[Weight] = Field(default=[], max_length=512)
+    tokens: int = Field(default=0, ge=0, lt=2**31)
+    log_prob: FiniteFloat = 0.0
+    cut: bool = False
+    rating: dict[Quality, bool] = {}
+    ticked: list[Key] | None = Field(default=None, max_length=512)
+    edited: bool = False
+
+    def alternative(self) -> Alternative:
+        """As the rest of the house names it."""
+        shares = {one.key: one.weight for one in self.leant_on}
+        answer = Answer(self.text, self.action, self.emote, shares, self.tokens, self.log_prob, self.cut)
+        ticked = None if self.ticked is None else tuple(self.ticked)
+        return Alternative(answer, dict(self.rating), ticked, self.edited)
+
+
+class KeptTurn(TurnBody):
+    """A turn as it was kept; of the bot's, ``alternatives[chosen]`` is what it says, if there are any."""
+
+    chosen: int = Field(default=0, ge=0)
+    alternatives: list[AlternativeBody] = Field(default=[], max_length=MAX_KEPT_ALTERNATIVES)
+
+    @model_validator(mode="after")
+    def _one_is_chosen(self) -> "KeptTurn":
+        if self.alternatives and (self.speaker != "bot" or self.chosen >= len(self.alternatives)):
+            raise ValueError("alternatives: expected of a turn of the bot, chosen to be one of them")
+        return self
+
+    def heard(self) -> Turn | Choices:
+        """For `Session.hear`."""
+        made = tuple(one.alternative() for one in self.alternatives)
+        return Choices(made, self.chosen, len(made)) if made else self.turn()
+
+
 class NewConversation(Scene):
     """A conversation that begins, or that is brought back from elsewhere with its turns."""
 
     seed: Seed | None = None
-    turns: list[TurnBody] = Field(default=[], max_length=MAX_TURNS)
+    turns: list[KeptTurn] = Field(default=[], max_length=MAX_TURNS)
+    card: dict[str, Any] | None = Field(
+        default=None, description="a character card, as `/api/v1/cards/read` gives it: what its lorebook tells is known"
+    )
 
 
 class Say(Asking):
@@ -289,6 +346,7 @@ class ConversationOut(Change):
     persona: Persona
     partner: Persona
     knowledge: list[Item]
+    card: dict[str, Any] | None = None
 
 
 class About(BaseModel):
@@ -327,7 +385,7 @@ class BotOut(BaseModel):
     experiment: str
     step: int
     engine: str
-    emotes: list[str]
+    emotes: dict[str, str] = Field(description="names, and a face for each")
     qualities: list[str]
     decoding: dict[str, Any]
     max_turns: int

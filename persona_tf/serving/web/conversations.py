@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from persona_tf.chat.session import Question, Session
 from persona_tf.chat_file import ChatFile, Kept
 from persona_tf.serving.listing import about
-from persona_tf.serving.web import views
+from persona_tf.serving.web import cards, views
 from persona_tf.serving.web.bodies import (
+    MAX_KEPT_ALTERNATIVES,
     MAX_TURNS,
     Asking,
     Change,
@@ -33,9 +35,6 @@ from persona_tf.serving.web.errors import ApiError
 from persona_tf.serving.web.events import EventStream, event
 from persona_tf.serving.web.replies import begun, new_seed
 
-MAX_KEPT_ALTERNATIVES = 64
-"""Of one turn."""
-
 
 class Conversations:
     """Conversations in a file, one change of each at a time."""
@@ -52,9 +51,12 @@ class Conversations:
 
     async def new(self, body: NewConversation) -> ConversationOut:
         """Begins one."""
-        session = begun(self._desk, body, body.turns, new_seed() if body.seed is None else body.seed)
+        card = None if body.card is None else await run_in_threadpool(cards.checked, body.card)
+        turns, seed = [turn.heard() for turn in body.turns], new_seed() if body.seed is None else body.seed
+        session = begun(self._desk, body, turns, seed, cards.recall(card, body.persona.name, body.partner.name))
         name = secrets.token_urlsafe(12)
-        kept = await self.on_disk(self._file.add, name, about(session), session.state())
+        state = cards.with_card(session.state(), card)
+        kept = await self.on_disk(self._file.add, name, about(session), state)
         return views.conversation(kept, session)
 
     async def read(self, name: str) -> tuple[Kept, Session]:
@@ -62,7 +64,8 @@ class Conversations:
         kept = await self.on_disk(self._file.get, name)
         if kept is None:
             raise ApiError(404, f"there is no conversation {name}", "not_found", "id")
-        return kept, Session.restore(self._desk.model.bot, kept.state)
+        recall = await run_in_threadpool(cards.recall_of, kept.state)
+        return kept, Session.restore(self._desk.model.bot, kept.state, recall)
 
     async def newest(self, count: int, skip: int) -> Listed:
         """A list of them."""
@@ -87,7 +90,8 @@ class Conversations:
 
     async def keep(self, kept: Kept, session: Session, first: int) -> Change:
         """Keeps a change; raises an ApiError if someone else has changed it."""
-        saved = await self.on_disk(self._file.save, kept, about(session), session.state())
+        state = cards.with_card(session.state(), cards.card_in(kept.state))
+        saved = await self.on_disk(self._file.save, kept, about(session), state)
         if saved is None:
             raise ApiError(409, "this conversation was changed or deleted meanwhile: read it again", "conflict")
         return views.change(saved, session, first)

@@ -10,6 +10,11 @@ from persona_tf.serving.web.errors import ApiError
 
 BODY_BYTES = 1 << 20
 """Most bytes of a body: a conversation of some hundred turns."""
+FILE_BYTES = 8 << 20
+"""Most bytes of a body that is a file, see `FILES`."""
+FILES = frozenset({"/api/v1/cards/read"})
+"""Where a body is a file: any bytes, of type ``application/octet-stream``. A form of another site cannot send those."""
+_FILES_AT_ONCE = 8
 NESTING = 24
 """Most brackets inside one another in a body."""
 _SECONDS = 15.0
@@ -25,15 +30,23 @@ class BodyLimit:
 
     def __init__(self, app: ASGIApp, most: int = BODY_BYTES, seconds: float = _SECONDS):
         self._app, self._most, self._seconds = app, most, seconds
+        self._files = asyncio.Semaphore(_FILES_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI wants it."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return await self._app(scope, receive, send)
+        if scope["path"] not in FILES:
+            return await self._limited(scope, receive, send, self._most)
+        async with self._files:
+            await self._limited(scope, receive, send, FILE_BYTES)
+
+    async def _limited(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
         try:
             async with asyncio.timeout(self._seconds):
-                body = await self._body(scope, receive)
-            check_json(body, dict(scope["headers"]).get(b"content-type", b""))
+                body = await self._body(scope, receive, most)
+            kind = dict(scope["headers"]).get(b"content-type", b"")
+            check_file(body, kind) if scope["path"] in FILES else check_json(body, kind)
         except TimeoutError:
             error = ApiError(408, f"the body took longer than {self._seconds:g} seconds", "timeout", headers=_CLOSE)
             return await error.response()(scope, receive, send)
@@ -48,10 +61,10 @@ class BodyLimit:
 
         return await self._app(scope, replay, send)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
+    async def _body(self, scope: Scope, receive: Receive, most: int) -> bytes | None:
         """All of it; None: the client is gone."""
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        refused = declared.isdigit() and int(declared[:20]) > self._most
+        refused = declared.isdigit() and int(declared[:20]) > most
         parts: list[bytes] = []
         size = 0
         while True:
@@ -60,12 +73,12 @@ class BodyLimit:
                 return None
             part = message.get("body", b"")
             size += len(part)
-            refused = refused or size > self._most
+            refused = refused or size > most
             if refused:
                 # A little more is let by unread: who is still sending would not read the answer.
                 parts.clear()
-                if size > _LET_BY * self._most or not message.get("more_body"):
-                    said = f"expected a body of at most {self._most:,} bytes"
+                if size > _LET_BY * most or not message.get("more_body"):
+                    said = f"expected a body of at most {most:,} bytes"
                     raise ApiError(413, said, "too_long", headers=_CLOSE)
                 continue
             parts.append(part)
@@ -91,6 +104,12 @@ def check_json(body: bytes | None, kind: bytes) -> None:
         raise ApiError(400, f"expected UTF-8: {error.reason} at byte {error.start}", "encoding") from error
     if nesting(body) > NESTING:
         raise ApiError(400, f"expected at most {NESTING} brackets inside one another", "nesting")
+
+
+def check_file(body: bytes | None, kind: bytes) -> None:
+    """Raises an ApiError where a body is not sent as a file."""
+    if body and kind.split(b";")[0].strip().lower() != b"application/octet-stream":
+        raise ApiError(415, "expected a file as Content-Type: application/octet-stream", "content_type")
 
 
 def nesting(body: bytes) -> int:

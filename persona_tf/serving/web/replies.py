@@ -2,13 +2,14 @@
 
 import contextlib
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 from fastapi import APIRouter, Query, Request, Response
 
-from persona_tf.chat.session import Session
-from persona_tf.chat.state import QUALITIES
-from persona_tf.episode import EMOTES, Episode
+from persona_tf.chat.session import Recall, Session
+from persona_tf.chat.state import QUALITIES, Choices
+from persona_tf.episode import EMOTES, Episode, Turn
+from persona_tf.serving.display import FACES
 from persona_tf.serving.web import views
 from persona_tf.serving.web.bodies import (
     MAX_ALTERNATIVES,
@@ -21,7 +22,6 @@ from persona_tf.serving.web.bodies import (
     Reply,
     ReplyBody,
     Scene,
-    TurnBody,
 )
 from persona_tf.serving.web.desk import Desk, Piece, unless_gone
 from persona_tf.serving.web.errors import ApiError
@@ -36,7 +36,9 @@ def new_seed() -> int:
     return random.SystemRandom().randrange(2**31)
 
 
-def begun(desk: Desk, scene: Scene, turns: list[TurnBody], seed: int) -> Session:
+def begun(
+    desk: Desk, scene: Scene, turns: Iterable[Turn | Choices], seed: int, recall: Recall | None = None
+) -> Session:
     """A conversation with turns that were spoken elsewhere.
 
     Raises:
@@ -44,10 +46,11 @@ def begun(desk: Desk, scene: Scene, turns: list[TurnBody], seed: int) -> Session
     """
     setting = scene.place.setting() if scene.place else None
     try:
-        session = Session(desk.model.bot, setting, scene.persona.character(), scene.partner.character(), seed)
+        me, partner = scene.persona.character(), scene.partner.character()
+        session = Session(desk.model.bot, setting, me, partner, seed, recall=recall)
     except ValueError as error:
         raise ApiError(422, str(error), "invalid") from error
-    session.hear([turn.turn() for turn in turns])
+    session.hear(turns)
     return session
 
 
@@ -59,7 +62,7 @@ def router(desk: Desk, draw: Draw | None) -> APIRouter:
     async def reply(request: Request, body: ReplyBody) -> Reply | Response:
         """The bot's next turn after a history. Streamed: `text` {"text"}, then `done` with the whole reply."""
         seed = new_seed() if body.seed is None else body.seed
-        session = begun(desk, body, body.history, seed)
+        session = begun(desk, body, [turn.turn() for turn in body.history], seed)
         asks = desk.asks(session.to_open(), body.decoding, body.stream)
 
         async def events() -> AsyncGenerator[bytes, None]:
@@ -84,7 +87,7 @@ def router(desk: Desk, draw: Draw | None) -> APIRouter:
             experiment=found.bundle.experiment,
             step=found.bundle.step,
             engine=found.engine,
-            emotes=list(EMOTES),
+            emotes={emote: FACES[emote] for emote in EMOTES},
             qualities=list(QUALITIES),
             decoding=decoding,
             max_turns=MAX_TURNS,

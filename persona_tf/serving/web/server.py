@@ -54,7 +54,7 @@ def serve(
     with listening:
         app = make_app(load, chats, config, draw)
         shown = f"[{host}]" if ":" in host else host
-        print(f"http://{shown}:{listening.getsockname()[1]}/api/docs  (Ctrl-C stops it; the bot wakes up meanwhile)")
+        print(f"http://{shown}:{listening.getsockname()[1]}  (Ctrl-C stops it; the bot wakes up meanwhile)")
         print(f"Conversations are kept in {chats}.")
         if not is_local and not token:
             print(f"Anyone who reaches this machine can talk and read along: a token in {TOKEN_VARIABLE} prevents it.")

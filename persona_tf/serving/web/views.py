@@ -7,6 +7,7 @@ from persona_tf.chat.session import BOT, PARTNER, Session
 from persona_tf.chat.state import Alternative
 from persona_tf.chat_file import Kept
 from persona_tf.serving.listing import said
+from persona_tf.serving.web import cards
 from persona_tf.serving.web.bodies import (
     About,
     AlternativeOut,
@@ -67,6 +68,7 @@ def conversation(kept: Kept, session: Session) -> ConversationOut:
         persona=Persona.of(episode.characters[BOT]),
         partner=Persona.of(episode.characters[PARTNER]),
         knowledge=[Item(key=item.key, kind=item.kind, text=item.text) for item in session.items],
+        card=cards.shown(kept.state),
     )
 
 

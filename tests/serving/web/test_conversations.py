@@ -256,3 +256,46 @@ def test_a_scene_is_drawn(serving, fake, tmp_path):
         assert client.get("/api/v1/scene").json()["seed"] >= 0
         scene = {key: drawn[key] for key in ("place", "persona", "partner")}
         assert client.post("/api/v1/conversations", json=scene).status_code == 201
+
+
+def bare(turn):
+    """A turn as it is sent back."""
+    names = ("speaker", "text", "action", "emote")
+    made = {name: turn[name] for name in names}
+    if turn["alternatives"]:
+        leant = [[{"key": s["key"], "weight": s["weight"]} for s in one["leant_on"]] for one in turn["alternatives"]]
+        others = [{**one, "leant_on": of} for one, of in zip(turn["alternatives"], leant, strict=True)]
+        made |= {"chosen": turn["chosen"], "alternatives": others}
+    return made
+
+
+def test_a_conversation_is_brought_back_with_alternatives_ratings_and_ticks(client, talk):
+    talk("say", text="a")
+    talk("regenerate", n=2)
+    talk("rate", turn=1, logical=True)
+    talk("tick", turn=1, keys=["persona/1"])
+    talk("swipe", to=0)
+    whole = talk.read()
+    made = client.post("/api/v1/conversations", json={**SCENE, "turns": [bare(turn) for turn in whole["turns"]]})
+    assert made.status_code == 201, made.text
+    assert made.json()["turns"] == whole["turns"]
+    assert client.post(f"/api/v1/conversations/{made.json()['id']}/regenerate", json={}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"speaker": "bot", "text": "a", "chosen": 1, "alternatives": [{"text": "a"}]},
+        {"speaker": "partner", "text": "a", "alternatives": [{"text": "a"}]},
+        {"speaker": "bot", "alternatives": [{"text": "a"}] * 65},
+        {"speaker": "bot", "alternatives": [{"text": "a", "rating": {"good": True}}]},
+        {"speaker": "bot", "alternatives": [{"text": "a", "ticked": ["turn/x"]}]},
+        {"speaker": "bot", "alternatives": [{"text": "a", "leant_on": [{"key": "turn/0", "weight": 2}]}]},
+        {"speaker": "bot", "alternatives": [{"text": "a", "log_prob": 1e999}]},
+    ],
+)
+def test_turns_that_cannot_be_brought_back_are_refused(client, turn):
+    body = json.dumps({"turns": [turn]})
+    refused = client.post("/api/v1/conversations", content=body, headers={"Content-Type": "application/json"})
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["error"]["param"].startswith("turns")

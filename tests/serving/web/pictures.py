@@ -1,0 +1,88 @@
+"""Pictures of the page with a trained bot: `python pictures.py RUN FOLDER [SCENE]`, see experiments/web_page."""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import httpx
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+SAID = ("Good day! Who are you?", "Where do you live?", "I lost my lantern yesterday.", "What did I lose?")
+COLOURS = 128
+PATIENCE = 240_000
+"""Milliseconds."""
+
+
+@contextlib.contextmanager
+def served(run):
+    """The address of a server of the run."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "persona_tf", "serve", f"--run={run}", "--port=0", f"--chat_file={folder}/c"]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        )
+        try:
+            yield next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def play(page, address, scene):
+    """Leads a conversation in a scene of that number; what the page shows then is the picture."""
+    page.goto(address)
+    page.wait_for_selector("#status.ready", timeout=PATIENCE)
+    with httpx.Client(base_url=address, timeout=60) as client:
+        drawn = client.get("/api/v1/scene", params={"seed": scene}).json()
+        made = client.post("/api/v1/conversations", json={**drawn, "seed": scene}).json()
+    page.goto(f"{address}/#{made['id']}")
+    page.wait_for_selector("#log[aria-label]")
+    for number, text in enumerate(SAID):
+        page.wait_for_selector("#send[type=submit]")
+        page.fill("#words", text)
+        page.press("#words", "Enter")
+        page.locator("#log .turn.bot[data-number]").nth(number).wait_for(timeout=PATIENCE)
+    last = 2 * len(SAID) - 1
+    for quality in ("logical", "specific"):
+        page.click(f'[data-act="rate/{last}/{quality}/true"]')
+        page.wait_for_selector(f'[data-act="rate/{last}/{quality}/true"][aria-pressed=true]')
+    page.wait_for_selector("#send[type=submit]")
+    page.mouse.move(0, 0)
+    return made["id"]
+
+
+def keep(page, path):
+    """A picture of few colours, so that it is small."""
+    page.evaluate("document.getElementById('scroll').scrollTop = 1e6")
+    page.wait_for_timeout(400)
+    page.screenshot(path=path)
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def main(run, folder, scene):
+    """Takes all pictures."""
+    folder = pathlib.Path(folder)
+    chromium = shutil.which("chromium") or sys.exit("needs Chromium: apt-get install chromium")
+    wide, narrow = {"width": 1280, "height": 860}, {"width": 390, "height": 780}
+    with served(run) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport=wide, locale="en-GB")
+        talk = play(page, address, scene)
+        keep(page, folder / "light.png")
+        for name, scheme, size in (("dark", "dark", wide), ("phone", "light", narrow), ("phone_dark", "dark", narrow)):
+            page = browser.new_page(viewport=size, locale="en-GB", color_scheme=scheme)
+            page.goto(f"{address}/#{talk}")
+            page.locator("#log .turn.bot[data-number]").nth(len(SAID) - 1).wait_for(timeout=PATIENCE)
+            keep(page, folder / f"{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 11)
