@@ -199,8 +199,9 @@ class FakeTelegram:
             raise Refused(400, f"Bad Request: {error}") from error
 
     def _complain(self, text):
-        self.complaints.append(text)
-        self.news.notify_all()
+        with self.news:
+            self.complaints.append(text)
+            self.news.notify_all()
 
     def _getMe(self):
         return {"id": 123456, "is_bot": True, "first_name": "Mira", "username": "mira_bot"}

@@ -46,7 +46,7 @@ class TalkingBot(_fake_bot()):
         if said.startswith("long "):
             return "word " * int(said.split()[1]) + "end"
         facts = sorted(i.text for i in ask.example.items if i.kind == "persona")
-        place = [i.text for i in ask.example.items if i.kind == "setting_description"]
+        place = sorted(i.text for i in ask.example.items if i.kind == "setting_description")
         return f"Heard: {said} | turns {len(ask.example.history)} | {' '.join(facts)} | {' '.join(place)}"
 
     def _told(self, ask, reply, count):

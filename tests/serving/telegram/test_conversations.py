@@ -84,7 +84,7 @@ def test_persona_is_listed_and_changed(start, telegram, texts, language):
         assert named.endswith(texts.anew)
         assert "turns 1 |" in ask("Hm?")
         assert texts.no_facts in ask(f"/persona {verbs['clear']}")
-        assert "turns 1 |  |" in ask("Hm?")
+        assert "turns 1 | |" in ask("Hm?")
         assert "1. One.\n2. Two." in ask("/persona\nOne.\n\n Two. ")
 
 

@@ -80,7 +80,7 @@ def test_what_was_ticked_and_rated_is_training_data(start, telegram, fake, tmp_p
         offer = telegram.ask(5, "And then?")
         telegram.press(offer, "Answer")
         reply = telegram.wait_sent(5, 5)
-        assert "turns 3 |  |" in reply["text"], "none ticked: none shown"
+        assert "turns 3 | |" in reply["text"], "none ticked: none shown"
         telegram.press(reply, "personal")
         telegram.wait(lambda: "👍 personal" in fake.labels(telegram.messages[reply["message_id"]]))
         telegram.press(telegram.messages[reply["message_id"]], "personal")
