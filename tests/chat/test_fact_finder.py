@@ -20,7 +20,9 @@ TURNS = (Turn(0, "Good day!"), Turn(1, "Fresh bread?"), Turn(0, "Whose cat is th
 @pytest.fixture(params=["bi", "poly", "cross"])
 def finder(request, tokenizer, tiny_config):
     """With a tiny encoder that was never trained."""
-    encoder = build_encoder(RetrieverConfig(request.param, dimensions=8, codes=3), tiny_config(precision="float32"))
+    encoder = build_encoder(
+        RetrieverConfig(kind=request.param, dimensions=8, codes=3), tiny_config(precision="float32")
+    )
     rng = np.random.default_rng(1)
     for weight in encoder.weights:
         weight.assign(weight + rng.normal(0, 0.2, weight.shape).astype(np.float32))
