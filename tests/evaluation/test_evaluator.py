@@ -213,8 +213,9 @@ def test_what_cannot_be_shuffled_is_not_scored_as_if_it_were():
 
 def test_one_target_scores_alone_as_in_company(bundle):
     found = [e for episode in episodes("test", 3) for e in examples(episode, ExampleConfig())]
-    together = [score for scores in Scorer(bundle).score(found) for score in scores]
-    alone = [Scorer(bundle).score([dataclasses.replace(e, targets=(t,))])[0][0] for e in found[:1] for t in e.targets]
+    scorer = Scorer(bundle)
+    together = [score for scores in scorer.score(found) for score in scores]
+    alone = [scorer.score([dataclasses.replace(e, targets=(t,))])[0][0] for e in found[:1] for t in e.targets]
     for one, other in zip(alone, together, strict=False):
         assert one.reply_nats == pytest.approx(other.reply_nats, rel=1e-4)
         assert (one.reply_tokens, one.item, one.turn) == (other.reply_tokens, other.item, other.turn)
