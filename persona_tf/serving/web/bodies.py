@@ -56,7 +56,7 @@ class Place(Body):
             return None
         objects = tuple(Thing(thing.name, thing.description) for thing in self.objects)
         description, present = (_filled(lines) for lines in (self.description, self.present))
-        return Setting(self.name.strip() or "here", self.category, description, objects, present)
+        return Setting(self.name.strip(), self.category, description, objects, present)
 
     @classmethod
     def of(cls, setting: Setting | None) -> "Place | None":

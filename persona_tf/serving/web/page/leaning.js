@@ -17,10 +17,9 @@ export function leantOn(turn, now, state, acts) {
   const count = others(turn, weighed, state.kept).length + weighed.length;
   const isTicked = new Set(now.ticked ?? []);
   const tick = (key, on) => {
-    const keys = new Set(isTicked);
-    if (on) keys.add(key);
-    else keys.delete(key);
-    acts.tick(turn.number, keys.size ? [...keys] : null);
+    if (on) isTicked.add(key);
+    else isTicked.delete(key);
+    acts.tick(turn.number, isTicked.size ? [...isTicked] : null);
   };
   const toggle = h(
     "button",

@@ -76,7 +76,7 @@ export class Sampling {
       shown.textContent = input.value;
       this.#set(name, Number(input.value), own);
     });
-    return h("label", { class: "slider" }, h("span", {}, t(name)), shown, input);
+    return h("label", { class: "slider", for: `slide-${name}` }, h("span", {}, t(name)), shown, input);
   }
 
   #seed() {

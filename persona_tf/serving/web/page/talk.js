@@ -12,6 +12,7 @@ export class Talk {
   kept = null; // see ConversationOut of the API
   live = null; // what is being written: {number, human, text}
   #writing = null;
+  #changes = Promise.resolve(); // one after the other: the server takes one at a time
 
   /** `view` is told what to show: whole(), from(number), live(), written(text), spoken(turn), busy(). */
   constructor(view) {
@@ -115,6 +116,7 @@ export class Talk {
     };
     try {
       await awake();
+      await this.#changes;
       const change = await stream(`${this.#path}/${verb}`, body, onText, this.#writing.signal);
       this.live = this.#writing = null;
       await this.#take(change, live.number);
@@ -131,13 +133,19 @@ export class Talk {
     }
   }
 
-  async #change(verb, body, first) {
-    if (this.busy) return this.view.from(first ?? this.turns.length);
-    try {
-      await this.#take(await post(`${this.#path}/${verb}`, body), first);
-    } catch (error) {
-      await this.#failed(error);
-    }
+  #change(verb, body, first) {
+    const { id } = this.kept;
+    const changed = this.#changes.then(async () => {
+      if (this.kept?.id !== id) return;
+      if (this.busy) return this.view.from(first ?? this.turns.length);
+      try {
+        await this.#take(await post(`${this.#path}/${verb}`, body), first);
+      } catch (error) {
+        await this.#failed(error);
+      }
+    });
+    this.#changes = changed.catch(() => {});
+    return changed;
   }
 
   #take(change, first = Infinity) {
