@@ -379,13 +379,13 @@ def test_what_is_told_is_never_dropped_and_takes_no_room_from_what_was_said(smal
 
 def test_what_is_told_may_have_a_mark_that_nobody_can_type(small, tokenizer):
     """A worked example of ``[Gk] fact [Px] ... [Py] ...``; every vocabulary has the mark."""
-    plain = _example(["I fear geese."], [(1, "<history> I fear cats."), (0, "Hm.")], [("Yes.", "", "none")])
+    plain = _example(["I fear geese."], [(1, "<history>"), (0, "Hm.")], [("Yes.", "", "none")])
     row = _row(small, lay_out(plain, ExampleConfig(knowledge_as_history=True, knowledge_tags=True)))
     untagged = _row(small, lay_out(plain, ExampleConfig(knowledge_as_history=True)))
     assert _parts(row, tokenizer, "history_turn", "history_ids") == {
         0: ["<history>"],
         1: ["<history>", "I fear geese."],
-        2: ["<partner>", "<history> I fear cats."],
+        2: ["<partner>", "<history>"],
         3: ["<self>", "Hm."],
     }
     pairs = list(zip(row["history_ids"], untagged["history_ids"], strict=True))
