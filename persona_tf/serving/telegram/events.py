@@ -83,8 +83,10 @@ def _pressed(update: int, query: CallbackQuery) -> Event | None:
 
 def _what(message: Message) -> Said | Command | Sent | Unread | None:
     if message.text is not None:
-        command = _COMMAND.fullmatch(message.text)
-        return Command(command[1].lower(), command[2]) if command else Said(message.text)
+        # Half characters are no text, and no file takes them.
+        text = re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", message.text)
+        command = _COMMAND.fullmatch(text)
+        return Command(command[1].lower(), command[2]) if command else Said(text)
     if message.document is not None:
         return Sent(message.document.file_id, message.document.file_size or 0)
     # In a group pictures and notices are not for the bot.

@@ -335,8 +335,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._serve()
 
     def _serve(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.telegram.down:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if self.telegram.down or len(body) < length:  # the bot was killed meanwhile
             self.close_connection = True
             return
         path = urllib.parse.unquote(self.path)

@@ -98,7 +98,7 @@ def test_who_has_blocked_the_bot_holds_up_nobody(start, telegram, fake):
         offer = telegram.ask(5, "Who?")
         telegram.press(offer, "Fig")
         telegram.press(offer, "Answer")
-        assert "| My cat is called Fig. |" in telegram.wait_sent(5, 5)["text"]
+        assert "| My cat is called Fig. |" in telegram.wait_sent(5, 4)["text"]
 
 
 @pytest.mark.parametrize("when", ["at the start", "later"])

@@ -126,7 +126,7 @@ def test_words_before_an_answer_are_added_to_what_was_said(start, telegram, fake
         telegram.wait(lambda: telegram.told(query) is not None)
         assert telegram.told(query) == ALL["en"].old_button
         telegram.press(second, "Answer")
-        assert telegram.wait_sent(5, 4)["text"].startswith("Heard: One.\nTwo. | turns 1 |")
+        assert telegram.wait_sent(5, 4)["text"].startswith("Heard: One. Two. | turns 1 |")
 
 
 def test_undo_and_simple_while_facts_are_offered(start, telegram, texts, language):
