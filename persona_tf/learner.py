@@ -77,8 +77,8 @@ def fact_targets(episode: Episode, learner: int, done: int, last: int) -> tuple[
     """What the learner can write down and make up for its turns after number ``done`` (-1: all) up to ``last``.
 
     It reads what was heard from ``done`` on and before ``last``, where the speaker has facts at all: of others nothing
-    is known. Making up is asked for wherever a question with a known answer was; nothing is to be written but where the
-    speaker lacks a fact of its own.
+    is known. Making up is asked for before each turn but the first, where the source knows the answers to its questions;
+    nothing is to be written but where the speaker lacks a fact of its own.
 
     >>> from persona_tf.episode import Character, Fact, Statement, Turn
     >>> bot, you = Character("Mira", (Fact("I bake bread."),)), Character("Tam", (Fact("I am a guard."),))
@@ -90,7 +90,8 @@ def fact_targets(episode: Episode, learner: int, done: int, last: int) -> tuple[
     """
     said = list(enumerate(episode.turns[: last + 1]))
     read = (_extraction(episode, learner, turn, i + 1) for i, turn in said[max(done, 0) : -1])
-    made_up = (_invention(turn, i) for i, turn in said[done + 1 :] if turn.speaker == learner)
+    known = _knows_answers(episode)
+    made_up = (_invention(turn, i) for i, turn in said[done + 1 :] if known and turn.speaker == learner)
     return tuple(target for target in (*read, *made_up) if target)
 
 
@@ -182,7 +183,8 @@ def _facts_beside(episode: Episode, learner: int, asides: Sequence[Aside]) -> tu
     found = []
     for number, aside in enumerate(asides, 1):
         at = aside.at + 1
-        targets = _extraction(episode, learner, aside.question, at), _invention(aside.answer, at)
+        made_up = _invention(aside.answer, at) if _knows_answers(episode) else None
+        targets = _extraction(episode, learner, aside.question, at), made_up
         found += [dataclasses.replace(target, aside=number) for target in targets if target]
     return tuple(found)
 
@@ -195,8 +197,13 @@ def _extraction(episode: Episode, learner: int, turn: Turn, seen_from: int) -> T
     return Target(seen_from, "", task="extract", facts=facts)
 
 
+def _knows_answers(episode: Episode) -> bool:
+    """Whether a turn without a fact that it could state shows that none is lacking."""
+    return any(turn.probe for turn in episode.turns) or any(aside.answer.probe for aside in episode.asides)
+
+
 def _invention(turn: Turn, at: int) -> Target | None:
-    if turn.probe is None:
+    if not _says_something(turn) or at == 0:
         return None
     facts = (_owned(OWNERS[SELF], turn.could_state),) if turn.could_state else ()
     return Target(at, "", task="invent", facts=facts)

@@ -74,7 +74,7 @@ def test_what_was_learned_is_written(engine, bot, example):
             bare = [tuple(OwnedFact(fact.owner, fact.text) for fact in target.facts) for target in targets]
             assert list(found) == bare
         else:
-            assert found == ["", "I live in Tarn."]
+            assert found == ["", "", "I live in Tarn."]
     [alone] = [dataclasses.replace(example, history=example.history[:1], targets=example.targets[:1])]
     assert writes.extract([alone]) == [[(OwnedFact("partner", "I am a guard."),)]]
     assert writes.extract([alone, example, alone])[2] == writes.extract([alone])[0], "in company as alone"

@@ -36,8 +36,9 @@ class FactMemory:
     """What one conversation knows. Threads and programs may share it.
 
     A fact that repeats another of its owner is not added. Of two that contradict each other one stays: given beats said
-    beats invented; of the same source, that of the later turn, and of the same turn the one added later. What takes
-    the place of a pinned fact is pinned, too. See `relation` for how that is told.
+    beats invented; of what was given or said, that of the later turn, and of the same turn the one added later; of what
+    was made up, that of the earlier turn. What takes the place of a pinned fact is pinned, too. See `relation` for how
+    that is told.
 
     All is in the store when a method returns; if a method raises, nothing was changed.
 

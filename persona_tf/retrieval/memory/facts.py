@@ -47,8 +47,11 @@ class NewFact:
 
     @property
     def strength(self) -> tuple[int, int]:
-        """Of two facts that contradict each other the greater stays: by source, then by turn."""
-        return SOURCES.index(self.source), self.turn
+        """Of two facts that contradict each other the greater stays: by source, then by turn.
+
+        The later turn is the greater, but of what was made up the earlier: who made something up stays with it.
+        """
+        return SOURCES.index(self.source), -self.turn if self.source == "invented" else self.turn
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,6 +33,10 @@ def new_facts(draw):
     return NewFact(draw(TEXTS), owner, source, turn, pinned, slot, value)
 
 
+def strength(fact):
+    return STRENGTH[fact.source], -fact.turn if fact.source == "invented" else fact.turn
+
+
 class ListMemory:
     """The same by going through all facts, one after the other."""
 
@@ -53,8 +57,7 @@ class ListMemory:
         if same:
             return "duplicate", same
         against = [old for old, how in found if how == "contrary"]
-        strength = STRENGTH[new.source], new.turn
-        stronger = [old for old in against if (STRENGTH[old.source], old.turn) > strength]
+        stronger = [old for old in against if strength(old) > strength(new)]
         return ("refused", stronger) if stronger else ("replaced" if against else "kept", against)
 
     def add(self, new):

@@ -81,7 +81,8 @@ def test_what_becomes_of_each_fact(make_memory):
         (("said", 5), ("said", 6), "new"),
         (("said", 5), ("said", 4), "old"),
         (("said", 5), ("invented", 9), "old"),
-        (("invented", 5), ("invented", 6), "new"),
+        (("invented", 5), ("invented", 6), "old"),
+        (("invented", 5), ("invented", 5), "new"),
         (("invented", 9), ("said", 1), "new"),
     ],
 )

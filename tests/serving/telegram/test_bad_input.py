@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from persona_tf.serving.model_thread import Limits
+from persona_tf.serving.telegram import host
 from persona_tf.serving.telegram.scene_commands import MAX_FACT, MAX_FACTS
 from persona_tf.serving.telegram.texts import ALL, ENGLISH
 
@@ -146,7 +147,7 @@ def test_who_sends_without_end_is_told_to_wait(start, telegram, talking):
 
 
 def test_a_full_conversation_says_how_to_go_on(start, telegram, monkeypatch):
-    monkeypatch.setattr("persona_tf.serving.telegram.host.MAX_TURNS", 2)
+    monkeypatch.setattr(host, "MAX_TURNS", 2)
     with start():
         telegram.ask(5, "One")
         assert telegram.ask(5, "Two")["text"] == ENGLISH.full
