@@ -77,8 +77,8 @@ def fact_targets(episode: Episode, learner: int, done: int, last: int) -> tuple[
     """What the learner can write down and make up for its turns after number ``done`` (-1: all) up to ``last``.
 
     It reads what was heard from ``done`` on and before ``last``, where the speaker has facts at all: of others nothing
-    is known. Making up is asked for before each turn but the first, where the source knows the answers to its questions;
-    nothing is to be written but where the speaker lacks a fact of its own.
+    is known. Making up is asked for before each turn but the first, where the source knows the answers to its
+    questions; nothing is to be written but where the speaker lacks a fact of its own.
 
     >>> from persona_tf.episode import Character, Fact, Statement, Turn
     >>> bot, you = Character("Mira", (Fact("I bake bread."),)), Character("Tam", (Fact("I am a guard."),))

@@ -14,6 +14,7 @@ class Pair:
 
     ``history`` is what the speaker heard and said before the turn, the oldest first. ``gold`` indexes ``facts``; () is
     a turn that draws on none. ``id`` is ``episode:learner/turn``, ``question`` the last thing that the partner said.
+    ``people``: where the facts are several people's, how many are each one's, the speaker's first.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Pair:
     history: tuple[HistoryTurn, ...]
     facts: tuple[str, ...]
     gold: tuple[int, ...]
+    people: tuple[int, ...] = ()
 
     @property
     def question(self) -> str:

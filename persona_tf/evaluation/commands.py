@@ -132,11 +132,11 @@ def self_chat(asked: Talk, settings: Any) -> None:
 
     Args:
       asked: how.
-      settings: of the first run; its source says where the two meet.
+      settings: of the first run; its source says where the two meet, its EvalConfig who tells the speakers apart.
 
     Raises:
-      ValueError: several splits, a seed below 0 or of more than 64 bits, or see `record.scenes` and
-        `record.self_chats`.
+      ValueError: several splits, a seed below 0 or of more than 64 bits, or see `record.scenes`,
+        `record.self_chats` and `roles.load_judge`.
     """
     if not 0 <= asked.seed < 1 << 64:
         raise ValueError(f"--seed: expected a whole number from 0 to 2 ** 64 - 1, got {asked.seed}")
@@ -144,6 +144,7 @@ def self_chat(asked: Talk, settings: Any) -> None:
         raise ValueError(f"--turns: expected 1 or more, got {asked.turns}")
     from persona_tf.chat.bot import Bot
     from persona_tf.data.sources import read_split
+    from persona_tf.evaluation.roles import load_judge
     from persona_tf.evaluation.self_chat import record
 
     if len(asked.splits) > 1:
@@ -151,12 +152,13 @@ def self_chat(asked: Talk, settings: Any) -> None:
     data, split, folder = settings.data, (*asked.splits, *settings.evaluate.splits)[0], asked.runs[0].self_chat
     episodes = read_split(data.source, split, asked.data_dir, data.options)
     meetings = record.scenes(episodes, asked.chats, asked.seed)
+    judge = load_judge(settings.evaluate.judge) if settings.evaluate.judge else None
     print(f"Waking the bot{'s' * (len(asked.runs) > 1)} of {' and '.join(str(run.path) for run in asked.runs)}.")
     loaded = [Bot.load(run.bundle, own, asked.engine) for run, own in zip(asked.runs, asked.decode, strict=True)]
     bots = loaded[0], loaded[-1]
     chats = record.self_chats(bots, meetings, asked.turns, asked.seed)
     who = record.Speaker.of(bots[0]), record.Speaker.of(bots[1])
-    print(record.write_self_chats(folder, asked.seed, who, chats))
+    print(record.write_self_chats(folder, asked.seed, who, chats, judge))
     print(f"The chats are in {folder / f'{asked.seed}.jsonl'}; to be read: {folder / f'{asked.seed}.html'}")
 
 

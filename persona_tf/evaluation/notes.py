@@ -17,6 +17,7 @@ _NEEDS = {
     **dict.fromkeys((name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))), "not ranked"),
     "knowledge_r1": "no knowledge_gold or no knowledge_chosen",
     "reply_role_accuracy": "no said_by",
+    "reply_role_own_accuracy": "no said_by, or no knowledge_gold of the own persona",
     "knowledge_f1": "no knowledge_texts",
     **dict.fromkeys(FACTS, "the bot writes no facts, or none was stated"),
     **dict.fromkeys(("leant_on_precision", "leant_on_recall"), "no knowledge_gold or no leant_on"),

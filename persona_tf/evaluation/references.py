@@ -9,6 +9,7 @@ from persona_tf.evaluation.prediction_file import ScoredTarget, check_ranked, re
 _ANSWER = (
     "reply",
     "action",
+    "action_per_token",
     "action_generated",
     "emote",
     "emote_generated",

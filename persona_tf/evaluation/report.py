@@ -18,6 +18,7 @@
 | action_decision_f1, emote_decision_f1 | all, if any turn has one | F1 of the decision to act, to show one |
 | knowledge_r1 | turns with known grounding, if the bot chooses | the chosen item is one of the gold items |
 | reply_role_accuracy | replies whose speaker a classifier was asked for | it says: the own character, see `roles` |
+| reply_role_own_accuracy | those whose gold reply draws on the own facts or name | the same |
 | knowledge_f1 | turns with gold items | `metrics.f1` of the reply and the gold item's text, of several the best |
 | leant_on_precision | turns with known grounding, if the bot leans | share of attention that lies on gold ones |
 | leant_on_recall | the same | share of the n gold ones that are among the n most attended, see `attended.attended` |
@@ -76,6 +77,11 @@ _LIKELIHOODS = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", *GAPS.valu
 
 _RANKS = tuple(f"reply_{part}{ending}" for ending in ("", "_per_token") for part in ("r1", "r5", "mrr"))
 
+ROLES = ("reply_role_accuracy", "reply_role_own_accuracy")
+"""Of who would say a reply; only where a classifier was asked."""
+
+_OWN = ("persona/", "self_name/")
+
 _ANSWERABLE = Probe.SOURCES[:3]
 
 FACTS = ("facts_precision", "facts_recall", "facts_f1", "facts_made_up", "facts_made_up_needlessly")
@@ -100,7 +106,7 @@ NAMES = (
     "action_decision_f1",
     "emote_accuracy",
     "emote_decision_f1",
-    "reply_role_accuracy",
+    *ROLES,
     "knowledge_r1",
     "knowledge_f1",
     "leant_on_precision",
@@ -214,8 +220,10 @@ def _applies(targets: Sequence[ScoredTarget]) -> Callable[[str], bool]:
         "emote_decision_f1": shows and any(t.gold_emote for t in targets),
         "knowledge_r1": any(t.knowledge_chosen for t in targets),
         **dict.fromkeys(("leant_on_precision", "leant_on_recall"), any(t.leant_on for t in targets)),
+        **dict.fromkeys(ROLES, says and any(t.said_by for t in targets)),
+        **dict.fromkeys(FACTS[:3], any(t.facts for t in targets)),
         **{f"probe_{source}_{kind}": swaps for source in _ANSWERABLE for kind in ("swapped_accuracy", "leak")},
-        **dict.fromkeys((*_LIKELIHOODS, *_RANKS, *FACTS), True),
+        **dict.fromkeys((*_LIKELIHOODS, *_RANKS, *FACTS[3:]), True),
     }
     return lambda name: known.get(name, says)
 
@@ -310,6 +318,8 @@ def _choices(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
 def _knowledge(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
     if target.said_by or target.gold_said_by:
         yield "reply_role_accuracy", target.said_by == "self", 1
+        if any(key.startswith(_OWN) for key in target.knowledge_gold):
+            yield "reply_role_own_accuracy", target.said_by == "self", 1
     if target.knowledge_texts:
         yield "knowledge_f1", f1(target.reply, *target.knowledge_texts), 1
     if target.knowledge_gold:

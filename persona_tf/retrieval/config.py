@@ -25,8 +25,8 @@ _CHOICES = {
 class RetrieverConfig:
     """Which encoder finds facts, and how it is trained. Sizes of its towers are those of ModelConfig.
 
-    ``finds``: ``facts``: the facts that an answer draws on, told by what was said before. ``speaker``: which of three
-    whole personas a reply is of; "fact" means such a persona then, and "context" the reply with what it answers.
+    ``finds``: ``facts``: the facts that an answer draws on, told by what was said before. ``speaker``: the facts that a
+    reply draws on, told by itself and what it answers; among several people it is then of the one who has the best.
     ``kind``: ``bi`` makes a vector of the context and one of each fact; ``poly`` makes ``codes`` vectors of the
     context, so that facts can ask it; ``cross`` reads context and fact together, and has no vectors to index.
     ``towers``: whether contexts and facts go through the same weights.

@@ -12,7 +12,7 @@ from persona_tf.evaluation.commands import compare
 from persona_tf.evaluation.comparison import run_group
 from persona_tf.evaluation.comparison.learning_curves import read_curves
 from persona_tf.evaluation.comparison.table import compare_runs, markdown_comparison
-from persona_tf.evaluation.prediction_file import ScoredTarget, write_predictions
+from persona_tf.evaluation.prediction_file import CHANGES, ScoredTarget, write_predictions
 from persona_tf.run_dir import RunDir
 from persona_tf.training.summaries import SummaryWriter
 
@@ -259,11 +259,11 @@ def test_one_dialogue_has_values_and_no_intervals(tmp_path):
 
 
 def test_perplexities_of_other_tokens_are_left_out(tmp_path):
-    shuffled = {"changed_nats": {"persona_shuffled": 9.0}}
+    shuffled = {"changed_nats": dict.fromkeys(CHANGES, 9.0)}
     paths = [make_run(tmp_path / "a", targets(**shuffled)), make_run(tmp_path / "b", targets(tokens=5, **shuffled))]
     text = markdown_comparison(compare_runs("test", run_group.read_answers(run_group.find_groups(paths), "test"), 100))
     assert "| reply_ppl" not in text
-    assert "| reply_persona_gap" not in text
+    assert "_gap" not in text
     assert "| reply_bits_per_byte" in text
     assert "the vocabularies differ" in text
     # A bot that was given no likelihood has no tokens at all.

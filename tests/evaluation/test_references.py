@@ -17,6 +17,8 @@ GOLD = [
         reply="another bot's",
         gold_action="hug",
         action="hug",
+        action_per_token="hug",
+        said_by="self",
         swapped=Swapped("Fido", "Rex", "another bot's"),
         reply_nats=9.0,
         reply_tokens=4,
@@ -48,7 +50,8 @@ def test_an_id_and_a_reply_are_enough_in_any_order(files):
     found = with_references(*files(answers(5, 3, 1, 0, 2, 4)))
     assert [target.id for target in found] == [target.id for target in GOLD]
     for i, target in enumerate(found):
-        nothing = {"action": "", "swapped": None, "reply_nats": 0.0, "reply_tokens": 0, "ranked": None}
+        none = dict.fromkeys(("action", "action_per_token", "said_by"), "")
+        nothing = {"swapped": None, "reply_nats": 0.0, "reply_tokens": 0, "ranked": None, **none}
         assert target == dataclasses.replace(GOLD[i], reply=f"mine {i}", **nothing), (
             "nothing of the other bot's answer is left"
         )

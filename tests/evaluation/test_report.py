@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
-from persona_tf.evaluation.report import NAMES, episode_sums, report
+from persona_tf.evaluation.report import FACTS, NAMES, ROLES, episode_sums, report
 
 
 def target(number=0, episode="e", **fields):
@@ -155,6 +155,8 @@ HAND = (
         value="barn",
         gold_reply="in barn",
         reply="sea",
+        said_by="partner",
+        gold_said_by="self",
         swapped=Swapped("mill", "barn", "the barn of the mill"),
         missing="a barn or a sea",
     ),
@@ -214,7 +216,8 @@ BY_HAND = {
     "action_decision_f1": 2 / (2 + 1 + 1),
     "emote_accuracy": 1 / 2,
     "emote_decision_f1": 1.0,
-    "reply_role_accuracy": 1 / 2,
+    "reply_role_accuracy": 1 / 3,
+    "reply_role_own_accuracy": 1 / 2,
     "knowledge_r1": 1 / 2,
     # dog is rex: 3 of 3 and of 5. tam tam: with "My name is Tam" 1 of 2 and of 4.
     "knowledge_f1": (2 * 3 / 8 + 2 * 1 / 6) / 2,
@@ -274,6 +277,15 @@ def test_what_a_file_does_not_say_is_no_zero():
     assert values(chosen) == {"action_accuracy": 1, "emote_accuracy": 1, "emote_decision_f1": 1}
     decided = [target(i, action_generated="hug", emote_generated="nod", **asked) for i in range(2)]
     assert values(decided) == {"action_decision_f1": 1, "emote_decision_f1": 1}
+
+
+def test_what_was_asked_of_another_bot_alone_is_no_zero():
+    """Who would say the gold replies and what the turns state, a file of references says."""
+    asked = {"gold_said_by": "self", "facts_gold": ("turn/0 self: I bake.",), "gold_reply": "a"}
+    assert {name.partition("_")[0] for name in report([target(0, reply="b", **asked)])} == {"reply"}
+    assert not {*ROLES, *FACTS} & report([target(0, reply="b", **asked)]).keys()
+    some = [target(0, reply="b", **asked), target(1, reply="b", said_by="self", facts=asked["facts_gold"], **asked)]
+    assert values(some).items() >= {"reply_role_accuracy": 1 / 2, "facts_recall": 1 / 2}.items()
 
 
 def test_replies_without_a_pair_of_words_have_no_distinct_pairs():

@@ -1,5 +1,6 @@
 """Role-playing accuracy, with a classifier that knows words only."""
 
+import dataclasses
 import json
 import types
 
@@ -22,7 +23,7 @@ EPISODES = [talk("a", "geese", "bread"), talk("b", "songs", "spades")]
 
 
 class Words:
-    """A persona is worth as much as there are words of it in the reply."""
+    """A fact is worth as much as there are words of it in the reply."""
 
     config = types.SimpleNamespace(finds="speaker")
 
@@ -32,8 +33,8 @@ class Words:
         return [np.array([words.count(f) for f in some], np.float32) for words, some in zip(said, facts, strict=True)]
 
 
-def judged(*replies, gold="geese"):
-    targets = [ScoredTarget("a:1/1", "a", reply=reply, gold_reply=gold) for reply in replies]
+def judged(*replies, gold="geese", draws_on=()):
+    targets = [ScoredTarget("a:1/1", "a", reply=reply, gold_reply=gold, knowledge_gold=draws_on) for reply in replies]
     return roles.judged(targets, EPISODES, Words())
 
 
@@ -49,6 +50,27 @@ def test_what_is_alike_is_not_the_own_ones():
     [nothing, both] = judged("hm", "geese and bread")
     assert nothing.said_by == "stranger"
     assert both.said_by == "partner"
+
+
+def test_the_best_fact_is_what_a_persona_is_worth():
+    more = talk("a", "geese", "bread"), talk("b", "songs", "spades")
+    cast = dataclasses.replace(more[0].characters[1], facts=(Fact("geese"), Fact("owls")))
+    people = dataclasses.replace(more[0], characters=(more[0].characters[0], cast)), more[1]
+    target = ScoredTarget("a:1/1", "a", reply="bread bread geese owls", gold_reply="owls owls bread")
+    [found] = roles.judged([target], people, Words())
+    assert (found.said_by, found.gold_said_by) == ("partner", "self")
+
+
+def test_replies_that_draw_on_the_own_persona_are_told_apart_from_others():
+    own, name = judged("geese", draws_on=("turn/0", "persona/0")), judged("bread", draws_on=("self_name/0",))
+    others = judged("bread", draws_on=("partner_name/0",)) + judged("bread")
+    found = report([*own, *name, *others])
+    assert (found["reply_role_accuracy"]["value"], found["reply_role_accuracy"]["count"]) == (1 / 4, 4)
+    assert (found["reply_role_own_accuracy"]["value"], found["reply_role_own_accuracy"]["count"]) == (1 / 2, 2)
+    assert {name: metric["value"] for name, metric in roles.human_baseline([*own, *others]).items()} == {
+        "reply_role_accuracy": 1,
+        "reply_role_own_accuracy": 1,
+    }
 
 
 def test_a_bot_that_says_nothing_is_not_itself():

@@ -6,17 +6,27 @@ from typing import NamedTuple
 
 from persona_tf.data.pairs import Pair
 from persona_tf.evaluation.metrics.words import normalise
+from persona_tf.retrieval.worth import worth_of_each
 
-WAYS = {"facts": ("persona", "hundred", "consecutive"), "speaker": ("speaker",)}
+WAYS = {"facts": ("persona", "hundred", "consecutive"), "speaker": ("speaker", "speaker_own")}
 """By what is found. ``persona``: the facts of the speaker. ``hundred``: these and facts of other personas, 100 in all.
-``consecutive``: see `consecutive`. ``speaker``: the personas of the speaker, of the partner and of a stranger."""
+``consecutive``: see `consecutive`. ``speaker``: the personas of the speaker, of the partner and of a stranger, for each
+reply; ``speaker_own``: the same for replies that draw on a fact of their own persona, or its name."""
 
 
 class Candidates(NamedTuple):
-    """Facts to rank for one context, and which of them are true."""
+    """Facts to rank for one context, and which of them are true.
+
+    ``people``: () or, where these are what is ranked, how many facts each has; ``gold`` is of people then.
+    """
 
     facts: tuple[str, ...]
     gold: tuple[int, ...]
+    people: tuple[int, ...] = ()
+
+    def ranked(self, scores: Sequence[float]) -> Sequence[float]:
+        """Scores of the facts -> of what is ranked."""
+        return worth_of_each(scores, self.people).tolist() if self.people else scores
 
 
 def own_persona(pair: Pair) -> Candidates:
@@ -70,7 +80,8 @@ def _marked(pair: Pair, facts: Sequence[str]) -> Candidates:
 def of_each_way(pairs: Sequence[Pair], finds: str, seed: int = 0) -> Mapping[str, list[tuple[Pair, Candidates]]]:
     """For each of `WAYS` of what is to be found, what is ranked; a way may rank nothing."""
     if finds == "speaker":
-        return {"speaker": [(pair, own_persona(pair)) for pair in pairs]}
+        three = [(pair, Candidates(pair.facts, (0,), pair.people)) for pair in pairs]
+        return {"speaker": three, "speaker_own": [(pair, some) for pair, some in three if pair.gold]}
     return {
         "persona": [(pair, own_persona(pair)) for pair in pairs],
         "hundred": list(zip(pairs, among_strangers(pairs, seed=seed), strict=True)),

@@ -13,7 +13,7 @@ from persona_tf.data.speakers import PAIRS
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.retrieval import baselines
 from persona_tf.evaluation.retrieval.candidates import Candidates, of_each_way
-from persona_tf.evaluation.retrieval.figures import figures, rank_context
+from persona_tf.evaluation.retrieval.figures import METRICS, figures, rank_context
 from persona_tf.evaluation.table import Result, write_result
 from persona_tf.example import ExampleConfig
 from persona_tf.retrieval.bundle import load_retriever
@@ -26,8 +26,10 @@ _NOTES = {
     "in all, some of which may suit as well. consecutive: 100 couples in the order of the file, the diagonal true and "
     "all else wrong, also what is not.",
     "speaker": "speaker: the reply, with what it answers, among the personas of its speaker, of the partner and of a "
-    "stranger of the split; a third is chance.",
+    "stranger of the split, each worth as much as the best of its facts; a third is chance; ties count against it. "
+    "speaker_own: the replies that draw on a fact of their own persona, or its name: the others nobody can tell.",
 }
+_METRICS = {"facts": tuple(METRICS), "speaker": ("r1", "mrr")}
 _NOTHING = {"facts": "no turn says which facts it draws on", "speaker": "no two speakers of a dialogue have facts"}
 
 Ranked = tuple[Pair, Candidates, Sequence[float]]
@@ -54,10 +56,11 @@ def evaluate_retriever(
     retriever, results = load_retriever(run.bundle), []
     for split in splits or config.splits:
         episodes = read_split(data.source, split, data_dir, data.options)
-        found = (pair for pair in PAIRS[retriever.config.finds](episodes, example) if pair.gold)
+        finds = retriever.config.finds
+        found = (pair for pair in PAIRS[finds](episodes, example) if pair.gold or finds == "speaker")
         chosen = list(itertools.islice(found, config.max_examples or None))
         if not chosen:
-            raise ValueError(f"{data.source} {split}: {_NOTHING[retriever.config.finds]}: nothing can be evaluated")
+            raise ValueError(f"{data.source} {split}: {_NOTHING[finds]}: nothing can be evaluated")
         result, ranked = score_pairs(retriever, split, chosen, config)
         _write_predictions(run.predictions(split), ranked)
         write_result(run.evaluation(split, "json").parent, result)
@@ -74,19 +77,22 @@ def score_pairs(
     facts = [fact for pair in chosen for fact in pair.facts]
     rankers = baselines.rankers(facts, config.seed)
     own: list[Ranked] = []
-    note = _NOTES[retriever.config.finds]
-    for way, asked in of_each_way(chosen, retriever.config.finds, config.seed).items():
+    finds = retriever.config.finds
+    names = _METRICS[finds]
+    for way, asked in of_each_way(chosen, finds, config.seed).items():
         scores = retriever.score([pair.history for pair, _ in asked], [some.facts for _, some in asked])
-        ranked = [rank_context(p.episode, s.tolist(), c.gold) for (p, c), s in zip(asked, scores, strict=True)]
-        metrics |= figures(way, ranked, config.bootstrap_samples, config.seed)
+        ranked = [
+            rank_context(p.episode, c.ranked(s.tolist()), c.gold) for (p, c), s in zip(asked, scores, strict=True)
+        ]
+        metrics |= figures(way, ranked, config.bootstrap_samples, config.seed, names)
         for name, rank in rankers.items():
             if way not in baselines.WAYS_OF.get(name, (way,)):
                 continue
-            plain = [rank_context(pair.episode, rank(pair, some), some.gold) for pair, some in asked]
-            beside.setdefault(name, {}).update(figures(way, plain, 0))
+            plain = [rank_context(pair.episode, some.ranked(rank(pair, some)), some.gold) for pair, some in asked]
+            beside.setdefault(name, {}).update(figures(way, plain, 0, names=names))
         if way in ("persona", "speaker"):
             own = [(p, c, s.tolist()) for (p, c), s in zip(asked, scores, strict=True)]
-    result = Result(retriever.experiment, split, retriever.step, len(chosen), {}, metrics, beside, (note,))
+    result = Result(retriever.experiment, split, retriever.step, len(chosen), {}, metrics, beside, (_NOTES[finds],))
     return result, own
 
 

@@ -1,6 +1,6 @@
 """R@1, R@5 and MRR, multi-positive, with intervals over dialogues."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +8,12 @@ import numpy as np
 from persona_tf.evaluation.metrics.bootstrap import bootstrap, interval
 from persona_tf.evaluation.metrics.ranking import gold_rank
 
-METRICS = ("r1", "r5", "mrr")
+METRICS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "r1": lambda ranks: ranks <= 1,
+    "r5": lambda ranks: ranks <= 5,
+    "mrr": lambda ranks: 1 / ranks,
+}
+"""By name: ranks -> what each adds to the mean."""
 
 
 class RankedContext(NamedTuple):
@@ -24,7 +29,11 @@ def rank_context(episode: str, scores: Sequence[float], gold: Sequence[int]) -> 
 
 
 def figures(
-    way: str, ranked: Sequence[RankedContext], samples: int = 1000, seed: int = 0
+    way: str,
+    ranked: Sequence[RankedContext],
+    samples: int = 1000,
+    seed: int = 0,
+    names: Sequence[str] = tuple(METRICS),
 ) -> dict[str, Mapping[str, float]]:
     """``<way>_r1``, ``<way>_r5`` and ``<way>_mrr``: each ``value``, ``count``, ``low``, ``high``; {} of nothing.
 
@@ -33,19 +42,20 @@ def figures(
       ranked: one a context.
       samples: of the bootstrap over dialogues; 0: no interval.
       seed: of the bootstrap.
+      names: of `METRICS`; of three candidates one is always among five.
     """
     if not ranked:
         return {}
     ranks = np.array([one.rank for one in ranked])
-    values = np.stack([ranks <= 1, ranks <= 5, 1 / ranks], axis=1).astype(np.float64)
+    values = np.stack([METRICS[name](ranks) for name in names], axis=1).astype(np.float64)
     found = {
         f"{way}_{name}": {"value": float(value), "count": float(len(ranked))}
-        for name, value in zip(METRICS, values.mean(axis=0), strict=True)
+        for name, value in zip(names, values.mean(axis=0), strict=True)
     }
     if not samples:
         return dict(found)
     places = {episode: i for i, episode in enumerate(dict.fromkeys(one.episode for one in ranked))}
-    sums = np.zeros((len(places), 2, len(METRICS)))
+    sums = np.zeros((len(places), 2, len(names)))
     np.add.at(sums, [places[one.episode] for one in ranked], np.stack([values, np.ones_like(values)], axis=1))
     low, high = interval(bootstrap(sums[:, 0], sums[:, 1], samples, seed))
     for i, metric in enumerate(found.values()):

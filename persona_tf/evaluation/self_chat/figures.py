@@ -7,9 +7,11 @@
 | reply_distinct_2 | of its replies | mean over chats of distinct over total bigrams of the replies there |
 | own_asserted | of its replies | share that assert what can be judged of the own persona, see `contradictions` |
 | own_contradicted | of its replies | share that contradict the own persona |
+| own_said | of its replies | share that a classifier gives to their own speaker, see `evaluation.roles` |
 
-The last two are there only where facts have slots and values, as in the built-in world. A turn without words is no
-reply. ``whole`` is of all turns; intervals are 95 % bootstrap intervals over chats.
+Two are there only where facts have slots and values, as in the built-in world: own_asserted and own_contradicted.
+own_said is there where a classifier was asked, and counts the replies that it has personas for. A turn without words is
+no reply. ``whole`` is of all turns; intervals are 95 % bootstrap intervals over chats.
 """
 
 import dataclasses
@@ -19,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from persona_tf.chat.self_chat import Chat
+from persona_tf.data.speakers import WHO
 from persona_tf.episode import Fact
 from persona_tf.evaluation.metrics.bootstrap import bounds
 from persona_tf.evaluation.metrics.distinct import InterDistinct, ngrams
@@ -66,7 +69,11 @@ class Row:
 
 
 def by_fifths(
-    chats: Sequence[Chat], judged: Sequence[Sequence[Judgement]] | None, samples: int = 1000, seed: int = 0
+    chats: Sequence[Chat],
+    judged: Sequence[Sequence[Judgement]] | None,
+    samples: int = 1000,
+    seed: int = 0,
+    said_by: Sequence[Sequence[str]] | None = None,
 ) -> list[Row]:
     """The metrics of some chats.
 
@@ -75,6 +82,7 @@ def by_fifths(
       judged: for each chat and turn, what it asserts; None: not known.
       samples: bootstrap resamples; 0: no intervals. Nor has what a single chat has.
       seed: of the resamples.
+      said_by: for each chat and turn, who would say it; None: nobody was asked.
     """
     measures: dict[str, Callable[[int, range], Pair]] = {
         "facts_used": lambda chat, turns: _facts_used(chats[chat], turns.stop),
@@ -88,6 +96,8 @@ def by_fifths(
         measures["own_contradicted"] = lambda chat, turns: _share(
             chats[chat], turns, [bool(one.contradictions) for one in judged[chat]]
         )
+    if said_by is not None:
+        measures["own_said"] = lambda chat, turns: _own(said_by[chat], turns)
     return [_row(name, measure, chats, samples, seed) for name, measure in measures.items()]
 
 
@@ -160,3 +170,8 @@ def _distinct(chat: Chat, turns: range) -> Pair:
 def _share(chat: Chat, turns: range, marked: Sequence[bool]) -> Pair:
     numbers = list(_replies(chat, turns))
     return sum(marked[number] for number in numbers), len(numbers)
+
+
+def _own(said_by: Sequence[str], turns: range) -> Pair:
+    known = [said_by[number] for number in turns if said_by[number]]
+    return known.count(WHO[0]), len(known)

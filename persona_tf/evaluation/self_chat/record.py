@@ -13,6 +13,7 @@ One line of ``<seed>.jsonl`` is one chat, a JSON object that `Episode.from_json`
 | bots | experiment and step of the bot behind each character |
 | leant_on | for each turn a list of ``{"key", "text", "share"}``: what it leant on, from 1 %, largest first |
 | contradictions | for each turn a list of ``{"slot", "value", "template", "own"}``, see `contradictions` |
+| said_by | where a classifier was asked: who would say each turn, see `evaluation.roles` |
 """
 
 import dataclasses
@@ -27,10 +28,13 @@ from persona_tf.chat.bot import Bot
 from persona_tf.chat.self_chat import Chat, converse
 from persona_tf.data.progress import progress_bar
 from persona_tf.episode import Character, Episode
-from persona_tf.evaluation.self_chat.contradictions import Judgement, judge
+from persona_tf.evaluation.roles import said_by
+from persona_tf.evaluation.self_chat import contradictions
+from persona_tf.evaluation.self_chat.contradictions import Judgement
 from persona_tf.evaluation.self_chat.figures import COLUMNS, Row, by_fifths
 from persona_tf.evaluation.self_chat.page import page
 from persona_tf.evaluation.table import markdown_table, write_json
+from persona_tf.retrieval.retriever import Retriever
 
 LEAST_SHARE = 0.01
 
@@ -93,21 +97,29 @@ def judgements(chat: Chat) -> list[Judgement]:
     """What each turn asserts of its speaker, and what of it is wrong. Outside the built-in world, nothing."""
     heard = ["", *(turn.speech for turn in chat.episode.turns)]
     people = chat.episode.characters
-    return [judge(people[t.speaker], t.speech, before) for t, before in zip(chat.episode.turns, heard, strict=False)]
+    return [
+        contradictions.judge(people[t.speaker], t.speech, before)
+        for t, before in zip(chat.episode.turns, heard, strict=False)
+    ]
 
 
-def write_self_chats(folder: Path, seed: int, speakers: tuple[Speaker, Speaker], chats: Sequence[Chat]) -> str:
+def write_self_chats(
+    folder: Path, seed: int, speakers: tuple[Speaker, Speaker], chats: Sequence[Chat], judge: Retriever | None = None
+) -> str:
     """Writes ``<seed>.jsonl``, ``<seed>.html``, ``<seed>.md`` and ``<seed>.json`` and returns the table.
 
-    Each file is complete or stays as it was.
+    Each file is complete or stays as it was. ``judge``: says who would say each turn, see `roles.load_judge`.
     """
     judged = [judgements(chat) for chat in chats]
-    rows = by_fifths(chats, judged if any(_has_slots(c) for chat in chats for c in chat.episode.characters) else None)
+    who = said_by([chat.episode for chat in chats], judge) if judge else None
+    has_slots = any(_has_slots(c) for chat in chats for c in chat.episode.characters)
+    rows = by_fifths(chats, judged if has_slots else None, said_by=who)
     title = _title(seed, speakers, chats)
     text = f"{title}\n\n{table(rows)}"
     with atomic_text_file(folder / f"{seed}.jsonl") as file:
-        for chat, found in zip(chats, judged, strict=True):
-            file.write(json.dumps(_line(speakers, chat, found), ensure_ascii=False) + "\n")
+        for number, (chat, found) in enumerate(zip(chats, judged, strict=True)):
+            line = _line(speakers, chat, found) | ({"said_by": who[number]} if who else {})
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
     write_atomically(folder / f"{seed}.html", page(title, rows, chats, judged).encode())
     about = {"bots": [dataclasses.asdict(s) for s in speakers], "chats": len(chats), "seed": seed}
     write_json(folder / f"{seed}.json", {**about, "metrics": {row.name: row.to_json() for row in rows}})

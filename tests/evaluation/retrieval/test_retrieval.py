@@ -18,9 +18,9 @@ from persona_tf.retrieval.config import RetrieverConfig
 from persona_tf.run_dir import RunDir
 
 
-def pair(number, facts, gold, *said):
+def pair(number, facts, gold, *said, people=()):
     turns = tuple(HistoryTurn(1, i, text, "", "") for i, text in enumerate(said))
-    return Pair(f"e{number}:1/9", f"e{number}", turns, tuple(facts), tuple(gold))
+    return Pair(f"e{number}:1/9", f"e{number}", turns, tuple(facts), tuple(gold), people)
 
 
 MIRA = pair(0, ("I bake bread.", "My cat is Fig.", "I fear geese."), (1,), "Good day!", "What is your cat called?")
@@ -133,21 +133,27 @@ def test_a_split_without_gold_is_refused(monkeypatch, tmp_path):
 
 
 class Listener(Oracle):
-    """Knows whose reply it is where the reply says a word of the persona."""
+    """Knows of what fact a reply is where it says a word of it."""
 
-    config = RetrieverConfig(finds="speaker", kind="cross")
+    config = RetrieverConfig(finds="speaker")
 
     def score(self, contexts, facts):
         said = [context[-1].speech for context in contexts]
-        return [np.float32([reply in persona for persona in some]) for reply, some in zip(said, facts, strict=True)]
+        return [np.float32([reply in fact for fact in some]) for reply, some in zip(said, facts, strict=True)]
 
 
 def test_a_table_of_one_that_tells_speakers_apart():
-    three = ("I bake.", "I dig.", "I sing.")
-    told = [pair(i, three, (0,), reply) for i, reply in enumerate(["bake", "bake", "dig", "hm"])]
+    facts, people = ("I fear geese.", "I bake.", "I dig.", "I sing.", "I swim."), (2, 1, 2)
+    said = {"geese": (0,), "bake": (1,), "dig": (), "I": (0,), "hm": ()}
+    told = [pair(i, facts, gold, reply, people=people) for i, (reply, gold) in enumerate(said.items())]
     result, ranked = score_pairs(Listener(), "test", told, EvalConfig())
-    assert result.metrics["speaker_r1"]["value"] == 0.5
-    assert not [name for name in result.metrics if not name.startswith("speaker")]
+    assert {name: (m["value"], m["count"]) for name, m in result.metrics.items() if name.endswith("r1")} == {
+        "speaker_r1": (0.4, 5),
+        "speaker_own_r1": (pytest.approx(2 / 3), 3),
+    }, "all alike count against it"
+    assert result.metrics.keys() == {"speaker_r1", "speaker_mrr", "speaker_own_r1", "speaker_own_mrr"}
+    assert result.metrics["speaker_r1"]["low"] < 0.4 < result.metrics["speaker_r1"]["high"]
     assert set(result.baselines) == {"random", "bm25, last turn", "bm25, all turns"}
+    assert result.baselines["bm25, last turn"]["speaker_r1"]["value"] == 0.4
     assert "a third is chance" in result.notes[0]
-    assert len(ranked) == 4
+    assert [len(scores) for _, _, scores in ranked] == [5] * 5

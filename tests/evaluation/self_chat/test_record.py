@@ -1,7 +1,9 @@
+import dataclasses
 import html.parser
 import json
 import types
 
+import numpy as np
 import pytest
 
 from persona_tf.chat.bot import Bot
@@ -71,6 +73,32 @@ def test_contradictions_are_shares_of_replies():
     found = rows(chat("a b", "c", "", "d"), judged=[[NOTHING, wrong, NOTHING, NOTHING]])
     assert found["own_contradicted"].value == found["own_asserted"].value == pytest.approx(1 / 3)
     assert "own_contradicted" not in rows(chat("a b", "c"))
+
+
+def test_what_a_classifier_gives_to_the_own_character_is_a_share_of_what_it_was_asked():
+    found = rows(chat("a b", "c", "", "d"), said_by=[["self", "partner", "", ""]])["own_said"]
+    assert (found.value, found.fifths) == (0.5, (1.0, 0.0, None, None, None))
+    assert "own_said" not in rows(chat("a b", "c"))
+
+
+class Words:
+    """A fact is worth as much as there are words of it in the reply."""
+
+    def score(self, contexts, facts):
+        said = [context[-1].speech.split() for context in contexts]
+        return [np.float32([sum(w in f for w in words) for f in some]) for words, some in zip(said, facts, strict=True)]
+
+
+def test_who_would_say_it_stands_in_the_files(tmp_path):
+    others = Character("Bo", (Fact("I swim."),)), Character("Una", (Fact("I sing."),))
+    led = [chat("geese", "geese", "", "Una"), chat("Una", "sing", "Bo", number=1, people=others)]
+    led = [dataclasses.replace(c, episode=dataclasses.replace(c.episode, learners=(0, 1))) for c in led]
+    text = write_self_chats(tmp_path, 0, (Speaker("a", 1),) * 2, led, Words())
+    lines = [json.loads(line) for line in (tmp_path / "0.jsonl").read_text("utf-8").splitlines()]
+    # The stranger is the first of the other chat.
+    assert [line["said_by"] for line in lines] == [["partner", "self", "", "stranger"], ["partner", "self", "self"]]
+    assert "own_said" in text
+    assert json.loads((tmp_path / "0.json").read_text())["metrics"]["own_said"]["value"] == 0.5
 
 
 def test_fifths_are_all_turns_once():
