@@ -1,6 +1,6 @@
 // The conversation as a list of turns, under the place where it happens.
 
-import { $, h, refill } from "./dom.js";
+import { $, h, icon, refill } from "./dom.js";
 import { liveItems, turnItem } from "./turn.js";
 import { t } from "./words.js";
 
@@ -128,7 +128,9 @@ export class Log {
     const isNew = !this.talk.turns.length && !this.talk.live;
     const button = (text, act) => h("button", { type: "button", on: { click: act } }, text);
     const ideas = t("ideas").split("|").map((text) => button(text, () => this.acts.say(text)));
-    $("ideas").replaceChildren(...(isNew ? [...ideas, button(t("idea.begin", { name: this.names.bot }), () => this.acts.say(""))] : []));
+    const dice = button(t("idea.dice"), () => this.acts.dice());
+    dice.prepend(icon("dice"));
+    $("ideas").replaceChildren(...(isNew ? [...ideas, button(t("idea.begin", { name: this.names.bot }), () => this.acts.say("")), dice] : []));
   }
 
   #isDown() {
@@ -140,4 +142,3 @@ export class Log {
     $("scroll").scrollTop = $("scroll").scrollHeight;
   }
 }
-

@@ -98,6 +98,7 @@ export default {
   stop: "Stop (Escape)",
   "hint.keys": "Enter sends · Shift+Enter: new line · Escape stops · in an empty line ↑ edits, ← → leaf through answers",
   "idea.begin": "Let {name} begin",
+  "idea.dice": "Somebody else",
   ideas: "Who are you?|Where are we?|What do you carry?",
 
   again: "Answer anew",
