@@ -210,6 +210,7 @@ async function start() {
   const bot = await get("/api/v1/bot");
   setFaces(bot.emotes);
   sampling.own = bot.decoding;
+  get("/api/v1/pairs").then(({ status }) => ($("other-page").hidden = status === "none"), failed);
   composer.show(composer.name);
   if (id) await open(id).catch((error) => (failed(error), fresh().then(firstScene)));
   await isSet;
