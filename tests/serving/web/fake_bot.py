@@ -1,4 +1,4 @@
-"""A bot without a model, and a server of it in a process of its own: `python fake_bot.py CHATS PORT`."""
+"""A bot without a model, and a server of two of them in a process of its own: `python fake_bot.py CHATS PORT`."""
 
 import pathlib
 import sys
@@ -66,6 +66,9 @@ class FakeBot:
 
 
 if __name__ == "__main__":
+    from persona_tf.serving.web.pairs import Other
     from persona_tf.serving.web.server import serve
 
-    serve(lambda: FakeBot(delay=0.001), pathlib.Path(sys.argv[1]), port=int(sys.argv[2]))
+    chats = pathlib.Path(sys.argv[1])
+    other = Other(lambda: FakeBot(delay=0.001, word="OTHER"), ("a", "b"), chats.with_name("pairs.sqlite"))
+    serve(lambda: FakeBot(delay=0.001), chats, port=int(sys.argv[2]), other=other)
