@@ -17,6 +17,7 @@ PERSONA :=
 CARD :=
 RETRIEVER :=
 MEMORY :=
+OTHER :=
 ENGINE :=
 HOST :=
 PORT :=
@@ -44,7 +45,7 @@ NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_match
 help:
 	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment"
 	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA=, CARD=, RETRIEVER=, MEMORY=, ENGINE=)"
-	@echo "make serve EXP=quickstart   the same in the browser, and for programs   (HOST=, PORT=, ENGINE=)"
+	@echo "make serve EXP=quickstart   the same in the browser, and for programs   (OTHER=, HOST=, PORT=, ENGINE=)"
 	@echo "make telegram EXP=quickstart   the same on Telegram   (RETRIEVER=, NAME=, PLACE=, PERSONA=, CARD=, ENGINE=)"
 	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
 	@echo "make sweep EXP=quickstart   train it with several seeds, and more of them (EXP=a,b SEEDS=0,1,2)"
@@ -68,7 +69,7 @@ chat: experiment $(STAMP)
 	@$(PERSONA_TF) chat$(CHAT_FLAGS)
 
 serve: experiment $(STAMP)
-	@$(PERSONA_TF) serve$(FLAGS)$(call flag,host,$(HOST))$(call flag,port,$(PORT))$(call flag,engine,$(ENGINE))
+	@$(PERSONA_TF) serve$(FLAGS)$(call flag,other,$(OTHER))$(call flag,host,$(HOST))$(call flag,port,$(PORT))$(call flag,engine,$(ENGINE))
 
 telegram: experiment $(STAMP)
 	@$(PERSONA_TF) telegram$(FLAGS)$(call flag,retriever,$(RETRIEVER))$(call flag,name,$(NAME))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,card,$(CARD))$(call flag,engine,$(ENGINE))

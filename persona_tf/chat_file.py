@@ -12,10 +12,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-_APPLICATION = 0x70657266
-"""Tells our files from other SQLite files."""
 _VERSION = 1
 _TABLE = """
 CREATE TABLE IF NOT EXISTS conversations (
@@ -53,6 +51,10 @@ class ChatFile:
       OSError: it cannot be opened or made.
     """
 
+    MARK: ClassVar[int] = 0x70657266
+    """Tells our files from other SQLite files, and one kind of ours from another."""
+    KIND: ClassVar[str] = "conversations"
+
     def __init__(self, path: pathlib.Path, read_only: bool = False):
         self.path, self._lock = path, threading.Lock()
         if read_only and not path.is_file():
@@ -68,20 +70,20 @@ class ChatFile:
             self._connection.close()
             if isinstance(error, sqlite3.OperationalError):
                 raise OSError(f"{path}: cannot be opened: {error}") from error
-            raise ValueError(f"{path}: no file of conversations ({error}); name another with --chat_file") from error
+            raise ValueError(f"{path}: no file of {self.KIND} ({error}); name another with --chat_file") from error
 
     def _prepare(self, read_only: bool) -> None:
         [application] = self._connection.execute("PRAGMA application_id").fetchone()
         [version] = self._connection.execute("PRAGMA user_version").fetchone()
         is_new = not self._connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        if not is_new and (application, version) != (_APPLICATION, _VERSION):
+        if not is_new and (application, version) != (self.MARK, _VERSION):
             raise sqlite3.DatabaseError(f"another kind of file, or of version {version} where {_VERSION} is expected")
         if read_only:
             return
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
         if is_new:
-            marks = f"PRAGMA application_id={_APPLICATION}; PRAGMA user_version={_VERSION};"
+            marks = f"PRAGMA application_id={self.MARK}; PRAGMA user_version={_VERSION};"
             self._connection.executescript(f"BEGIN IMMEDIATE; {marks} {_TABLE} COMMIT;")
 
     def close(self) -> None:
@@ -115,7 +117,7 @@ class ChatFile:
         return _kept(rows[0]) if rows else None
 
     def newest(self, count: int, skip: int = 0) -> list[Kept]:
-        """Those that were changed last, without their states."""
+        """Those that were changed last, without their states; -1: all."""
         rows = self._read(
             "SELECT id, created, changed, revision, about, '{}' FROM conversations ORDER BY changed DESC, id "
             "LIMIT ? OFFSET ?",

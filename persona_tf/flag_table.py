@@ -9,7 +9,7 @@ FLAGS: Mapping[str, tuple[str, Any, str]] = {
     "experiment": ("string", "", "a folder of experiments/"),
     "run": ("string", "", "folder of the run; default runs/EXPERIMENT/SEED"),
     "data_dir": ("string", "", "folder of the data; default $PERSONA_TF_DATA_DIR, else data/"),
-    "other": ("string", "", "folder of the run whose bot is the partner; default: the same"),
+    "other": ("string", "", "folder of another run: whom it talks to (default: itself), or what serve sets beside it"),
     "turns": ("integer", 20, "turns of a chat, both bots together"),
     "chats": ("integer", 10, "how many chats"),
     "experiments": ("list", [], "folders of experiments/, with commas"),

@@ -11,6 +11,7 @@ runs/quickstart/0/
     evaluation/            <split>.json, .csv and .md; decoders_<split> and override likewise, with a .png; remember
     predictions/           <split>.jsonl, override.jsonl, remember.jsonl
     chats.sqlite           conversations that people had with it on the server
+    pairs.sqlite           which of two runs' answers people preferred there
 """
 
 import contextlib

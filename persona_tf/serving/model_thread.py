@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Protocol
 
 from persona_tf.chat.answer import Answer
@@ -115,6 +115,10 @@ class ModelThread:
     def start(self) -> None:
         """Begins to load the bot."""
         self._thread.start()
+
+    def settled(self) -> None:
+        """Waits until the bot is loaded, or could not be."""
+        wait([self._bot])
 
     @property
     def status(self) -> str:

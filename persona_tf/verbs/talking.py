@@ -42,7 +42,9 @@ def serve(arguments: Arguments) -> None:
     """Serves a bot over HTTP."""
     run, given = trained(arguments), arguments.flags
     decoding = overridden(run, arguments.bindings)[1] if arguments.bindings else {}
+    beside = trained_in(given.other) if given.other else None
     try:
+        from persona_tf.serving.web.pairs import Other
         from persona_tf.serving.web.server import serve
     except ModuleNotFoundError as error:
         raise ValueError(f"the server needs {error.name}: pip install 'persona_tf[serve]', or make setup") from error
@@ -50,7 +52,11 @@ def serve(arguments: Arguments) -> None:
     check_writable(chats.parent)
     print(f"Serving the bot of {run.path}.")
     load = functools.partial(_wake, run, decoding, given.engine)
-    serve(load, chats, given.host, given.port, given.each_minute, lambda seed: _drawing(run)(seed))
+    other = None
+    if beside is not None:
+        wake_other = functools.partial(_wake, beside, decoding, given.engine)
+        other = Other(wake_other, (str(run.path), str(beside.path)), chats.with_name("pairs.sqlite"))
+    serve(load, chats, given.host, given.port, given.each_minute, lambda seed: _drawing(run)(seed), other)
 
 
 def telegram(arguments: Arguments) -> None:

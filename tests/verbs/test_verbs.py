@@ -62,6 +62,14 @@ def test_a_port_in_use_is_said_before_the_bot_is_loaded(run, capsys):
     assert not run.chats.exists()
 
 
+def test_a_run_to_set_beside_that_is_not_there_is_said_before_anything_is_made(run, tmp_path, capsys):
+    assert command.main(["serve", f"--run={run.path}", f"--other={tmp_path / 'none'}", "--port=0"]) == 1
+    err = capsys.readouterr().err
+    assert str(tmp_path / "none") in err
+    assert "make train" in err
+    assert not run.chats.exists()
+
+
 def test_without_what_the_server_needs_it_says_how_to_get_it(run, capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, "persona_tf.serving.web.server", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)

@@ -3,6 +3,7 @@
 FastAPI on Starlette: the bodies' limits, the checks and the OpenAPI document are one thing there, said once.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import pathlib
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp
 
 from persona_tf.chat_file import ChatFile
 from persona_tf.serving.model_thread import Limits, ModelThread
-from persona_tf.serving.web import card_api, conversations, docs_page, openai_api, page, replies
+from persona_tf.serving.web import card_api, conversations, docs_page, openai_api, page, pair_api, replies
 from persona_tf.serving.web.bodies import Error
 from persona_tf.serving.web.conversations import Conversations
 from persona_tf.serving.web.desk import Desk
@@ -24,6 +25,7 @@ from persona_tf.serving.web.errors import add_handlers
 from persona_tf.serving.web.guard import Guard
 from persona_tf.serving.web.limits import BODY_BYTES, BodyLimit, RateLimit
 from persona_tf.serving.web.metrics import Metrics
+from persona_tf.serving.web.pairs import Other, PairFile, Pairs
 from persona_tf.serving.web.replies import Draw
 
 if TYPE_CHECKING:
@@ -57,32 +59,43 @@ class WebConfig:
 
 
 def make_app(
-    load: Callable[[], "Bot"], chats: pathlib.Path, config: WebConfig | None = None, draw: Draw | None = None
+    load: Callable[[], "Bot"],
+    chats: pathlib.Path,
+    config: WebConfig | None = None,
+    draw: Draw | None = None,
+    other: Other | None = None,
 ) -> ASGIApp:
-    """An ASGI app; the bot is loaded when it starts.
+    """An ASGI app; the bot is loaded when it starts, then the other.
 
     Args:
       load: makes the bot.
       chats: the file that keeps conversations.
       config: see `WebConfig`.
       draw: a seed -> a random scene.
+      other: the run that is set beside; it has a thread of its own.
 
     Raises:
       ValueError, OSError: see `ChatFile`.
     """
     config = config or WebConfig()
     file, metrics = ChatFile(chats), Metrics()
-    model = ModelThread(load, config.limits, metrics)
-    metrics.look_at(model)
-    desk = Desk(model)
+    models = [ModelThread(load, config.limits, metrics)]
+    if other is not None:
+        models.append(ModelThread(_after(models[0], other.load), config.limits, metrics))
+    metrics.look_at(*models)
+    desk, *beside = map(Desk, models)
     kept = Conversations(desk, file)
+    pairs = Pairs((desk, beside[0]), other.names, PairFile(other.file)) if other is not None else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        model.start()
+        for model in models:
+            model.start()
         yield
-        await run_in_threadpool(model.close, STOP_SECONDS)
+        await asyncio.gather(*(run_in_threadpool(model.close, STOP_SECONDS) for model in models))
         await run_in_threadpool(kept.close)
+        if pairs is not None:
+            await run_in_threadpool(pairs.close)
 
     app = FastAPI(
         title="persona_tf",
@@ -99,10 +112,21 @@ def make_app(
     app.include_router(conversations.router(kept, desk))
     app.include_router(card_api.router())
     app.include_router(openai_api.router(desk))
+    app.include_router(pair_api.router(pairs))
     app.include_router(page.router())
-    _add_own_pages(app, model, metrics)
+    _add_own_pages(app, models[0], metrics)
     limited = BodyLimit(app, config.body_bytes)
     return metrics.around(Guard(limited, config.token, config.hosts, RateLimit(config.each_minute)))
+
+
+def _after(model: ModelThread, load: Callable[[], "Bot"]) -> Callable[[], "Bot"]:
+    """Two that are loaded at once would both be late."""
+
+    def loaded() -> "Bot":
+        model.settled()
+        return load()
+
+    return loaded
 
 
 def _add_own_pages(app: FastAPI, model: ModelThread, metrics: Metrics) -> None:

@@ -28,13 +28,13 @@ class Metrics:
         self._answers = Counter("answers", "Answers given", **own)
         self._waiting = Gauge("asks_waiting", "Asks that wait to be begun", **own)
         self._writing = Gauge("asks_writing", "Asks that are being answered", **own)
-        self._ready = Gauge("ready", "1: the bot is loaded", **own)
+        self._ready = Gauge("ready", "1: all bots are loaded", **own)
 
-    def look_at(self, model: ModelThread) -> None:
-        """Has what waits there shown."""
-        self._waiting.set_function(lambda: model.waiting)
-        self._writing.set_function(lambda: model.writing)
-        self._ready.set_function(lambda: model.status == "ready")
+    def look_at(self, *models: ModelThread) -> None:
+        """Has what waits there shown, of all together."""
+        self._waiting.set_function(lambda: sum(model.waiting for model in models))
+        self._writing.set_function(lambda: sum(model.writing for model in models))
+        self._ready.set_function(lambda: all(model.status == "ready" for model in models))
 
     def began(self, rows: int) -> None:
         """See `Watch`."""

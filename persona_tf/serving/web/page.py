@@ -1,4 +1,4 @@
-"""The page: files as they lie in the folder ``page``, which are read once."""
+"""The pages: files as they lie in the folder ``page``, which are read once."""
 
 import hashlib
 import importlib.resources
@@ -30,6 +30,10 @@ def router() -> APIRouter:
     @routes.get("/")
     async def index(request: Request) -> Response:
         return _file("index.html", request)
+
+    @routes.get("/side")
+    async def side(request: Request) -> Response:
+        return _file("side.html", request)
 
     @routes.get("/page/{name}")
     async def file(request: Request, name: str) -> Response:

@@ -11,6 +11,7 @@ import uvicorn
 
 from persona_tf.serving.web.app import STOP_SECONDS, WebConfig, make_app
 from persona_tf.serving.web.guard import LOOPBACK, TOKEN_VARIABLE
+from persona_tf.serving.web.pairs import Other
 from persona_tf.serving.web.replies import Draw
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def serve(
     port: int = 8000,
     each_minute: int | None = None,
     draw: Draw | None = None,
+    other: Other | None = None,
 ) -> None:
     """Serves until it is stopped; listens before the bot is loaded.
 
@@ -39,6 +41,7 @@ def serve(
       host, port: where it listens; port 0: any that is free.
       each_minute: requests of a client; None: `EACH_MINUTE`, and no limit on loopback.
       draw: a seed -> a random scene.
+      other: the run that is set beside.
 
     Raises:
       OSError: the port is in use, or the host is none of this machine's.
@@ -52,10 +55,13 @@ def serve(
     token = os.environ.get(TOKEN_VARIABLE, "")
     config = WebConfig(token=token, hosts=LOOPBACK if is_local else (), each_minute=each_minute)
     with listening:
-        app = make_app(load, chats, config, draw)
+        app = make_app(load, chats, config, draw, other)
         shown = f"[{host}]" if ":" in host else host
-        print(f"http://{shown}:{listening.getsockname()[1]}  (Ctrl-C stops it; the bot wakes up meanwhile)")
+        address = f"http://{shown}:{listening.getsockname()[1]}"
+        print(f"{address}  (Ctrl-C stops it; the bot wakes up meanwhile)")
         print(f"Conversations are kept in {chats}.")
+        if other is not None:
+            print(f"{address}/side  compares {' and '.join(other.names)}; what is picked is kept in {other.file}.")
         if not is_local and not token:
             print(f"Anyone who reaches this machine can talk and read along: a token in {TOKEN_VARIABLE} prevents it.")
         uvicorn.Server(

@@ -1,4 +1,4 @@
-"""A bot without a model, and a server of it in a process of its own: `python fake_bot.py CHATS PORT`."""
+"""A bot without a model, and a server of two of them in a process of its own: `python fake_bot.py CHATS PORT`."""
 
 import pathlib
 import sys
@@ -13,15 +13,19 @@ from persona_tf.example import ExampleConfig
 
 
 class FakeBot:
-    """Says back what it was told, a word at a time, and how many turns it saw; `gate` holds it up."""
+    """Says back what it was told, a word at a time, and how many turns it saw; first a `word` of its own.
 
-    def __init__(self, mixes=True, delay=0.0):
+    `gate` holds it up; at word `pause_at`, counted from 1, it closes the gate itself.
+    """
+
+    def __init__(self, mixes=True, delay=0.0, word=""):
         encode = types.SimpleNamespace(encode=lambda texts: [text.split() for text in texts])
         packer = types.SimpleNamespace(tokenizer=encode)
         self.bundle = types.SimpleNamespace(example=ExampleConfig(), experiment="fake", step=7, packer=packer)
         self.decode, self.engine, self.mixes = DecodeConfig("sample", top_p=0.9), "fake", mixes
-        self.gate, self.delay = threading.Event(), delay
+        self.gate, self.delay, self.word = threading.Event(), delay, word
         self.gate.set()
+        self.pause_at = None
         self.batches = []
 
     def check(self, decode):
@@ -37,7 +41,9 @@ class FakeBot:
     def _answering(self, asks):
         replies = [self._reply(ask) for ask in asks]
         for count in range(1, max(len(reply.split()) for reply in replies) + 1):
-            self.gate.wait(10)
+            if count == self.pause_at:
+                self.gate.clear()
+            self.gate.wait(60)
             time.sleep(self.delay)
             yield [self._told(ask, reply, count) for ask, reply in zip(asks, replies, strict=True)]
 
@@ -45,7 +51,7 @@ class FakeBot:
         said = ask.example.history[-1].speech if ask.example.history else "nothing"
         if said == "fail":
             raise MemoryError("on purpose")
-        words = f"You said: {said} after {len(ask.example.history)} turns, with {ask.seed % 997}.".split()
+        words = f"{self.word} You said: {said} after {len(ask.example.history)} turns, with {ask.seed % 997}.".split()
         return " ".join(words[: ask.decode.max_reply_tokens])
 
     def _told(self, ask, reply, count):
@@ -60,6 +66,9 @@ class FakeBot:
 
 
 if __name__ == "__main__":
+    from persona_tf.serving.web.pairs import Other
     from persona_tf.serving.web.server import serve
 
-    serve(lambda: FakeBot(delay=0.001), pathlib.Path(sys.argv[1]), port=int(sys.argv[2]))
+    chats = pathlib.Path(sys.argv[1])
+    other = Other(lambda: FakeBot(delay=0.001, word="OTHER"), ("a", "b"), chats.with_name("pairs.sqlite"))
+    serve(lambda: FakeBot(delay=0.001), chats, port=int(sys.argv[2]), other=other)

@@ -1,69 +1,26 @@
 """The page in a real browser: headless Chromium against a real server with a fake bot."""
 
 import json
-import os
-import shutil
-import time
+import threading
 
 import pytest
 
 from persona_tf.chat.card import Card, read_card, write_card_png
-from persona_tf.episode import Character, Episode, Fact, Setting
 
-pytestmark = pytest.mark.slow
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+slow = pytest.mark.slow
 SCRIPT = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
-PATIENCE = 60_000
-"""Milliseconds that anything on the page may take."""
-
-
-def draw(seed):
-    mira, tam = Character("Mira", (Fact("I bake bread."), Fact("I fear geese."))), Character("Tam")
-    return Episode("d", "world", Setting("Mill", "village", ("It leans.",)), (tam, mira), (), learners=(1,))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'persona_tf[test]'")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield found
-        found.close()
 
 
 @pytest.fixture
-def tab(browser, serving, fake, tmp_path):
-    """Opens the page of a server with a fake bot; fails if it says something on the console or asks another host."""
+def tab(open_tab, serving, fake, draw, tmp_path):
+    """The page of a server with a fake bot."""
     bot = fake.FakeBot(delay=0.01)
     with serving(lambda: bot, tmp_path / "chats.sqlite", draw=draw) as client:
-        context = browser.new_context(locale="en-GB", accept_downloads=True, viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(PATIENCE)
-        page, said, asked = context.new_page(), [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.bot, page.client, page.said = bot, client, said
-        page.at = str(client.base_url).rstrip("/")
-        page.goto(page.at)
-        until(page, "document.getElementById('status').className === 'status ready'")
+        page = open_tab(client)
+        page.bot = bot
+        page.wait_for_selector("#status.ready")
         yield page
-        assert page.evaluate("window.hacked") is None
-        context.close()
-        assert not said
-        assert asked
-        assert all(url.startswith((page.at, f"blob:{page.at}")) for url in asked)
-
-
-def until(page, expression):
-    """Waits; the browser's own way of waiting for an expression is what the content security policy forbids."""
-    end = time.monotonic() + PATIENCE / 1000
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, expression
-        page.wait_for_timeout(20)
+        page.check()
 
 
 def say(page, text, wait=True):
@@ -87,21 +44,33 @@ def kept(page):
     return page.client.get(f"/api/v1/conversations/{page.url.rpartition('#')[2]}").json()
 
 
+def test_what_is_said_is_answered_rated_and_there_after_a_reload(tab):
+    """The short one of these: the others are slow."""
+    say(tab, "Good day!")
+    act(tab, "rate", "1/logical/true").click()
+    tab.wait_for_selector('[data-act="rate/1/logical/true"][aria-pressed=true]')
+    before = bubbles(tab)
+    tab.reload()
+    tab.wait_for_selector('[data-act="rate/1/logical/true"][aria-pressed=true]')
+    assert bubbles(tab) == before
+    assert before[1].startswith("You said: Good day!")
+
+
+@slow
 def test_a_conversation_is_played(tab):
     """Streams, rates, ticks, regenerates, leafs, goes on, edits, undoes, and is all there after a reload."""
     assert tab.input_value("[name='persona.name']") == "Mira"
     assert tab.inner_text("#stage h2") == "Mill"
     # Words come one by one.
-    tab.bot.gate.clear()
+    tab.bot.pause_at = 5
     say(tab, "Good day!", wait=False)
-    assert tab.locator(".turn.partner .speech").inner_text() == "Good day!"
     tab.wait_for_selector("#send[type=button]")
-    tab.bot.delay = 0.1
-    tab.bot.gate.set()
-    until(tab, "document.getElementById('live')?.textContent.startsWith('You said')")
+    assert tab.locator(".turn.partner .speech").inner_text() == "Good day!"
+    tab.until("document.getElementById('live')?.textContent.startsWith('You said')")
     partly = tab.inner_text("#live")
+    tab.bot.pause_at = None
+    tab.bot.gate.set()
     tab.wait_for_selector("#log .turn.bot[data-number]")
-    tab.bot.delay = 0.01
     reply = bubbles(tab)[1]
     assert reply.startswith(partly.strip())
     assert len(reply) > len(partly)
@@ -143,7 +112,7 @@ def test_a_conversation_is_played(tab):
     tab.press("#words", "ArrowUp")
     tab.fill(".editing textarea", "Anew!")
     tab.click(".editing button[value=answer]")
-    until(tab, "document.querySelectorAll('#log .speech')[3]?.textContent.includes('Anew! after 3')")
+    tab.until("document.querySelectorAll('#log .speech')[3]?.textContent.includes('Anew! after 3')")
     tab.wait_for_selector("#send[type=submit]")
     act(tab, "edit", 1).click()
     tab.fill(".editing textarea", "By hand.")
@@ -152,13 +121,13 @@ def test_a_conversation_is_played(tab):
     assert [turn["text"] for turn in kept(tab)["turns"]][:3] == ["Good day!", "By hand.", "Anew!"]
     say(tab, "Oh no.")
     act(tab, "undo", 5).click()
-    until(tab, "document.querySelectorAll('#log .turn').length === 4")
+    tab.until("document.querySelectorAll('#log .turn').length === 4")
     # Nothing is lost.
     before = bubbles(tab)
     tab.fill("#words", "a draft")
     tab.fill("[name='persona.facts']", "I bake cakes.")
     tab.reload()
-    until(tab, "document.querySelectorAll('#log .turn').length === 4")
+    tab.until("document.querySelectorAll('#log .turn').length === 4")
     assert bubbles(tab) == before
     assert tab.input_value("#words") == "a draft"
     assert tab.input_value("[name='persona.facts']") == "I bake cakes."
@@ -168,11 +137,15 @@ def test_a_conversation_is_played(tab):
     assert bubbles(tab) == before
 
 
+@slow
 def test_what_is_written_is_stopped(tab):
-    tab.bot.delay = 0.3
+    tab.bot.pause_at = 5
     say(tab, "Tell me a long story", wait=False)
-    until(tab, "document.getElementById('live')?.textContent.length > 3")
-    tab.press("body", "Escape")
+    tab.until("document.getElementById('live')?.textContent.length > 3")
+    with tab.expect_response(lambda response: response.url.endswith("/stop")):
+        tab.press("body", "Escape")
+    tab.bot.pause_at = None
+    tab.bot.gate.set()
     tab.wait_for_selector("#log .turn.bot[data-number]")
     assert "after 1 turns" not in bubbles(tab)[1]
     assert tab.inner_text(".turn.bot .who small") == "stopped here"
@@ -186,6 +159,7 @@ def test_what_is_written_is_stopped(tab):
     tab.bot.gate.set()
 
 
+@slow
 def test_a_talk_is_saved_and_loaded(tab, tmp_path):
     say(tab, "One")
     act(tab, "again", 1).click()
@@ -198,17 +172,17 @@ def test_a_talk_is_saved_and_loaded(tab, tmp_path):
     waiting.value.save_as(file)
     whole, first = kept(tab), tab.url
     tab.set_input_files("#talk-load-file", file)
-    until(tab, f"location.href !== {json.dumps(first)}")
+    tab.until(f"location.href !== {json.dumps(first)}")
     tab.wait_for_selector("text=2 / 2")
     again = kept(tab)
     assert again["id"] != whole["id"]
     changed = ("id", "created", "changed", "revision")
     assert {k: v for k, v in again.items() if k not in changed} == {k: v for k, v in whole.items() if k not in changed}
     # It can be found again, left, and forgotten.
-    until(tab, "document.querySelectorAll('.talks li').length === 2")
+    tab.until("document.querySelectorAll('.talks li').length === 2")
     tab.on("dialog", lambda dialog: dialog.accept())
     tab.locator(".talks li").filter(has=tab.locator("[aria-current]")).get_by_role("button").click()
-    until(tab, "document.querySelectorAll('.talks li').length === 1")
+    tab.until("document.querySelectorAll('.talks li').length === 1")
     assert tab.locator("#log .turn").count() == 0
     tab.click(".talks li a")
     tab.wait_for_selector("text=2 / 2")
@@ -221,6 +195,7 @@ def test_a_talk_is_saved_and_loaded(tab, tmp_path):
     tab.said.clear()  # the browser itself says that a request was refused
 
 
+@slow
 def test_character_cards_come_and_go(tab, tmp_path):
     rye = "The moon is made of rye."
     entry = {"keys": ["moon"], "content": rye, "extensions": {}, "enabled": True, "insertion_order": 0}
@@ -256,6 +231,7 @@ def test_character_cards_come_and_go(tab, tmp_path):
         assert saved.book["entries"][0]["content"] == "The moon is made of rye."
 
 
+@slow
 def test_scripts_in_every_field_stay_text(tab, tmp_path):
     for box in tab.locator("#panel .scene details > summary").all():
         box.click()
@@ -283,6 +259,7 @@ def test_scripts_in_every_field_stay_text(tab, tmp_path):
     tab.said[:] = [text for text in tab.said if "404" not in text and "422" not in text]
 
 
+@slow
 def test_what_one_chooses_is_sent(tab):
     sent = []
     tab.on("request", lambda request: request.method == "POST" and sent.append(request.post_data_json))
@@ -301,7 +278,8 @@ def test_what_one_chooses_is_sent(tab):
     assert sent[-1]["decoding"] == {}
 
 
-def test_words_keyboard_themes_and_a_phone(tab, browser):
+@slow
+def test_words_keyboard_themes_and_a_phone(tab):
     keys = tab.evaluate(
         """async () => {
         const [en, ru] = [(await import('/page/words_en.js')).default, (await import('/page/words_ru.js')).default];
@@ -340,25 +318,40 @@ def test_words_keyboard_themes_and_a_phone(tab, browser):
     assert tab.evaluate("document.activeElement.id") == "panel-switch"
 
 
-def test_the_page_is_there_while_the_bot_wakes_up(browser, serving, fake, tmp_path):
-    ready, bot = [], fake.FakeBot()
+@slow
+def test_the_page_is_there_while_the_bot_wakes_up(open_tab, serving, fake, draw, tmp_path):
+    ready, bot = threading.Event(), fake.FakeBot()
 
     def load():
-        while not ready:
-            time.sleep(0.01)
+        ready.wait(60)
         return bot
 
     with serving(load, tmp_path / "chats.sqlite", draw=draw, wait=False) as client:
-        page = browser.new_page(locale="ru-RU")
-        page.set_default_timeout(PATIENCE)
-        page.client = client
-        page.goto(str(client.base_url))
+        page = open_tab(client, locale="ru-RU")
         assert page.inner_text("#status") == "просыпается …"
-        until(page, "document.querySelector('[name=\"persona.name\"]').value === 'Mira'")
+        page.until("document.querySelector('[name=\"persona.name\"]').value === 'Mira'")
         page.fill("#words", "Проснись!")
         page.press("#words", "Enter")
         page.wait_for_selector(".note")
-        ready.append(True)
+        ready.set()
         page.wait_for_selector("#log .turn.bot[data-number]")
         assert "Проснись!" in bubbles(page)[0]
-        page.close()
+
+
+@slow
+def test_what_is_said_before_the_page_is_complete_waits_for_it(tab):
+    """Neither is another conversation begun than the one that is being opened, nor one without its scene."""
+    say(tab, "One")
+    first, held = tab.url, []
+    tab.route("**/api/v1/bot", lambda route: held.append(route))
+    tab.reload()
+    tab.until("document.getElementById('status').className === 'status ready'")
+    tab.fill("#words", "Two")
+    tab.press("#words", "Enter")
+    while not held:
+        tab.wait_for_timeout(20)
+    assert tab.locator("#log .turn").count() == 0
+    held[0].continue_()
+    tab.locator("#log .turn.bot[data-number]").nth(1).wait_for()
+    assert tab.url == first
+    assert [text.split()[2] for text in bubbles(tab)[1::2]] == ["One", "Two"]

@@ -91,3 +91,40 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path):
 @pytest.mark.slow
 def test_ten_kills_lose_nothing_that_was_acknowledged(tmp_path):
     assert kill_and_look(tmp_path / "chats.sqlite", 10, 100) >= 1000
+
+
+def compare(url, known):
+    """Makes pairs and picks until the server is gone; ``known`` gets them as they were acknowledged."""
+    with contextlib.suppress(httpx.TransportError), httpx.Client(base_url=url, timeout=20) as client:
+        while True:
+            made = client.post("/api/v1/pairs", json={"persona": {"name": str(len(known))}})
+            if made.status_code == 503:  # the other bot is not awake
+                continue
+            pair = made.json()
+            known[pair["id"]] = pair
+            known[pair["id"]] = client.post(f"/api/v1/pairs/{pair['id']}/pick", json={"pick": "left"}).json()
+
+
+@pytest.mark.slow
+def test_kills_lose_no_pair_and_no_pick_that_was_acknowledged(tmp_path):
+    port, known = free_port(), {}
+    url = f"http://127.0.0.1:{port}"
+    for kill in range(1, 4):
+        with server(tmp_path / "c", port) as running:
+            threads = [threading.Thread(target=compare, args=(url, known)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            until = time.monotonic() + 60
+            while len(known) < kill * 40 and time.monotonic() < until:
+                time.sleep(0.005)
+            running.send_signal(signal.SIGKILL)
+            for thread in threads:
+                thread.join(30)
+    assert len(known) >= 120
+    with server(tmp_path / "c", port), httpx.Client(base_url=url, timeout=20) as client:
+        found = {name: client.get(f"/api/v1/pairs/{name}").json() for name in known}
+    for name, pair in known.items():
+        one = found[name]
+        if pair["pick"] is None:
+            one |= {"pick": None, "changed": pair["changed"]}  # picked, but not told
+        assert one == pair

@@ -39,12 +39,12 @@ def test_no_other_file_comes(client, name):
 def test_files_name_each_other_and_no_other_host():
     found = {name: text.decode() for name, text in files().items()}
     named = set(re.findall(r'"(?:\./|/page/)([\w.]+)(?:#\w+)?"', "".join(found.values()))) | {"icons.svg"}
-    assert named == set(found) - {"index.html"}
+    assert named == set(found) - {"index.html", "side.html"}
     for name, text in found.items():
         assert set(re.findall(r"https?://[^\"' ]+", text)) <= {"http://www.w3.org/2000/svg"}, name
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text), name
-    page = found["index.html"]
-    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! type=\"module\" src=)", page)
+    for page in (found["index.html"], found["side.html"]):
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! type=\"module\" src=)", page)
 
 
 def test_every_icon_and_every_word_that_is_used_is_there():

@@ -6,9 +6,9 @@ import { keep, recall } from "./keep.js";
 import { t } from "./words.js";
 
 export class Composer {
-  /** `acts`: say(words), stop(), editLast(), leaf(step). */
-  constructor(acts) {
-    this.acts = acts;
+  /** `acts`: say(words), stop(), editLast(), leaf(step). Drafts are kept as `drafts`; `hint` says what keys do. */
+  constructor(acts, { drafts = "draft", hint = "hint.keys" } = {}) {
+    Object.assign(this, { acts, drafts, hint });
     this.isBusy = false;
     $("composer").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -21,7 +21,7 @@ export class Composer {
   /** Builds it for a bot of that name; what was written stays. */
   show(name) {
     this.name = name;
-    const draft = this.words ? this.value : recall("draft", {});
+    const draft = this.words ? this.value : recall(this.drafts, {});
     const isFocused = document.activeElement === this.words;
     this.words = h("textarea", {
       id: "words", rows: 1, maxlength: 4000, "aria-label": t("words"), "aria-describedby": "keys", enterkeyhint: "send",
@@ -36,7 +36,7 @@ export class Composer {
       icon("act"),
     );
     this.button = h("button", { id: "send", class: "main round" });
-    const keys = h("p", { id: "keys" }, t("hint.keys"));
+    const keys = h("p", { id: "keys" }, t(this.hint));
     refill($("composer"), h("div", { class: "row" }, this.deeds, this.words, this.button), this.deed, keys);
     this.busy(this.isBusy);
     if (isFocused) this.words.focus();
@@ -88,7 +88,7 @@ export class Composer {
   }
 
   #draft() {
-    keep("draft", this.isEmpty ? null : this.value);
+    keep(this.drafts, this.isEmpty ? null : this.value);
   }
 
   #key(event) {

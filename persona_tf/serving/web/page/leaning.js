@@ -85,6 +85,6 @@ export function rating(turn, now, acts) {
   return h(
     "div",
     { class: "rating", role: "group", "aria-label": t("rate") },
-    QUALITIES.map((one) => h("span", { class: "quality" }, t(one), button(one, true), button(one, false))),
+    QUALITIES.map((one) => h("span", { class: "quality" }, h("span", { class: "name" }, t(one)), button(one, true), button(one, false))),
   );
 }

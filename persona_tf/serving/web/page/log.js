@@ -1,6 +1,7 @@
 // The conversation as a list of turns, under the place where it happens.
 
 import { $, h, refill } from "./dom.js";
+import { ideas, namesIn, showStage } from "./stage.js";
 import { liveItems, turnItem } from "./turn.js";
 import { t } from "./words.js";
 
@@ -28,8 +29,7 @@ export class Log {
   }
 
   get names() {
-    const { persona, partner } = this.talk.kept ?? this.scene();
-    return { bot: persona.name || t("bot"), partner: partner.name || t("you") };
+    return namesIn(this.talk.kept ?? this.scene());
   }
 
   whole() {
@@ -91,16 +91,7 @@ export class Log {
   }
 
   stage() {
-    const { place, persona, partner } = this.talk.kept ?? this.scene();
-    const { names } = this;
-    refill(
-      $("stage"),
-      place?.category && h("p", { class: "kind" }, place.category),
-      h("h2", {}, place?.name || t("nowhere")),
-      place?.description?.length && h("p", { class: "told" }, place.description.join(" ")),
-      place?.objects?.length && h("p", { class: "things" }, place.objects.map((one) => h("span", { title: one.description || null }, one.name))),
-      h("p", { class: "met" }, partner.name && t("stage.you", { name: partner.name }), " ", t("stage.bot", { name: persona.name ? names.bot : t("somebody") })),
-    );
+    showStage(this.talk.kept ?? this.scene());
   }
 
   #redo(number) {
@@ -126,9 +117,7 @@ export class Log {
   /** What one could say first. */
   #ideas() {
     const isNew = !this.talk.turns.length && !this.talk.live;
-    const button = (text, act) => h("button", { type: "button", on: { click: act } }, text);
-    const ideas = t("ideas").split("|").map((text) => button(text, () => this.acts.say(text)));
-    $("ideas").replaceChildren(...(isNew ? [...ideas, button(t("idea.begin", { name: this.names.bot }), () => this.acts.say(""))] : []));
+    $("ideas").replaceChildren(...(isNew ? ideas(this.names, this.acts) : []));
   }
 
   #isDown() {
@@ -140,4 +129,3 @@ export class Log {
     $("scroll").scrollTop = $("scroll").scrollHeight;
   }
 }
-

@@ -2,18 +2,18 @@
 
 import { get, onToken } from "./api.js";
 import { Composer } from "./composer.js";
-import { $, h, iconButton } from "./dom.js";
+import { $, h } from "./dom.js";
 import { setFaces } from "./faces.js";
 import { talkIn } from "./files.js";
+import { closeOverlay, frame, isWide, showFrame } from "./frame.js";
 import { Log } from "./log.js";
-import { askToken, failed, note } from "./notes.js";
+import { askToken, failed, note, tried } from "./notes.js";
 import { Sampling } from "./sampling.js";
 import { ScenePanel } from "./scene_panel.js";
 import { Talk, sceneOf } from "./talk.js";
 import { Talks } from "./talks.js";
-import { nextTheme, showTheme } from "./theme.js";
 import { awake, onStatus, statusNow } from "./waking.js";
-import { fillIn, otherLanguage, setLanguage, t } from "./words.js";
+import { t } from "./words.js";
 
 const view = {
   whole: () => log.whole(),
@@ -31,18 +31,12 @@ const view = {
 const talk = new Talk(view);
 const sampling = new Sampling();
 const how = () => ({ decoding: sampling.decoding });
-const tried = (act) => async (...given) => {
-  try {
-    return await act(...given);
-  } catch (error) {
-    failed(error);
-  }
-};
 
 const log = new Log(
   talk,
   {
     say: (text) => say({ text, action: "", emote: "" }),
+    dice: () => scenes.dice(),
     again: tried(() => talk.again(sampling.count, how())),
     more: tried(() => talk.more(how())),
     undo: tried(() => talk.undo().then(() => talks.refresh())),
@@ -67,6 +61,7 @@ async function say(words) {
   isSending = true;
   try {
     if (statusNow() !== "ready") note(t("waking.text"));
+    await started;
     if (!talk.kept) await begin();
     const sent = talk.say(words, how());
     composer.sending();
@@ -184,23 +179,8 @@ function showStatus() {
   $("status").textContent = t(`status.${status}`);
 }
 
-function showPanel(isOpen) {
-  document.body.classList.toggle("with-panel", isOpen);
-  $("panel-switch").setAttribute("aria-expanded", String(isOpen));
-  // On a phone the panel lies over everything else.
-  $("talk").inert = isOpen && !wide.matches;
-}
-
 function showAll() {
-  fillIn();
-  for (const part of [scenes, sampling, talks]) part.show();
-  const close = iconButton("close", t("close"), () => (showPanel(false), $("panel-switch").focus()), { id: "panel-close" });
-  $("panel").replaceChildren(close, scenes.element, sampling.element, talks.element);
-  $("language").textContent = otherLanguage().toUpperCase();
-  $("language").title = t("language");
-  $("language").lang = otherLanguage();
-  $("language").setAttribute("aria-label", t("language"));
-  showTheme($("theme"));
+  showFrame(scenes, sampling, talks);
   $("changed").replaceChildren();
   sceneChanged();
   composer.show((talk.kept ?? scenes.form.scene).persona.name);
@@ -210,48 +190,42 @@ function showAll() {
   showStatus();
 }
 
-const wide = matchMedia("(min-width: 60rem)");
-wide.addEventListener("change", () => showPanel(wide.matches));
-$("panel-switch").addEventListener("click", () => {
-  const isOpen = !document.body.classList.contains("with-panel");
-  showPanel(isOpen);
-  if (isOpen) $("panel-close").focus();
-});
 $("fresh").addEventListener("click", tried(anew));
-$("theme").addEventListener("click", () => nextTheme($("theme")));
-$("language").addEventListener("click", () => {
-  setLanguage(otherLanguage());
-  showAll();
-});
 addEventListener("hashchange", () => (location.hash.length > 1 ? tried(open)(location.hash.slice(1)) : fresh()));
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   if (talk.busy) stop();
-  else if (document.body.classList.contains("with-panel") && !wide.matches) $("panel-close").click();
+  else closeOverlay();
 });
 onStatus(showStatus);
 onToken(askToken);
+frame(showAll);
 
+/** Opens what the address names, else sets a scene; nothing is said before that is done. */
 async function start() {
-  showPanel(wide.matches);
-  showAll();
   const id = location.hash.slice(1);
-  if (!id) firstScene();
-  if (wide.matches) composer.words.focus();
+  const isSet = id ? null : firstScene();
+  if (isWide()) composer.words.focus();
   await awake();
   const bot = await get("/api/v1/bot");
   setFaces(bot.emotes);
   sampling.own = bot.decoding;
+  get("/api/v1/pairs").then(({ status }) => ($("other-page").hidden = status === "none"), failed);
   composer.show(composer.name);
-  if (id) await open(id).catch((error) => (failed(error), firstScene(), fresh()));
+  if (id) await open(id).catch((error) => (failed(error), fresh().then(firstScene)));
+  await isSet;
+  shown();
   talks.refresh();
 }
 
 /** What stood in the boxes when the page was left, else somebody random. */
-function firstScene() {
+async function firstScene() {
   const draft = scenes.draft(null);
   if (draft) scenes.write(draft);
-  else scenes.dice();
+  else await scenes.dice();
+  shown();
 }
 
-tried(start)();
+const shown = () => document.body.classList.remove("unset");
+
+const started = tried(start)();

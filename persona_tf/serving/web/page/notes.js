@@ -23,6 +23,15 @@ export function failed(error) {
   else note(error.message || String(error), true);
 }
 
+/** The same function, whose errors are shown. */
+export const tried = (act) => async (...given) => {
+  try {
+    return await act(...given);
+  } catch (error) {
+    failed(error);
+  }
+};
+
 /** Asks for the server's token; "" if none is given. */
 export function askToken(wasWrong) {
   return new Promise((resolve) => {

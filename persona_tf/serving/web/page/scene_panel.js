@@ -15,7 +15,10 @@ export class ScenePanel {
   openings = [];
   #was = ""; // the scene of the conversation that is open
 
-  /** `acts`: read(file), note(text), failed(error), scene() when another scene was set. */
+  /**
+   * `acts`: read(file), note(text), failed(error), scene() when something was changed, another() when it is another
+   * scene now, id() of the conversation that is open; `drafts`: under which name it is kept.
+   */
   constructor(acts) {
     this.acts = acts;
     this.form = new SceneForm(() => this.#touched());
@@ -33,7 +36,7 @@ export class ScenePanel {
     this.preset.append(h("option", { value: "" }, t("preset.own")), ...order.map((one) => h("optgroup", { label: name.of(one) }, groups.get(one).map(option))));
     const button = (name, act, onclick) => h("button", { type: "button", id: act, on: { click: onclick } }, icon(name), t(act.replace("-", ".")));
     this.format = h("select", { id: "format", "aria-label": t("card.save") }, FORMATS.map((one) => h("option", { value: one }, t(`format.${one}`))));
-    this.opening = h("select", { id: "opening", on: { change: () => this.#touched() } });
+    this.opening = h("select", { id: "opening", on: { change: () => this.#opened() } });
     this.openingRow = h("label", { hidden: true }, h("span", {}, t("opening")), this.opening);
     this.element.replaceChildren(
       h("h2", {}, t("scene")),
@@ -73,6 +76,7 @@ export class ScenePanel {
     this.preset.value = "";
     if (isOpen) this.#was = JSON.stringify(this.form.scene);
     this.#touched();
+    if (!isOpen) this.acts.another?.();
   }
 
   /** The boxes are of no conversation now, but of one to come. */
@@ -87,7 +91,7 @@ export class ScenePanel {
 
   /** What stood in the boxes when the page was left, of that conversation or (null) of one to come; null: nothing. */
   draft(id) {
-    const kept = recall("scene");
+    const kept = recall(this.acts.drafts ?? "scene");
     return kept?.id === id ? kept : null;
   }
 
@@ -140,8 +144,13 @@ export class ScenePanel {
   }
 
   #touched() {
-    keep("scene", { id: this.acts.id(), scene: this.form.scene, card: this.card, openings: this.openings });
+    keep(this.acts.drafts ?? "scene", { id: this.acts.id(), scene: this.form.scene, card: this.card, openings: this.openings });
     this.acts.scene();
+  }
+
+  #opened() {
+    this.#touched();
+    this.acts.another?.();
   }
 
   #showOpenings() {

@@ -2,7 +2,7 @@
 
 import { health } from "./api.js";
 
-const EACH_MS = 600;
+export const EACH_MS = 600;
 
 let status = "loading";
 let waiting = null;

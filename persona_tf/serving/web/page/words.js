@@ -29,8 +29,9 @@ export function setLanguage(name) {
 /** A share as people write it. */
 export const percent = (share) => new Intl.NumberFormat(language, { style: "percent" }).format(share);
 
+/** A time as people write it where the browser is at home. */
 export const when = (seconds) =>
-  new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" }).format(new Date(seconds * 1000));
+  new Intl.DateTimeFormat(navigator.languages?.find((one) => one.startsWith(language)) ?? language, { dateStyle: "short", timeStyle: "short" }).format(new Date(seconds * 1000));
 
 /** Fills in all elements that say which words they want, and icons. */
 export function fillIn(root = document) {
