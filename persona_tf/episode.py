@@ -48,6 +48,9 @@ KEY_KINDS = (
 """Kinds of knowledge item. A key is ``kind/index``; keys are as the *speaker of the turn* sees them
 (``persona/0`` is the first fact of whoever speaks). ``turn/i`` addresses ``episode.turns[i]``."""
 
+SETTING_KINDS = ("setting_name", "setting_description", "object", "present")
+"""Those of the place."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Fact:

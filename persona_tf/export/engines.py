@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.decoding.numpy_choice import unsupported
-from persona_tf.export.onnx.files import write_onnx
+from persona_tf.export.onnx.files import not_laid_out, write_onnx
 from persona_tf.export.onnx.writer import OnnxWriter
 from persona_tf.export.writer import Writer
 from persona_tf.model.transformer import PersonaTransformer
@@ -35,7 +35,7 @@ def open_writer(
     """
     if engine not in ENGINES:
         raise ValueError(f"expected one of the engines {', '.join(ENGINES)}, got {engine!r}")
-    beyond = beyond_onnx(decode, banned, forced)
+    beyond = beyond_onnx(decode, banned, forced) + not_laid_out(model.config)
     engine = chosen(beyond) if engine == "auto" else engine
     if engine == "tensorflow":
         return Writer(model, decode, speaks_only, banned, forced)

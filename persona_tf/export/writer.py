@@ -15,7 +15,7 @@ from persona_tf.decoding.config import DecodeConfig
 from persona_tf.decoding.progress import Progress
 from persona_tf.decoding.search import Search
 from persona_tf.decoding.stage import length
-from persona_tf.episode import KEY_KINDS
+from persona_tf.episode import KEY_KINDS, SETTING_KINDS
 from persona_tf.export.nests import joined, output_specs, parts
 from persona_tf.export.written import FACTS, Written, check_banned, check_facts, facts_stages, stages_of
 from persona_tf.model.heads import next_token_log_probs
@@ -34,7 +34,7 @@ _BEHIND = 100.0
 
 GUIDE_KINDS = {
     "persona": ("persona",),
-    "setting": ("setting_name", "setting_description", "object", "present"),
+    "setting": SETTING_KINDS,
 }
 """The kinds of knowledge item that each guide of `DecodeConfig` means."""
 

@@ -2,7 +2,9 @@
 
 import dataclasses
 
-FUSIONS = ("concat", "select", "soft")
+FUSIONS = ("concat", "select", "soft", "average", "attention")
+MIXING = ("average", "attention")
+"""The fusions under which the decoder reads a mixture and not the memory itself, see `model.mixing`."""
 HISTORIES = ("causal", "apart", "whole")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 
@@ -12,16 +14,17 @@ class ModelConfig:
     """Sizes and mechanisms of a PersonaTransformer.
 
     ``word_dropout``: share of the words that are read, not of those written, that training leaves blank.
-    ``fusion``: how the decoder reads the knowledge items (see `model.fusion`).
+    ``fusion``: how the decoder reads the knowledge items (see `model.fusion` and `model.mixing`).
+    ``selected``: how many items `select` shows at most.
     ``history``: what the encoder of the history sees of a turn: ``causal`` itself and the turns before it, ``apart``
     itself alone, ``whole`` all turns. The first two leave what was read as it is when a conversation goes on; the last
     has to read all anew, and training shows it one target at a time.
     ``knowledge_dropout``: how often, in training, `select` is shown no item at all (Dinan et al. 2019), and `soft` is
     told nothing of how likely each source is, so that the decoder learns to look for itself.
-    ``copy_head``: whether tokens can be copied from what was read (See et al. 2017).
+    ``copy_head``: whether tokens can be copied from what was read (See et al. 2017); not from a mixture.
     ``precision``: ``auto`` takes bfloat16 for matrix products where the processor has instructions for it.
     ``vocabulary_size``, ``kinds`` and ``emotes`` are filled in from the vocabulary and the labels; so is
-    ``fact_marks``: how many of the ids, the last ones, are marks of facts.
+    ``fact_marks``: how many of the ids, the last ones, are marks of facts; and ``place_kinds``: the kinds of the place.
     """
 
     width: int = 256
@@ -32,6 +35,7 @@ class ModelConfig:
     dropout: float = 0.1
     word_dropout: float = 0.0
     fusion: str = "concat"
+    selected: int = 1
     history: str = "causal"
     knowledge_dropout: float = 0.0
     copy_head: bool = True
@@ -40,9 +44,12 @@ class ModelConfig:
     kinds: int = 11
     emotes: int = 23
     fact_marks: int = 0
+    place_kinds: tuple[int, ...] = (5, 6, 7, 8)
 
     def __post_init__(self) -> None:
-        for name in ("width", "heads", "feed_forward", "encoder_layers", "decoder_layers", "kinds", "emotes"):
+        object.__setattr__(self, "place_kinds", tuple(self.place_kinds))  # JSON knows lists alone
+        sizes = ("width", "heads", "feed_forward", "encoder_layers", "decoder_layers", "selected", "kinds", "emotes")
+        for name in sizes:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"ModelConfig.{name} must be a positive whole number, got {value!r}")
@@ -54,3 +61,13 @@ class ModelConfig:
         for name, choices in (("fusion", FUSIONS), ("history", HISTORIES), ("precision", PRECISIONS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"ModelConfig.{name} must be one of {choices}, got {getattr(self, name)!r}")
+        if self.mixes and self.copy_head:
+            raise ValueError(
+                f"ModelConfig.fusion {self.fusion!r} mixes what was read, so nothing of it can be copied: set "
+                "ModelConfig.copy_head = False, as gin/mixins/{average,attention}.gin do"
+            )
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the decoder reads a mixture, see `MIXING`."""
+        return self.fusion in MIXING

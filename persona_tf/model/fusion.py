@@ -1,8 +1,10 @@
 """How the decoder reads the knowledge items: interchangeable strategies over one flat memory.
 
 ``concat``: it sees all items and the history (fusion-in-decoder, Izacard and Grave 2021, arXiv 2007.01282).
-``select``: it sees one item and the history (Wizard of Wikipedia, Dinan et al. 2019, arXiv 1811.01241).
+``select``: it sees the one best item, or the k best, and the history (Wizard of Wikipedia, Dinan et al. 2019, arXiv
+1811.01241).
 ``soft``: it sees all, and the log-probability of each item and turn is added to its attention logits.
+``average``, ``attention``: it sees a mixture, see `model.mixing`.
 
 A *source* is a knowledge item or a turn. Tensors over sources have no axis of their own: a source is represented
 at its *first token* (position 0), so that logits over sources are logits over M with all other places masked.
@@ -123,17 +125,22 @@ def gold_mask(memory: Memory, features: dict):
     return pairs > 0
 
 
-def selected_only(memory: Memory, seen, scores):
-    """Leaves of the items only the one with the best score, and the whole history: bool [B, T, M].
+def selected_only(memory: Memory, seen, scores, count: int = 1):
+    """Leaves of the items only those with the best scores, and the whole history: bool [B, T, M].
 
     Args:
-      scores: float32 [B, T, M], from `Selector`; ties go to the first.
+      scores: float32 [B, T, M], from `Selector`; `MASKED` where an item is out of the question; ties go to the first.
+      count: how many items at most.
     """
-    is_item = ops.logical_and(memory.first, memory.item >= 0)
-    best = ops.argmax(ops.where(is_item[:, None, :], scores, MASKED), axis=-1)
-    item = ops.take_along_axis(memory.item, ops.cast(best, "int32"), axis=1)
-    chosen = memory.item[:, None, :] == item[:, :, None]
-    return ops.logical_and(seen, ops.logical_or(chosen, (memory.item == -1)[:, None, :]))
+    item, left = memory.item[:, None, :], ops.logical_and(memory.first, memory.item >= 0)[:, None, :]
+    shown = item == -1
+    for _ in range(count):
+        of_left = ops.where(left, scores, MASKED)
+        best = ops.cast(ops.argmax(of_left, axis=-1), "int32")
+        chosen = item == ops.take_along_axis(memory.item, best, axis=1)[:, :, None]
+        chosen = ops.logical_and(chosen, ops.max(of_left, axis=-1, keepdims=True) > MASKED)
+        shown, left = ops.logical_or(shown, chosen), ops.logical_and(left, ops.logical_not(chosen))
+    return ops.logical_and(seen, shown)
 
 
 def sentence_embedding(mask, states):

@@ -46,23 +46,37 @@ class LayerCache(NamedTuple):
     memory_values: Any
 
 
+class Mixed(NamedTuple):
+    """What the decoder reads under ``average`` and ``attention``: not the memory but L places for each of R targets.
+
+    states [B, R * L, D]; shown bool [B, T, R * L]; weights [B, R * L, M], of each place of the memory in a mixed one.
+    """
+
+    states: Any
+    shown: Any
+    weights: Any
+
+
 class Choice(NamedTuple):
     """What a target reads, for each of its tokens.
 
     shown bool [B, T, M]; log_probs float32 [B, T, M], of each source; told: the same, but where knowledge dropout keeps
-    them from the decoder; gist [B, T, D], added to the decoder's input under ``soft``, else None.
+    them from the decoder; gist [B, T, D], added to the decoder's input under ``soft``, else None; mixed: see `Mixed`,
+    None where the decoder reads the memory itself.
     """
 
     shown: Any
     log_probs: Any
     told: Any
-    gist: Any
+    gist: Any = None
+    mixed: Mixed | None = None
 
 
 class Reading(NamedTuple):
     """A memory, made ready for the decoder; the parts of two can be joined side by side.
 
-    layers: keys and values for each decoder layer, [B, N, M, C] each; places: what the copy head points at, or None.
+    layers: keys and values for each decoder layer, [B, N, M, C] each; () where the memory is mixed first; places: what
+    the copy head points at, or None.
     """
 
     memory: Memory

@@ -17,6 +17,7 @@ from persona_tf.model.encoder import Encoder
 from persona_tf.model.heads import CopyHead, Outputs
 from persona_tf.model.layers import MASKED, Linear
 from persona_tf.model.memory import ASIDE, Cache, Choice, Memory, Reading, Turns, join_memories, join_readings
+from persona_tf.model.mixing import StreamMixer
 from persona_tf.model.precision import resolve_precision
 
 
@@ -47,6 +48,9 @@ class PersonaTransformer(keras.Model):
             self.gist_norm = keras.layers.LayerNormalization(center=False, scale=False, dtype=self.dtype_policy)
             # Zeros: at first the decoder sees none of it.
             self.gist = Linear(width, initializer="zeros", name="gist", dtype=self.dtype_policy)
+        if config.mixes:
+            attends = config.fusion == "attention"
+            self.mixer = StreamMixer(width, attends, config.place_kinds, name="mixer", dtype=self.dtype_policy)
         self.emote_head = Linear(config.emotes, name="emote_head", dtype=self.dtype_policy)
         self.knowledge_seed = keras.random.SeedGenerator(0)
         if config.copy_head:
@@ -60,6 +64,8 @@ class PersonaTransformer(keras.Model):
         if self.config.fusion == "soft":
             self.gist_norm.build((None, None, 4 * self.config.width))
             self.gist.build((None, None, 4 * self.config.width))
+        if self.config.mixes:
+            self.mixer.build()
         if self.config.copy_head:
             self.copy_head.build()
         self.built = True
@@ -128,7 +134,8 @@ class PersonaTransformer(keras.Model):
         Args:
           features: see `text.features.FEATURES`.
           training: dropout, and knowledge dropout under ``select`` and ``soft``.
-          use_gold: under ``select``, show the gold item (where there is one) in place of the predicted one.
+          use_gold: under ``select``, show gold items (where there are any) in place of the predicted ones; a number:
+            to this share of the targets, drawn anew each time.
           hidden: bool [B, M], what of the memory a row's targets must do without; None: nothing.
         """
         memory = self.encode(features, training)
@@ -138,13 +145,15 @@ class PersonaTransformer(keras.Model):
         own = ops.logical_and(index[:, :, None] == index[:, None, :], (ids != 0)[:, None, :])
         places = ops.arange(ops.shape(ids)[1])
         own = ops.logical_and(own, places[None, None, :] <= places[None, :, None])
-        x, attention = self.decoder(x, own, memory.states, choice.shown, choice.told, training=training)
+        states, shown = self._read_by_decoder(memory, choice)
+        x, attention = self.decoder(x, own, states, shown, choice.told, training=training)
         written = _before(ids, features["target_position"] == 0, CopyHead.CONTEXT, with_own=True)
         return self._outputs(x, attention, memory, self._places(memory), written, choice)
 
     def prepare(self, memory: Memory) -> Reading:
         """Makes a memory ready for `start`; what is said of a token depends on no other item or turn."""
-        return Reading(memory, self.decoder.prepare(memory.states), self._places(memory))
+        layers = () if self.config.mixes else self.decoder.prepare(memory.states)
+        return Reading(memory, layers, self._places(memory))
 
     def start(self, reading: Reading, target_turn, length: int, hidden=None, evenly: bool = False) -> Cache:
         """Makes ready to write targets of at most ``length`` tokens, Q side by side in each row.
@@ -158,7 +167,8 @@ class PersonaTransformer(keras.Model):
         """
         even = ops.ones_like(target_turn, "bool") if evenly else None
         choice = self._choose_sources(reading.memory, target_turn, None, False, hidden, even)
-        layers = self.decoder.start(reading.layers, ops.shape(target_turn)[1], length)
+        prepared = reading.layers if choice.mixed is None else self.decoder.prepare(choice.mixed.states)
+        layers = self.decoder.start(prepared, ops.shape(target_turn)[1], length)
         written = ops.repeat(ops.reshape(ops.zeros_like(target_turn), (-1, 1)), CopyHead.CONTEXT, axis=-1)
         return Cache(reading.memory, choice, reading.places, written, target_turn, layers)
 
@@ -166,11 +176,17 @@ class PersonaTransformer(keras.Model):
         """Takes token ``index`` (a scalar) of each target, int32 [B, Q], and says what comes next: Q in place of T."""
         position = ops.zeros_like(cache.turn) + index
         x = self._embed_target(ids, position, cache.turn, cache.choice, False)
-        x, attention, layers = self.decoder.step(x, index, cache.choice.shown, cache.choice.told, cache.layers)
+        _, shown = self._read_by_decoder(cache.memory, cache.choice)
+        x, attention, layers = self.decoder.step(x, index, shown, cache.choice.told, cache.layers)
         written = ops.concatenate([ops.reshape(ids, (-1, 1)), cache.written[:, :-1]], axis=-1)
         side_by_side = ops.reshape(written, (*ops.shape(ids), CopyHead.CONTEXT))
         outputs = self._outputs(x, attention, cache.memory, cache.places, side_by_side, cache.choice)
         return outputs, cache._replace(layers=layers, written=written)
+
+    @staticmethod
+    def _read_by_decoder(memory: Memory, choice: Choice):
+        """The states that the decoder reads, and which of them: the memory's own, or those of a mixture of it."""
+        return (memory.states, choice.shown) if choice.mixed is None else (choice.mixed.states, choice.mixed.shown)
 
     def _embed_target(self, ids, position, turn, choice: Choice, training):
         x = self.embedding(ids, position, turn=turn % ASIDE, training=training)
@@ -185,26 +201,32 @@ class PersonaTransformer(keras.Model):
         targets = ops.arange(ops.max(index) + 1)
         whose = ops.logical_and(index[:, :, None] == targets, (ids != 0)[:, :, None])
         turns = ops.max(ops.where(whose, turn[:, :, None], 0), axis=1)
-        gold = {**features, "target_index": targets[None]} if use_gold else None
+        gold = None if use_gold is False else {**features, "target_index": targets[None]}
         hidden = None if hidden is None else hidden[:, None]
         even = None
         if self.config.fact_marks:
             is_mark = ids >= self.config.vocabulary_size - self.config.fact_marks
             even = ops.any(ops.logical_and(whose, is_mark[..., None]), axis=1)
-        choice = self._choose_sources(memory, turns, gold, training, hidden, even)
+        choice = self._choose_sources(memory, turns, gold, training, hidden, even, use_gold)
 
         def spread(part):
             return ops.matmul(ops.cast(whose, part.dtype), part)
 
-        shown = ops.cast(spread(ops.cast(choice.shown, self.compute_dtype)), "bool")
-        gist = None if choice.gist is None else spread(choice.gist)
-        return Choice(shown, spread(choice.log_probs), spread(choice.told), gist)
+        def spread_bool(part):
+            return ops.cast(spread(ops.cast(part, self.compute_dtype)), "bool")
 
-    def _choose_sources(self, memory, turn, gold_features, training, hidden=None, even=None) -> Choice:
+        shown, gist, mixed = spread_bool(choice.shown), choice.gist, choice.mixed
+        if gist is not None:
+            gist = spread(gist)
+        if mixed is not None:
+            mixed = mixed._replace(shown=spread_bool(mixed.shown))
+        return Choice(shown, spread(choice.log_probs), spread(choice.told), gist, mixed)
+
+    def _choose_sources(self, memory, turn, gold_features, training, hidden=None, even=None, gold_share=True) -> Choice:
         """What targets [B, R] see, and how likely each source of it is to be needed for a reply.
 
         Facts are not looked for where a reply would be: under ``soft`` the decoder is told of all sources that they are
-        as likely, where ``even`` (bool [B, R]) holds.
+        as likely, where ``even`` (bool [B, R]) holds. ``gold_share``: of the targets that are shown gold, or True.
         """
         seen = fusion.visible(memory, turn)
         if hidden is not None:
@@ -222,18 +244,21 @@ class PersonaTransformer(keras.Model):
             needed = fusion.expected_source(memory, told)
             gist = self.gist(self.gist_norm(ops.concatenate([asked, needed], axis=-1)))
             return Choice(seen, log_probs, told, gist)
-        if self.config.fusion == "concat":
-            return Choice(seen, log_probs, log_probs, None)
+        if self.config.fusion != "select":
+            mixed = self.mixer(memory, seen) if self.config.mixes else None
+            return Choice(seen, log_probs, log_probs, mixed=mixed)
         if gold_features is not None:
             gold = ops.logical_and(fusion.gold_mask(memory, gold_features), (memory.item >= 0)[:, None, :])
             has_gold = ops.any(gold, axis=-1, keepdims=True)
+            if gold_share is not True:
+                has_gold = ops.logical_and(has_gold, self._draw((*ops.shape(turn), 1)) < gold_share)
             logits = ops.where(ops.logical_and(has_gold, ops.logical_not(gold)), MASKED, logits)
-        shown = fusion.selected_only(memory, seen, logits)
+        shown = fusion.selected_only(memory, seen, logits, self.config.selected)
         if training and self.config.knowledge_dropout:
             is_hidden = self._draw((ops.shape(seen)[0], 1, 1)) < self.config.knowledge_dropout
             hidden = ops.logical_and(is_hidden, (memory.item >= 0)[:, None, :])
             shown = ops.logical_and(shown, ops.logical_not(hidden))
-        return Choice(shown, log_probs, log_probs, None)
+        return Choice(shown, log_probs, log_probs)
 
     def _draw(self, shape):
         return keras.random.uniform(shape, seed=self.knowledge_seed)
@@ -252,6 +277,8 @@ class PersonaTransformer(keras.Model):
         return ops.reshape(tokens, (batch, length, several * self.config.width))
 
     def _outputs(self, x, attention, memory, places, written, choice: Choice) -> Outputs:
+        if choice.mixed is not None:
+            attention = ops.matmul(attention, ops.cast(choice.mixed.weights, "float32"))
         emotes = ops.cast(self.emote_head(x), "float32")
         pointer, gate = None, None
         if places is not None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-SCHEDULES = ("cosine", "inverse_sqrt")
+SCHEDULES = ("cosine", "inverse_sqrt", "constant")
 OPTIMIZERS = ("muon", "adamw")
 
 
@@ -15,6 +15,8 @@ class TrainConfig:
     ``*_weight``: the weight of each head's loss (nats per token of that head). ``knowledge_weight``: of choosing what
     is drawn on, where that is known; ``pointer_weight``: of copying the value that a question asks for, where that is
     known, from where it stands; ``facts_weight``: of writing down the facts that turns state, where that is learned.
+    ``gold_share``: of the targets that `select` shows gold items where there are any, and not those that it would
+    choose, at first; ``gold_share_at_end``: at the last step. Between them it changes evenly.
     ``validation_examples``: about so many, in whole dialogues; 0: all.
     ``patience``: validations without a better loss before training stops early; 0: never.
     """
@@ -34,6 +36,8 @@ class TrainConfig:
     knowledge_weight: float = 0.0
     pointer_weight: float = 0.0
     facts_weight: float = 1.0
+    gold_share: float = 1.0
+    gold_share_at_end: float = 1.0
     validate_every_steps: int = 500
     validation_examples: int = 500
     checkpoint_every_steps: int = 500
@@ -48,6 +52,9 @@ class TrainConfig:
                 raise ValueError(f"TrainConfig.{field.name} must be of type {field.type.__name__}, got {value!r}")
             if field.type in (int, float) and value < 0:
                 raise ValueError(f"TrainConfig.{field.name} must not be negative, got {value!r}")
+        for name in ("gold_share", "gold_share_at_end"):
+            if getattr(self, name) > 1:
+                raise ValueError(f"TrainConfig.{name} must lie in [0, 1], got {getattr(self, name)!r}")
         if self.seed >= 2**32:
             raise ValueError(f"TrainConfig.seed must be below 2 ** 32, got {self.seed!r}")
         if self.schedule not in SCHEDULES:

@@ -14,9 +14,10 @@ from persona_tf.data.config import DataConfig
 from persona_tf.data.corpus import PackedCorpus, pack_corpus
 from persona_tf.data.remembered import remember
 from persona_tf.data.sources import read_split
-from persona_tf.episode import KEY_KINDS, Episode
+from persona_tf.episode import KEY_KINDS, SETTING_KINDS, Episode
 from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, replies_alone
 from persona_tf.learner import examples
+from persona_tf.model.config import MIXING
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.run_dir import RunDir
 from persona_tf.text import vocabulary
@@ -116,10 +117,11 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
             "DataConfig.remembered shows facts that were written down as knowledge items: expected "
             "ExampleConfig.learn_facts, and no ExampleConfig.knowledge_as_history"
         )
-    if settings.model.fusion == "select" and settings.example.knowledge_as_history:
+    if settings.model.fusion in ("select", *MIXING) and settings.example.knowledge_as_history:
         raise ValueError(
-            "ModelConfig.fusion 'select' chooses a knowledge item, and ExampleConfig.knowledge_as_history leaves none: "
-            "take 'soft' or 'concat', or leave the items where they are"
+            f"ModelConfig.fusion {settings.model.fusion!r} treats knowledge items and turns differently, and "
+            "ExampleConfig.knowledge_as_history leaves no item: take 'soft' or 'concat', or leave the items where they "
+            "are"
         )
     if settings.model.history == "whole" and settings.example.max_targets > 1:
         raise ValueError(
@@ -138,6 +140,7 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
         kinds=len(KEY_KINDS),
         emotes=len(EMOTE_LABELS),
         fact_marks=marks,
+        place_kinds=tuple(1 + KEY_KINDS.index(kind) for kind in SETTING_KINDS),
     )
 
 

@@ -77,14 +77,24 @@ def mean_loss(sums: dict[str, tuple], weights: Mapping[str, float]):
 
 
 def learning_rate(step, config: TrainConfig):
-    """Linear warm-up, then a cosine to a hundredth, or 1 / sqrt(step); ``step`` counts from 0."""
+    """Linear warm-up, then a cosine to a hundredth, 1 / sqrt(step), or no change; ``step`` counts from 0."""
     step = ops.cast(step, "float32") + 1.0
     warmup = float(max(config.warmup_steps, 1))
     if config.schedule == "inverse_sqrt":
         return config.learning_rate * ops.minimum(step / warmup, ops.sqrt(warmup / step))
+    if config.schedule == "constant":
+        return config.learning_rate * ops.minimum(step / warmup, 1.0)
     progress = ops.clip((step - warmup) / max(config.steps - warmup, 1.0), 0.0, 1.0)
     cosine = 0.01 + 0.99 * 0.5 * (1.0 + ops.cos(progress * 3.14159265))
     return config.learning_rate * ops.minimum(step / warmup, cosine)
+
+
+def gold_share(step, config: TrainConfig):
+    """The share of targets that `select` shows gold items at a step, which counts from 0; True: all, at all steps."""
+    if config.gold_share == config.gold_share_at_end == 1:
+        return True
+    progress = ops.clip(ops.cast(step, "float32") / max(config.steps - 1, 1), 0.0, 1.0)
+    return config.gold_share + (config.gold_share_at_end - config.gold_share) * progress
 
 
 def _sums(where, nats, right) -> tuple:

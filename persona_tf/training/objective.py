@@ -18,21 +18,21 @@ class Objective:
 
     ``features``: names of the model's features, all int32 of two axes; those that end in ``_ids`` hold tokens.
     ``weights``: of each head's nats per label in the loss.
-    ``train(model, features)`` gives the loss and the sums of each head, see `losses.head_sums`; ``score`` gives the
-    sums without dropout.
+    ``train(model, features, step)`` gives the loss and the sums of each head, see `losses.head_sums`; ``step`` counts
+    from 0. ``score(model, features)`` gives the sums without dropout.
     """
 
     features: tuple[str, ...]
     weights: Mapping[str, float]
-    train: Callable[[Any, dict], tuple[Any, dict[str, tuple]]]
+    train: Callable[[Any, dict, Any], tuple[Any, dict[str, tuple]]]
     score: Callable[[Any, dict], dict[str, tuple]]
 
 
 def reply_objective(config: TrainConfig) -> Objective:
     """A bot's: to write replies and actions, to show emotes, to know what it draws on."""
 
-    def train(model: Any, features: dict) -> tuple[Any, dict[str, tuple]]:
-        outputs = model(features, training=True, use_gold=True)
+    def train(model: Any, features: dict, step: Any) -> tuple[Any, dict[str, tuple]]:
+        outputs = model(features, training=True, use_gold=losses.gold_share(step, config))
         sums = losses.head_sums(outputs, features)
         uniform = losses.uniform_sums(outputs, features) if config.label_smoothing else {}
         return losses.total_loss(sums, uniform, config), sums
@@ -51,7 +51,7 @@ def retrieval_objective(config: RetrieverConfig) -> Objective:
     def sums(model: Any, features: dict, training: bool) -> dict[str, tuple]:
         return batch_contrast(model(features, training=training), features, config.multi_positive)
 
-    def train(model: Any, features: dict) -> tuple[Any, dict[str, tuple]]:
+    def train(model: Any, features: dict, step: Any) -> tuple[Any, dict[str, tuple]]:
         found = sums(model, features, True)
         return losses.mean_loss(found, weights), found
 

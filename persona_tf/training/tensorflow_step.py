@@ -28,7 +28,7 @@ class TensorFlowStep:
 
     def _train(self, features):
         with tf.GradientTape() as tape:
-            loss, sums = self.objective.train(self.model, features)
+            loss, sums = self.objective.train(self.model, features, self.optimizer.iterations)
         # TensorFlow's own variables: with Keras' it cannot make the zeros for those that the loss does not reach.
         variables = [variable.value for variable in self.model.trainable_variables]
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")

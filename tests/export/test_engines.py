@@ -50,6 +50,13 @@ def test_each_engine_has_its_writer(engine, kind, shaken):
     assert writer.engine == (engine if engine != "auto" else "onnx")
 
 
+def test_what_the_graphs_do_not_do_tensorflow_does(shaken):
+    model = shaken(0.5, fusion="average", copy_head=False)
+    assert open_writer("auto", model, DecodeConfig(max_reply_tokens=4)).engine == "tensorflow"
+    with pytest.raises(ValueError, match="the engine onnx_int8 does not do fusion average: take auto or tensorflow"):
+        open_writer("onnx_int8", model, DecodeConfig())
+
+
 def test_what_there_is_not(shaken):
     with pytest.raises(ValueError, match="expected one of the engines auto, tensorflow, onnx, onnx_int8, got 'torch'"):
         open_writer("torch", shaken(0.5), DecodeConfig())

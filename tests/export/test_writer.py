@@ -7,6 +7,7 @@ import tensorflow as tf
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.episode import KEY_KINDS
 from persona_tf.export.writer import Writer
+from persona_tf.model.config import MIXING
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.text.vocabulary import ACTION, EMOTE, REPLY, SPECIALS
 
@@ -65,6 +66,17 @@ def _targets(written, turns, hypothesis=0):
     for row, target in np.argwhere(turns):
         ids = written.ids[row, target, hypothesis]
         yield row, turns[row, target], ids[ids != 0], (row, target)
+
+
+@pytest.mark.parametrize("fusion", MIXING)
+def test_from_a_mixture_it_writes_what_call_finds_likeliest(shaken, features, turns, fusion):
+    model = shaken(0.5, fusion=fusion, copy_head=False)
+    writer = Writer(model, DECODE)
+    seeds = np.zeros((*turns.shape, 1), np.int32)
+    written = writer.write(writer.read_knowledge(features), writer.read_history(features), turns, seeds)
+    for row, turn, ids, place_of in _targets(written, turns):
+        total = _log_probs(model, features, row, turn, ids)[np.arange(len(ids)), ids].sum()
+        assert written.log_probs[place_of][0] == pytest.approx(total, abs=1e-2)
 
 
 def test_what_is_written_is_what_call_finds_likeliest(model, features, turns, written):

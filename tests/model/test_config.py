@@ -12,6 +12,7 @@ from persona_tf.model.config import ModelConfig
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
         ({"knowledge_dropout": -0.1}, "knowledge_dropout must lie in"),
         ({"fusion": "concatenate"}, "fusion must be one of .*'concat'.* got 'concatenate'"),
+        ({"selected": 0}, "selected must be a positive whole number, got 0"),
         ({"precision": "float16"}, "precision must be one of"),
     ],
 )

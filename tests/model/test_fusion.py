@@ -82,6 +82,35 @@ def test_select_reads_the_best_item_and_all_of_the_history(shaken, features, to_
     assert len(chosen) > 3
 
 
+def test_select_reads_the_two_best_items(shaken, features, cast, to_numpy):
+    model = shaken(fusion="select", selected=2)
+    outputs, told = to_numpy(model(features)), to_numpy(model(features, use_gold=True))
+    for row, column in _target_tokens(features):
+        is_item = outputs.memory.first[row] & (outputs.memory.item[row] >= 0)
+        scores = np.where(is_item, outputs.source_log_probs[row, column], -np.inf)
+        best = outputs.memory.item[row][np.argsort(-scores)[: min(2, is_item.sum())]]
+        assert _items_that_are_read(outputs, row, column) == set(best.tolist())
+        gold = cast[row].targets[features["target_index"][row, column]].gold
+        if gold:
+            read = _items_that_are_read(told, row, column)
+            assert read <= set(gold)
+            assert len(read) == min(2, len(gold))
+
+
+def test_select_is_shown_gold_as_often_as_it_is_told_to(make_model, pack_rows, to_numpy):
+    """Of 300 targets; with the seed of the model, so it is the same each time."""
+    model, batch = make_model(fusion="select"), pack_rows(*_quiz(300))
+    gold = batch["gold_item"][:, 0]
+    shares = {}
+    for share in (0.0, 0.5, 1.0):
+        outputs = to_numpy(model(batch, use_gold=share))
+        shares[share] = np.mean([_items_that_are_read(outputs, row, 0) == {item} for row, item in enumerate(gold)])
+    own = shares[0.0]
+    assert own < 0.4
+    assert shares[1.0] == 1
+    assert shares[0.5] == pytest.approx((own + 1) / 2, abs=0.1)
+
+
 def test_select_reads_the_gold_item_when_told_to(shaken, features, cast, to_numpy):
     model = shaken(fusion="select")
     told, untold = to_numpy(model(features, use_gold=True)), to_numpy(model(features))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from persona_tf.model import likelihood
-from persona_tf.model.config import FUSIONS, HISTORIES, ModelConfig
+from persona_tf.model.config import FUSIONS, HISTORIES, MIXING, ModelConfig
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.model.memory import Memory
 from persona_tf.model.transformer import PersonaTransformer
@@ -13,9 +13,17 @@ from persona_tf.text.features import FEATURES
 from persona_tf.training.checkpoint import named_variables
 
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
-KINDS = [{"fusion": fusion, "copy_head": copies} for fusion in FUSIONS for copies in (True, False)]
+FUSED = [{"fusion": fusion, "copy_head": fusion not in MIXING} for fusion in FUSIONS]
+KINDS = FUSED + [{"fusion": fusion, "copy_head": False} for fusion in FUSIONS if fusion not in MIXING]
 KINDS += [{"fusion": "soft", "history": "apart"}]
-every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
+
+
+def _named(kind):
+    return "-".join(map(str, kind.values()))
+
+
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=_named)
+every_fusion = pytest.mark.parametrize("kind", FUSED, ids=_named)
 
 
 def _said(outputs, real):
@@ -190,9 +198,9 @@ def test_a_whole_history_cannot_be_added_to(shaken, features):
         model.read_history(features, model.read_history(features))
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
-def test_items_depend_on_nothing_but_themselves(shaken, features, fusion):
-    model = shaken(fusion=fusion)
+@every_fusion
+def test_items_depend_on_nothing_but_themselves(shaken, features, kind):
+    model = shaken(**kind)
     alone = model.encode_knowledge({n: v for n, v in features.items() if n.startswith("knowledge")})
     length = features["knowledge_ids"].shape[1]
     together = model.encode({**features, "history_ids": np.where(features["history_ids"] > 0, 12, 0)})
@@ -211,7 +219,7 @@ def _reversed(example):
     return dataclasses.replace(example, items=example.items[::-1], targets=tuple(targets))
 
 
-@every_kind
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind["fusion"] not in MIXING], ids=_named)
 def test_the_order_of_items_means_nothing(shaken, cast, pack_rows, kind):
     model = shaken(**kind)
     one, other = pack_rows(*cast), pack_rows(*map(_reversed, cast))
@@ -258,9 +266,9 @@ def test_a_target_is_scored_alone_as_in_company(shaken, cast, pack_rows, kind):
     assert number == 11
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
-def test_a_row_alone_is_as_in_a_batch(shaken, cast, pack_rows, fusion):
-    model = shaken(fusion=fusion)
+@every_fusion
+def test_a_row_alone_is_as_in_a_batch(shaken, cast, pack_rows, kind):
+    model = shaken(**kind)
     batch = pack_rows(*cast)
     logits = np.asarray(model(batch).vocabulary_logits)
     for row in (0, 3, 5):
@@ -270,9 +278,9 @@ def test_a_row_alone_is_as_in_a_batch(shaken, cast, pack_rows, fusion):
         np.testing.assert_allclose(logits[row][_real(batch)[row]], alone, **TOLERANCE)
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
-def test_nothing_to_know_and_no_history_give_finite_answers(shaken, cast, pack_rows, fusion):
-    model = shaken(fusion=fusion)
+@every_fusion
+def test_nothing_to_know_and_no_history_give_finite_answers(shaken, cast, pack_rows, kind):
+    model = shaken(**kind)
     batch = pack_rows(dataclasses.replace(cast[-1], items=(), history=()), cast[0])
     outputs = model(batch)
     for part in (*likelihood.nats(outputs, batch), outputs.vocabulary_logits, outputs.emote_logits):
@@ -317,8 +325,8 @@ def test_half_precision_is_close_and_its_outputs_are_float32(shaken, features, t
 
 def test_what_is_hidden_is_as_good_as_not_there(shaken, cast, pack_rows):
     """Under ``select`` the best of the other items is shown in its place."""
-    for fusion in FUSIONS:
-        model = shaken(fusion=fusion)
+    for kind in FUSED:
+        model = shaken(**kind)
         example = dataclasses.replace(cast[1], targets=cast[1].targets[-1:])
         shorter = dataclasses.replace(
             example, items=example.items[1:], targets=(dataclasses.replace(example.targets[0], gold=()),)
@@ -330,7 +338,7 @@ def test_what_is_hidden_is_as_good_as_not_there(shaken, cast, pack_rows):
         without, absent = model(one, hidden=hidden), model(other)
         for name in ("vocabulary_logits", "emote_logits"):
             a, b = (np.asarray(getattr(outputs, name))[real] for outputs in (without, absent))
-            np.testing.assert_allclose(a, b, err_msg=f"{fusion} {name}", **TOLERANCE)
+            np.testing.assert_allclose(a, b, err_msg=f"{kind} {name}", **TOLERANCE)
 
 
 def test_config_round_trip(tiny_config):
@@ -345,6 +353,8 @@ def test_config_round_trip(tiny_config):
         kinds=7,
         emotes=5,
         fact_marks=4,
+        selected=2,
+        place_kinds=(3, 4),
     )
     changed = dataclasses.asdict(config).items() - dataclasses.asdict(ModelConfig()).items()
     assert {name for name, _ in changed} == {field.name for field in dataclasses.fields(config)}

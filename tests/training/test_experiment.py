@@ -95,7 +95,7 @@ def test_facts_have_ids_of_their_own_and_need_data_that_state_them():
 
 def test_select_needs_items_to_select_from():
     model, example = ModelConfig(fusion="select"), ExampleConfig(knowledge_as_history=True)
-    with pytest.raises(ValueError, match="knowledge_as_history leaves none: take 'soft' or 'concat'"):
+    with pytest.raises(ValueError, match="knowledge_as_history leaves no item: take 'soft' or 'concat'"):
         experiment.model_config(types.SimpleNamespace(model=model, example=example, data=DataConfig("world")), 77)
     other = types.SimpleNamespace(model=ModelConfig(fusion="soft"), example=example, data=DataConfig("world"))
     assert experiment.model_config(other, 77).fusion == "soft"

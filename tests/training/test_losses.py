@@ -6,7 +6,7 @@ from persona_tf.example import TOLD
 from persona_tf.model import likelihood
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.loop import head_metrics
-from persona_tf.training.losses import HEADS, head_sums, learning_rate, total_loss, uniform_sums
+from persona_tf.training.losses import HEADS, gold_share, head_sums, learning_rate, total_loss, uniform_sums
 from persona_tf.training.tensorflow_optimizers import make_optimizer
 
 
@@ -163,6 +163,9 @@ def test_a_batch_without_labels_of_a_head_has_a_finite_loss(make_model, corpus):
         ("inverse_sqrt", 99, 1.0),
         ("inverse_sqrt", 399, 0.5),
         ("inverse_sqrt", 9999, 0.1),
+        ("constant", 0, 0.01),
+        ("constant", 99, 1.0),
+        ("constant", 999, 1.0),
     ],
 )
 def test_learning_rate(schedule, step, factor):
@@ -170,10 +173,16 @@ def test_learning_rate(schedule, step, factor):
     assert float(learning_rate(step, config)) == pytest.approx(4.0 * factor, rel=1e-4)
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "inverse_sqrt"])
+@pytest.mark.parametrize("schedule", ["cosine", "inverse_sqrt", "constant"])
 def test_learning_rate_without_warm_up_begins_at_the_top(schedule):
     config = TrainConfig(steps=1000, warmup_steps=0, schedule=schedule, learning_rate=1.0)
     assert float(learning_rate(0, config)) == pytest.approx(1.0, rel=1e-3)
+
+
+def test_the_share_of_gold_changes_evenly():
+    config = TrainConfig(steps=101, gold_share=0.9, gold_share_at_end=0.1)
+    assert [round(float(gold_share(step, config)), 3) for step in (0, 50, 100, 200)] == [0.9, 0.5, 0.1, 0.1]
+    assert gold_share(7, TrainConfig()) is True
 
 
 def test_what_is_decayed(make_model):

@@ -50,11 +50,13 @@ def write_onnx(model: Any, folder: pathlib.Path, precision: str = "int8", source
       source: what it was made from, for whoever finds the folder.
 
     Raises:
-      ValueError: the precision is unknown.
+      ValueError: the precision is unknown, or the model has what the graphs do not do, see `not_laid_out`.
       FileExistsError: the folder is there and holds something else.
       OSError: it cannot be written.
     """
     check_precision(precision)
+    if beyond := not_laid_out(model.config):
+        raise ValueError(f"the ONNX graphs do not do {', '.join(beyond)}; use export.writer.Writer for that")
     from persona_tf.export.onnx import reading, writing
     from persona_tf.export.onnx.weights import tables_of
 
@@ -83,6 +85,11 @@ def write_onnx(model: Any, folder: pathlib.Path, precision: str = "int8", source
         if folder.exists():
             folder.rename(pathlib.Path(temporary) / "old")
         made.rename(folder)
+
+
+def not_laid_out(config: ModelConfig) -> list[str]:
+    """What a model has that the graphs do not do, in a user's words."""
+    return [f"fusion {config.fusion}"] if config.mixes else []
 
 
 def read_manifest(folder: pathlib.Path) -> Manifest:

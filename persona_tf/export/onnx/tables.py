@@ -28,11 +28,11 @@ class Tables:
 
     Args:
       arrays: by name.
-      fusion: as in ModelConfig.
+      fusion, selected: as in ModelConfig.
     """
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], fusion: str):
-        self._arrays, self.fusion = arrays, fusion
+    def __init__(self, arrays: Mapping[str, np.ndarray], fusion: str, selected: int = 1):
+        self._arrays, self.fusion, self._selected = arrays, fusion, selected
         self.tokens = arrays["tokens"]
         self.width = self.tokens.shape[1]
         self._of_turn = functools.cache(self._turn)
@@ -90,7 +90,7 @@ class Tables:
         total = top + np.log(np.exp(of_sources - top).sum(-1, keepdims=True))
         log_probs = np.where(seen, logits - total, MASKED)
         if self.fusion == "select":
-            return Sources(_selected(memory, seen, logits), log_probs, None)
+            return Sources(_selected(memory, seen, logits, self._selected), log_probs, None)
         needed = np.where(memory.first, np.exp(log_probs), np.float32(0)) @ pooled
         both = _normed(np.concatenate([asked, needed], axis=-1))
         return Sources(seen, log_probs, both @ self._arrays["gist_kernel"] + self._arrays["gist_bias"])
@@ -146,8 +146,12 @@ def sinusoids(numbers: np.ndarray, width: int) -> np.ndarray:
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
 
 
-def _selected(memory, seen: np.ndarray, logits: np.ndarray) -> np.ndarray:
+def _selected(memory, seen: np.ndarray, logits: np.ndarray, count: int) -> np.ndarray:
     """As `fusion.selected_only`."""
-    is_item = memory.first & (memory.item >= 0)
-    best = np.where(is_item, logits, MASKED).argmax(-1)
-    return seen & ((memory.item[None] == memory.item[best][:, None]) | (memory.item == -1))
+    shown, left = memory.item[None] == -1, (memory.first & (memory.item >= 0))[None]
+    for _ in range(count):
+        of_left = np.where(left, logits, MASKED)
+        chosen = memory.item[None] == memory.item[of_left.argmax(-1)][:, None]
+        chosen &= of_left.max(-1, keepdims=True) > MASKED
+        shown, left = shown | chosen, left & ~chosen
+    return seen & shown

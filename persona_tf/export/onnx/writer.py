@@ -85,7 +85,8 @@ class OnnxWriter:
         self.hypotheses = decode.hypotheses
         self._threads = threads or _processors()
         self._pool = ThreadPoolExecutor(self._threads, "onnx_writer")
-        self._sessions, self._tables = Sessions(folder), Tables(read_tables(folder), self._config.fusion)
+        self._sessions = Sessions(folder)
+        self._tables = Tables(read_tables(folder), self._config.fusion, self._config.selected)
         self._reader = Reader(self._sessions, self._tables, self._config.history, self._pool)
         self._writes_facts = False
 

@@ -27,6 +27,7 @@ MODELS = {
     "soft": {"fusion": "soft"},
     "soft without copying": {"fusion": "soft", "copy_head": False},
     "select": {"fusion": "select"},
+    "two selected": {"fusion": "select", "selected": 2},
     "apart, narrow heads": {"history": "apart", "heads": 4},
     "whole, deep": {"history": "whole", "encoder_layers": 2, "decoder_layers": 2, "fusion": "soft"},
 }
