@@ -40,8 +40,8 @@ export function spokenPair({ left, right }) {
 }
 
 function column(side, names, inside, isBusy = false) {
-  const title = h("h3", { class: "who" }, h("b", {}, t(`side.${side}`)), h("small", {}, names.bot));
-  return h("article", { class: `answer turn ${side}`, "aria-busy": isBusy ? "true" : null }, title, inside);
+  const title = h("h3", { class: "who" }, h("b", {}, t(`side.${side}`)), " ", h("small", {}, names.bot));
+  return h("article", { "aria-label": t(`side.${side}`), class: `answer turn ${side}`, "aria-busy": isBusy ? "true" : null }, title, inside);
 }
 
 function pickButton(which, acts) {

@@ -69,7 +69,7 @@ export class Sampling {
 
   #slider(name, [min, max, step] = SLIDERS[name], own = this.#own[name] ?? (name === "top_k" ? 0 : min)) {
     const value = Math.min(this.#value(name, own), max);
-    const shown = h("output", { for: `slide-${name}` }, String(value));
+    const shown = h("output", { for: `slide-${name}`, "aria-hidden": "true" }, String(value));
     const input = h("input", { type: "range", id: `slide-${name}`, name, min, max, step, value: String(value) });
     input.value = String(value);
     input.addEventListener("input", () => {

@@ -14,7 +14,7 @@ export function showStage(scene) {
     place?.category && h("p", { class: "kind" }, place.category),
     h("h2", {}, place?.name || t("nowhere")),
     place?.description?.length && h("p", { class: "told" }, place.description.join(" ")),
-    place?.objects?.length && h("p", { class: "things" }, place.objects.map((one) => h("span", { title: one.description || null }, one.name))),
+    place?.objects?.length && h("ul", { class: "things" }, place.objects.map((one) => h("li", { title: one.description || null }, one.name))),
     h("p", { class: "met" }, partner.name && t("stage.you", { name: partner.name }), " ", t("stage.bot", { name: bot })),
   );
 }
