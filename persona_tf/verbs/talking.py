@@ -43,6 +43,8 @@ def serve(arguments: Arguments) -> None:
     run, given = trained(arguments), arguments.flags
     decoding = overridden(run, arguments.bindings)[1] if arguments.bindings else {}
     beside = trained_in(given.other) if given.other else None
+    if beside is not None and beside.path.resolve() == run.path.resolve():
+        raise ValueError(f"--other: expected another run than {run.path}, which would answer the same")
     try:
         from persona_tf.serving.web.pairs import Other
         from persona_tf.serving.web.server import serve

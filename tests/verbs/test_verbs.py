@@ -67,6 +67,8 @@ def test_a_run_to_set_beside_that_is_not_there_is_said_before_anything_is_made(r
     err = capsys.readouterr().err
     assert str(tmp_path / "none") in err
     assert "make train" in err
+    assert command.main(["serve", f"--run={run.path}", f"--other={run.path}/", "--port=0"]) == 1
+    assert "--other: expected another run than" in capsys.readouterr().err
     assert not run.chats.exists()
 
 
