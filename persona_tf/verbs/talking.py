@@ -24,7 +24,7 @@ def chat(arguments: Arguments) -> None:
     decoding = overridden(run, arguments.bindings)[1] if arguments.bindings else {}
     seed = random.randrange(10_000) if given.seed is None else given.seed
     if given.memory and not given.retriever:
-        raise ValueError("--memory needs --retriever=RUN: the run of what finds facts in it, such as world_retriever")
+        raise ValueError("--memory needs --retriever=RUN: the run of what finds facts in it, such as retrieval_world")
     retriever = trained_in(given.retriever).bundle if given.retriever else None
     from persona_tf.chat.card import read_card
     from persona_tf.serving.scene import scene
