@@ -62,7 +62,7 @@ def test_facts_come_and_go(both):
 
 
 def test_many_more_facts_are_laid_out_anew(both):
-    exact, fast, queries = both
+    exact, _, queries = both
     small = faiss_index.FaissIndex(DIMENSIONS, "abc")
     rows = np.float32([exact._rows[i] for i in range(COUNT)])
     small.add([f"fact {i}" for i in range(200)], rows[:200])
