@@ -210,6 +210,26 @@ def with_texts(example: Example, texts: Mapping[str, str]) -> Example:
     return dataclasses.replace(example, items=items, history=history)
 
 
+def without(example: Example, keys: Iterable[str]) -> Example:
+    """The example without the knowledge items (wherever they stand) and turns of these keys.
+
+    Of the targets, what is gold is numbered anew; ``grounding`` stays.
+    """
+    gone = set(keys)
+    items = [i for i, item in enumerate(example.items) if item.key not in gone]
+    history = [turn for turn in example.history if turn.key not in gone]
+    told = sum(turn.item is not None for turn in history)
+    new_items = {old: new for new, old in enumerate(items)}
+    new_turns = {turn.turn: turn.turn if turn.item is None else i - told for i, turn in enumerate(history)}
+    return dataclasses.replace(
+        example,
+        items=tuple(example.items[i] for i in items),
+        history=tuple(dataclasses.replace(turn, turn=new_turns[turn.turn]) for turn in history),
+        targets=tuple(_renumbered(target, new_items, new_turns) for target in example.targets),
+        told=told,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Strings:
     """A batch of examples as flat lists and row lengths: what the Packer takes.
@@ -279,6 +299,14 @@ def strings(batch: Iterable[Example]) -> Strings:
             out.fact_owner.extend(OWNERS.index(fact.owner) for fact in target.facts)
             out.fact_text.extend(fact.text for fact in target.facts)
     return out
+
+
+def _renumbered(target: Target, items: Mapping[int, int], turns: Mapping[int, int]) -> Target:
+    return dataclasses.replace(
+        target,
+        gold=tuple(items[i] for i in target.gold if i in items),
+        gold_turns=tuple(turns[turn] for turn in target.gold_turns if turn in turns),
+    )
 
 
 def _told(item: Item, turn: int, who: int) -> HistoryTurn:

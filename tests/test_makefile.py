@@ -84,12 +84,12 @@ def test_options_pass_through(clone):
     assert "--splits 'test,valid'" in make(clone, "-n", "eval", "EXP=quickstart", "SPLITS=test,valid").stdout
     chat = make(
         clone, "-n", "chat", "EXP=quickstart", "SEED=3", "PLACE=the tower", "PERSONA=I'm old.", "CARD=my card.png",
-        "RETRIEVER=runs/world_retriever/0", "MEMORY=my mind.sqlite",
+        "RETRIEVER=runs/retrieval_world/0", "MEMORY=my mind.sqlite",
     ).stdout  # fmt: skip
     swept = make(clone, "-n", "sweep", "EXP=a,b", "SEEDS=0,1", "RUN=there", "GIN=STEPS=9").stdout
     assert "sweep --experiments 'a,b' --seeds '0,1' --runs 'there' '--gin.STEPS=9'" in swept
     assert "--seed '3' --place 'the tower' --persona 'I'\\''m old.' --card 'my card.png'" in chat
-    assert "--retriever 'runs/world_retriever/0' --memory 'my mind.sqlite'" in chat
+    assert "--retriever 'runs/retrieval_world/0' --memory 'my mind.sqlite'" in chat
 
 
 def test_variables_of_the_shell_do_not_get_in(clone, monkeypatch):

@@ -40,7 +40,7 @@ class FactFinder:
         if not (run / "bundle" / "retriever.json").is_file():
             raise FileNotFoundError(
                 f"no trained retriever in {run}. This makes one (about 10 minutes on two cores): make train "
-                "EXP=world_retriever; it is in runs/world_retriever/0"
+                "EXP=retrieval_world; it is in runs/retrieval_world/0"
             )
         return cls(load_retriever(run / "bundle"))
 

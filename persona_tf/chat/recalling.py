@@ -133,7 +133,7 @@ def open_memory(file: str | os.PathLike[str] | None, retriever: pathlib.Path, se
     encoder = load_retriever(retriever, "float32")
     if encoder.config.kind != "bi" or encoder.config.finds != "facts":
         raise ValueError(
-            f"{retriever}: expected a bi-encoder that finds facts, such as that of world_retriever, got kind "
+            f"{retriever}: expected a bi-encoder that finds facts, such as that of retrieval_world, got kind "
             f"{encoder.config.kind!r}, which finds {encoder.config.finds!r}"
         )
     return FactMemory(FactStore(file), session, encoder, rules_for(encoder.experiment))

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from persona_tf.data.pairs import MORE
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
@@ -12,9 +14,10 @@ class DataConfig:
     say which facts a turn uses, which Toloka's always does; ``{"states": True}`` has turns say which facts they state).
     ``train_examples`` 0 means all.
     ``remembered``: in that share of training's examples what was said first is shown as facts that were written down
-    (see `data.remembered`). ``train_options`` stand over ``options`` in training only. ``held_out``: every so many-th
-    training dialogue is kept for validation in the place of ``valid_split``; 0: none. (Where only one other split
-    exists, and is reported.)
+    (see `data.remembered`). ``few_facts``: in that share of them the persona is a few facts or none (see
+    `data.few_facts`). ``more_pairs``: what else training shows a retriever, of `data.pairs.MORE`. ``train_options``
+    stand over ``options`` in training only. ``held_out``: every so many-th training dialogue is kept for validation in
+    the place of ``valid_split``; 0: none. (Where only one other split exists, and is reported.)
     """
 
     source: str
@@ -23,6 +26,8 @@ class DataConfig:
     held_out: int = 0
     train_examples: int = 0
     remembered: float = 0.0
+    few_facts: float = 0.0
+    more_pairs: tuple[str, ...] = ()
     train_split: str = "train"
     valid_split: str = "valid"
 
@@ -30,8 +35,11 @@ class DataConfig:
         for name in ("held_out", "train_examples"):
             if getattr(self, name) < 0:
                 raise ValueError(f"DataConfig.{name}: expected 0 or more, got {getattr(self, name)}")
-        if not 0 <= self.remembered <= 1:
-            raise ValueError(f"DataConfig.remembered: expected a share in [0, 1], got {self.remembered}")
+        for name in ("remembered", "few_facts"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"DataConfig.{name}: expected a share in [0, 1], got {getattr(self, name)}")
+        if unknown := sorted(set(self.more_pairs) - set(MORE)):
+            raise ValueError(f"DataConfig.more_pairs: unknown {unknown}; choose from {MORE}")
         if self.held_out == 1:
             raise ValueError("DataConfig.held_out: 1 would hold out every dialogue; expected 0, or 2 and more")
 

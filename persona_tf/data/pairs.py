@@ -1,10 +1,10 @@
 """Episode -> pairs of what was said and the facts that the answer draws on: what retrieval learns from."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from persona_tf.episode import Episode
-from persona_tf.example import Example, ExampleConfig, HistoryTurn
+from persona_tf.example import PARTNER, Example, ExampleConfig, HistoryTurn
 from persona_tf.learner import examples
 
 
@@ -13,8 +13,9 @@ class Pair:
     """What was said before a turn, the facts that its speaker has, and those that it draws on.
 
     ``history`` is what the speaker heard and said before the turn, the oldest first. ``gold`` indexes ``facts``; () is
-    a turn that draws on none. ``id`` is ``episode:learner/turn``, ``question`` the last thing that the partner said.
-    ``people``: where the facts are several people's, how many are each one's, the speaker's first.
+    a turn that draws on none. ``id`` is ``episode:learner/turn``, ``question`` the last thing that the partner said,
+    ``reply`` what is said in the turn. ``people``: where the facts are several people's, how many are each one's, the
+    speaker's first.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Pair:
     facts: tuple[str, ...]
     gold: tuple[int, ...]
     people: tuple[int, ...] = ()
+    reply: str = ""
 
     @property
     def question(self) -> str:
@@ -51,6 +53,34 @@ def pairs(episodes: Iterable[Episode], config: ExampleConfig, with_asides: bool 
                 yield _pair(example, episode)
 
 
+MORE = ("replies", "retold")
+"""What `with_more` can add."""
+
+
+def with_more(stream: Iterable[Pair], more: Sequence[str]) -> Iterator[Pair]:
+    """Each pair, and for training what else it teaches; where little is known of facts, that is most of it.
+
+    Args:
+      stream: pairs.
+      more: of MORE. ``replies``: the reply itself is a fact that suits the context, whatever it draws on. ``retold``:
+        the facts that a reply draws on suit it alone, as if it had been asked for: in what other words they are put.
+
+    >>> asked = HistoryTurn(1, 0, "What do you fear?", "", "")
+    >>> pair = Pair("e1:1/1", "e1", (asked,), ("I bake bread.", "I fear geese."), (1,), reply="Geese!")
+    >>> for one in with_more([pair], ("replies", "retold")):
+    ...     print([turn.speech for turn in one.history], one.facts, one.gold)
+    ['What do you fear?'] ('I bake bread.', 'I fear geese.') (1,)
+    ['What do you fear?'] ('Geese!',) (0,)
+    ['Geese!'] ('I bake bread.', 'I fear geese.') (1,)
+    """
+    for pair in stream:
+        yield pair
+        if "replies" in more and pair.reply and pair.history:
+            yield dataclasses.replace(pair, facts=(pair.reply,), gold=(0,))
+        if "retold" in more and pair.reply and pair.gold:
+            yield dataclasses.replace(pair, history=(HistoryTurn(PARTNER, 0, pair.reply, "", ""),))
+
+
 def _pair(example: Example, episode: Episode) -> Pair:
     [target] = example.targets
     order = sorted(range(len(example.items)), key=lambda i: _place(example.items[i].key))
@@ -60,6 +90,7 @@ def _pair(example: Example, episode: Episode) -> Pair:
         history=example.history,
         facts=tuple(example.items[i].text for i in order),
         gold=tuple(place for place, i in enumerate(order) if i in target.gold),
+        reply=target.reply,
     )
 
 

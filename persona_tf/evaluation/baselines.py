@@ -23,8 +23,8 @@ from typing import TypeVar
 from persona_tf.episode import EMOTES, Episode
 from persona_tf.evaluation.candidates import Ranked
 from persona_tf.evaluation.metrics.words import normalise
-from persona_tf.evaluation.prediction_file import ScoredTarget, Swapped
-from persona_tf.evaluation.report import Metrics, report
+from persona_tf.evaluation.prediction_file import SHOWN, ScoredTarget, Swapped
+from persona_tf.evaluation.report import FACTS_SHOWN, Metrics, report
 
 Item = tuple[str, str]
 """Key and text of a knowledge item."""
@@ -116,7 +116,7 @@ def baselines(
 
 
 def likelihood_baseline(targets: Sequence[ScoredTarget], nats: Sequence[float], tokens: Sequence[int]) -> Metrics:
-    """Perplexities of another model, such as an n-gram model, on the same gold replies.
+    """Perplexities of another model, such as an n-gram model, that reads no facts, on the same gold replies.
 
     Args:
       targets: the targets; their words and bytes are taken.
@@ -129,11 +129,13 @@ def likelihood_baseline(targets: Sequence[ScoredTarget], nats: Sequence[float], 
     if not len(targets) == len(nats) == len(tokens):
         raise ValueError(f"likelihood_baseline: got {len(targets)} targets, {len(nats)} nats, {len(tokens)} tokens")
     rows = [
-        dataclasses.replace(t, reply_nats=n, reply_tokens=count)
+        dataclasses.replace(
+            t, reply_nats=n, reply_tokens=count, changed_nats=dict.fromkeys(t.changed_nats.keys() & SHOWN, n)
+        )
         for t, n, count in zip(targets, nats, tokens, strict=True)
         if t.reply_tokens
     ]
-    names = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte")
+    names = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", *FACTS_SHOWN.values())
     return {name: value for name, value in report(rows, bootstrap_samples=0).items() if name in names}
 
 

@@ -21,6 +21,9 @@ class EvalConfig:
       shuffled_persona: whether replies are scored a second time with the persona of another dialogue.
       gaps: whether they are scored again with persona, setting and past of another dialogue, and without each. These
         are six passes, and that over the past takes each target alone.
+      retriever: folder of a run that finds facts: replies that draw on facts of the persona are scored again with these
+        alone, with those that it finds, and with none; "" leaves that out.
+      found_facts: how many it finds for each reply.
       ranked: among how many candidates the true reply is to be found; 0 leaves it out.
       judge: folder of a run that tells speakers apart, which says whose replies the bot's are; "" asks none.
       trigram: whether a Kneser-Ney trigram model of the training dialogues stands beside the likelihoods.
@@ -43,6 +46,8 @@ class EvalConfig:
     missing_probes: int = 100
     shuffled_persona: bool = False
     gaps: bool = False
+    retriever: str = ""
+    found_facts: int = 2
     ranked: int = 0
     judge: str = ""
     trigram: bool = False
@@ -66,8 +71,9 @@ class EvalConfig:
         for name in ("swapped", "shuffled_persona", "gaps", "trigram"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"EvalConfig.{name}: expected True or False, got {getattr(self, name)!r}")
-        if not isinstance(self.judge, str):
-            raise TypeError(f"EvalConfig.judge: expected the folder of a run, got {self.judge!r}")
+        for name in ("judge", "retriever"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"EvalConfig.{name}: expected the folder of a run, got {getattr(self, name)!r}")
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
@@ -84,6 +90,7 @@ _LEAST = {
     "batch_targets": 1,
     "max_examples": 0,
     "bootstrap_samples": 0,
+    "found_facts": 1,
     "ranked": 0,
     "missing_probes": 0,
     "seed": 0,

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from persona_tf.evaluation.metrics.probes import holds
-from persona_tf.example import PARTNER, Example, HistoryTurn, Item, Target, with_texts
+from persona_tf.example import PARTNER, Example, HistoryTurn, Item, with_texts, without
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "persona": ("persona",),
@@ -60,26 +60,6 @@ def draw_missing(singles: Sequence[Example], most: int, seed: int = 0) -> list[E
         for i, bare in itertools.islice((pair for pair in drawn if pair[1] is not None), most):
             found[i] = bare
     return found
-
-
-def without(example: Example, keys: Iterable[str]) -> Example:
-    """The example without the knowledge items (wherever they stand) and turns of these keys.
-
-    Of the targets, what is gold is numbered anew; ``grounding`` stays.
-    """
-    gone = set(keys)
-    items = [i for i, item in enumerate(example.items) if item.key not in gone]
-    history = [turn for turn in example.history if turn.key not in gone]
-    told = sum(turn.item is not None for turn in history)
-    new_items = {old: new for new, old in enumerate(items)}
-    new_turns = {turn.turn: turn.turn if turn.item is None else i - told for i, turn in enumerate(history)}
-    return dataclasses.replace(
-        example,
-        items=tuple(example.items[i] for i in items),
-        history=tuple(dataclasses.replace(turn, turn=new_turns[turn.turn]) for turn in history),
-        targets=tuple(_renumbered(target, new_items, new_turns) for target in example.targets),
-        told=told,
-    )
 
 
 def past(example: Example) -> tuple[HistoryTurn, ...]:
@@ -161,14 +141,6 @@ def _holds(turn: HistoryTurn, value: str) -> bool:
 
 def _lot(example: Example, seed: int) -> float:
     return random.Random(f"missing {seed} {example.id}/{example.targets[0].turn}").random()
-
-
-def _renumbered(target: Target, items: Mapping[int, int], turns: Mapping[int, int]) -> Target:
-    return dataclasses.replace(
-        target,
-        gold=tuple(items[i] for i in target.gold if i in items),
-        gold_turns=tuple(turns[turn] for turn in target.gold_turns if turn in turns),
-    )
 
 
 def _without_source(example: Example, source: str) -> Example:

@@ -27,11 +27,13 @@ from persona_tf.evaluation.report import report
 from persona_tf.evaluation.roles import human_baseline, judged, load_judge
 from persona_tf.evaluation.samples import Writer
 from persona_tf.evaluation.scoring import Scorer, TargetScore, best_emote
+from persona_tf.evaluation.shown_facts import load_finder, shown_facts
 from persona_tf.evaluation.table import Result, write_result
 from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
 from persona_tf.evaluation.written_facts import Ask, WrittenFacts, written_facts
 from persona_tf.example import EMOTE_LABELS, NO_EMOTE, PARTNER, Example, ExampleConfig, HistoryTurn, replies_alone
 from persona_tf.learner import examples, knowledge_items
+from persona_tf.retrieval.retriever import Retriever
 from persona_tf.run_dir import RunDir
 
 _log = logging.getLogger(__name__)
@@ -76,9 +78,10 @@ def evaluate(
     counts = TrainingCounts.of(itertools.islice(read(data.train_split), _COUNTED_EPISODES))
     trigram = train_trigram(read(data.train_split), tokenizer) if config.trigram else None
     judge = load_judge(config.judge) if config.judge else None
+    finder = load_finder(config.retriever) if config.retriever else None
     results = []
     for split in chosen:
-        targets, contexts = score_episodes(bot, scorer, read(split), config, f"{split}: ")
+        targets, contexts = score_episodes(bot, scorer, read(split), config, f"{split}: ", finder)
         if judge:
             targets = judged(targets, read(split), judge)
         write_predictions(run.predictions(split), targets)
@@ -116,11 +119,17 @@ def _show(board: Board | None, run: RunDir, pictures: Mapping[str, bytes], step:
 
 
 def score_episodes(
-    bot: Bot, scorer: Scorer, episodes: Iterable[Episode], config: EvalConfig, label: str = ""
+    bot: Bot,
+    scorer: Scorer,
+    episodes: Iterable[Episode],
+    config: EvalConfig,
+    label: str = "",
+    finder: Retriever | None = None,
 ) -> tuple[list[ScoredTarget], list[Context]]:
     """Every target of some episodes, scored and answered, with what the bot could read before it.
 
-    ``scorer`` is of the bot's bundle; like the bot, it takes seconds to make ready.
+    ``scorer`` is of the bot's bundle; like the bot, it takes seconds to make ready. ``finder`` finds facts, if it is
+    to be told how well the bot does with those.
     """
     known: dict[str, Mapping[str, str]] = {}
     with_facts = at_most(_examples(episodes, bot.bundle.example, known), config.max_examples)
@@ -142,7 +151,7 @@ def score_episodes(
             _actions(scorer, singles, scores),
             _asked_again(bot, swapped, config, label + "swapped"),
             _asked_again(bot, missing, config, label + "missing"),
-            _changed_nats(scorer, chosen, alone, config),
+            _changed_nats(scorer, chosen, alone, config, finder),
             _ranked(scorer, alone, config),
             [known[example.id] for example in alone],
             _written_facts(bot, with_facts, config, label),
@@ -255,7 +264,11 @@ def _written_facts(bot: Bot, chosen: Sequence[Example], config: EvalConfig, labe
 
 
 def _changed_nats(
-    scorer: Scorer, chosen: Sequence[Example], alone: Sequence[Example], config: EvalConfig
+    scorer: Scorer,
+    chosen: Sequence[Example],
+    alone: Sequence[Example],
+    config: EvalConfig,
+    finder: Retriever | None,
 ) -> list[dict[str, float]]:
     """Nats of each gold reply under every change that is asked for and touches its example; ``alone``: one a target."""
     found: list[dict[str, float]] = [{} for _ in alone]
@@ -268,6 +281,11 @@ def _changed_nats(
         for (place, _), scores in zip(touched, scorer.score([new for _, new in touched]), strict=True):
             for offset, score in enumerate(scores):
                 found[place + offset][name] = score.reply_nats
+    if finder:
+        shown = shown_facts(alone, finder, config.found_facts)
+        asked = [(i, name, example) for i, of_one in enumerate(shown) for name, example in of_one.items()]
+        for (i, name, _), [score] in zip(asked, scorer.score([example for _, _, example in asked]), strict=True):
+            found[i][name] = score.reply_nats
     return found
 
 

@@ -7,13 +7,13 @@ from persona_tf.episode import Probe
 from persona_tf.evaluation.metrics.corpus_bleu import bleu_signature
 from persona_tf.evaluation.metrics.rouge import rouge_signature
 from persona_tf.evaluation.prediction_file import ScoredTarget
-from persona_tf.evaluation.report import FACTS, GAPS, NAMES, Metrics
+from persona_tf.evaluation.report import FACTS, FACTS_SHOWN, GAPS, NAMES, Metrics
 
 _NEEDS = {
     "reply_ppl": "no reply_nats and reply_tokens",
     "reply_word_ppl": "no reply_nats and reply_words",
     "reply_bits_per_byte": "no reply_nats and reply_bytes",
-    **dict.fromkeys(GAPS.values(), "no such changed_nats"),
+    **dict.fromkeys((*FACTS_SHOWN.values(), *GAPS.values()), "no such changed_nats"),
     **dict.fromkeys((name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))), "not ranked"),
     "knowledge_r1": "no knowledge_gold or no knowledge_chosen",
     "reply_role_accuracy": "no said_by",

@@ -18,7 +18,7 @@
 | missing | null, or the reply to the probe when all that tells the answer is taken away |
 | reply_nats | of the gold reply: summed nats of its target tokens |
 | reply_tokens, reply_words, reply_bytes | of the gold reply: target tokens with END, words, UTF-8 bytes |
-| changed_nats | of the gold reply when the bot was shown something else, by name of the change, see `CHANGES` |
+| changed_nats | of the gold reply when the bot was shown something else, by name: see `CHANGES` and `SHOWN` |
 | ranked | null, or ``{"candidates", "nats", "tokens"}``: what each candidate would cost as the reply |
 | knowledge_gold | keys of the items and turns that the turn draws on |
 | knowledge_texts | the texts of the items among them, also of those that the bot was not shown |
@@ -58,6 +58,10 @@ CHANGES = (
 )
 """What a gold reply can be scored again with: persona, setting or what was said before is another dialogue's, or is
 not there. Of what was said, the turn that is answered stays."""
+
+SHOWN = ("facts_gold", "facts_found", "facts_none")
+"""The same, of a reply that draws on facts: of the persona these alone are shown, those that a retriever finds, or
+none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +142,9 @@ class ScoredTarget:
                 raise ValueError(f"field {name!r}: expected strings, got {data[name]!r:.80}")
         for name in ("changed_nats", "leant_on"):
             _check_weights(name, data.get(name, {}), -_ROUNDING_NATS if name.endswith("nats") else 0)
-        check_fields(data.get("changed_nats", {}), dict.fromkeys(CHANGES, (int, float)), (), inside="changed_nats.")
+        check_fields(
+            data.get("changed_nats", {}), dict.fromkeys((*CHANGES, *SHOWN), (int, float)), (), inside="changed_nats."
+        )
         for name in _NUMBERS:
             if data.get(name) is not None:
                 _check_number(name, data[name], -_ROUNDING_NATS if name.endswith("nats") else 0)

@@ -5,6 +5,9 @@
 | reply_ppl, reply_word_ppl, reply_bits_per_byte | targets with a likelihood | see `perplexity.Perplexity` |
 | reply_<source>_gap | the same, if scored | nats a token more when persona, setting or history is another dialogue's |
 | reply_<source>_missing_gap | the same | nats a token more when it is not there |
+| reply_facts_<shown>_bits_per_byte | replies that draw on facts, if scored | when some facts alone are shown |
+| reply_facts_found_gap | the same | nats a token more with those found than with gold ones |
+| reply_facts_none_gap | the same | nats a token more with none than with those found |
 | reply_f1, reply_exact | turns with a gold reply | see `metrics.f1`, `metrics.exact_match` |
 | reply_bleu_4 | turns with a gold reply | see `bleu.bleu`: of each reply |
 | reply_corpus_bleu | turns with a gold reply | see `corpus_bleu.CorpusBleu`: sacreBLEU's, of all replies |
@@ -37,6 +40,9 @@ and so with emotes and items: it was not asked, or cannot. `notes` says what is 
 A gap is over the replies that the change touches: none is of a setting where there is none. The history is what was
 said before the turn that is answered; that one stays.
 
+Of the facts of the persona a bot can be shown the ``gold`` ones that a reply draws on, those ``found`` for it by a
+retriever, or ``none``.
+
 ``count`` is the number of targets. A resample of dialogues holds some twice, which makes its n-grams less
 distinct than those of the true sample, so that an interval of inter-distinct would lie beside its value.
 """
@@ -58,22 +64,26 @@ from persona_tf.evaluation.metrics.ranking import gold_indices, gold_rank
 from persona_tf.evaluation.metrics.rouge import rouge
 from persona_tf.evaluation.metrics.words import exact_match, f1
 from persona_tf.evaluation.metrics.written_down import matched
-from persona_tf.evaluation.prediction_file import CHANGES, ScoredTarget
+from persona_tf.evaluation.prediction_file import CHANGES, SHOWN, ScoredTarget
 
 Metrics = dict[str, dict[str, float]]
 """Name to ``value``, ``count`` and, where there is an interval, ``low`` and ``high``."""
 
+FACTS_SHOWN = {shown: f"reply_{shown}_bits_per_byte" for shown in SHOWN}
+"""What is shown to the name of what a reply costs then."""
+
 _SCALES: dict[str, Callable[[Floats], Floats]] = {
-    "reply_ppl": np.exp,
-    "reply_word_ppl": np.exp,
-    "generated_ppl": np.exp,
-    "reply_bits_per_byte": lambda nats: nats / math.log(2),
+    **dict.fromkeys(("reply_ppl", "reply_word_ppl", "generated_ppl"), np.exp),
+    **dict.fromkeys(("reply_bits_per_byte", *FACTS_SHOWN.values()), lambda nats: nats / math.log(2)),
 }
 
-GAPS = {change: f"reply_{change}_gap".replace("_shuffled", "") for change in CHANGES}
+_BEFORE = {"facts_found": "facts_gold", "facts_none": "facts_found"}
+"""Change to what it is compared with, where that is another change."""
+
+GAPS = {change: f"reply_{change}_gap".replace("_shuffled", "") for change in (*CHANGES, *_BEFORE)}
 """Change to the name of what it costs."""
 
-_LIKELIHOODS = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", *GAPS.values())
+_LIKELIHOODS = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", *FACTS_SHOWN.values(), *GAPS.values())
 
 _RANKS = tuple(f"reply_{part}{ending}" for ending in ("", "_per_token") for part in ("r1", "r5", "mrr"))
 
@@ -273,8 +283,12 @@ def _likelihood(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
         yield "reply_ppl", target.reply_nats, target.reply_tokens
         yield "reply_word_ppl", target.reply_nats, target.reply_words
         yield "reply_bits_per_byte", target.reply_nats, target.reply_bytes
+        costs = {"": target.reply_nats, **target.changed_nats}
         for change, nats in target.changed_nats.items():
-            yield GAPS[change], nats - target.reply_nats, target.reply_tokens
+            if change in FACTS_SHOWN:
+                yield FACTS_SHOWN[change], nats, target.reply_bytes
+            if change in GAPS and (before := _BEFORE.get(change, "")) in costs:
+                yield GAPS[change], nats - costs[before], target.reply_tokens
 
 
 def _reply(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:

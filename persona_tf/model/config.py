@@ -11,8 +11,9 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """Sizes and mechanisms of a PersonaTransformer.
+    """Sizes and mechanisms of a PersonaTransformer, and sizes of a retriever's towers.
 
+    ``encoder_layers``: 0, which only a retriever can have, reads a text as a bag of subwords.
     ``word_dropout``: share of the words that are read, not of those written, that training leaves blank.
     ``fusion``: how the decoder reads the knowledge items (see `model.fusion` and `model.mixing`).
     ``selected``: how many items `select` shows at most.
@@ -48,11 +49,15 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "place_kinds", tuple(self.place_kinds))  # JSON knows lists alone
-        sizes = ("width", "heads", "feed_forward", "encoder_layers", "decoder_layers", "selected", "kinds", "emotes")
+        sizes = ("width", "heads", "feed_forward", "decoder_layers", "selected", "kinds", "emotes")
         for name in sizes:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"ModelConfig.{name} must be a positive whole number, got {value!r}")
+        if not isinstance(self.encoder_layers, int) or self.encoder_layers < 0:
+            raise ValueError(
+                f"ModelConfig.encoder_layers must be a whole number from 0 on, got {self.encoder_layers!r}"
+            )
         if self.width % (2 * self.heads):
             raise ValueError(f"ModelConfig.width ({self.width}) must be a multiple of 2 * heads ({2 * self.heads})")
         for name in ("dropout", "word_dropout", "knowledge_dropout"):

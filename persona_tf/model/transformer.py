@@ -29,6 +29,11 @@ class PersonaTransformer(keras.Model):
     """
 
     def __init__(self, config: ModelConfig, **kwargs):
+        if not config.encoder_layers:
+            raise ValueError(
+                "a PersonaTransformer needs ModelConfig.encoder_layers of 1 or more, got 0: a bag of subwords is for "
+                "retrievers"
+            )
         # Without a name of its own a second model in one process has other paths, and refuses the first one's files.
         policy = keras.DTypePolicy(resolve_precision(config.precision))
         super().__init__(dtype=policy, **{"name": "persona_transformer", **kwargs})

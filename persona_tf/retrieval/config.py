@@ -9,6 +9,7 @@ POOLINGS = ("mean", "cls", "attention")
 SIMILARITIES = ("cosine", "dot")
 NEGATIVES = ("batch", "persona")
 MULTI_POSITIVES = ("mean", "sum")
+OWN_TURNS = ("alike", "weighed")
 
 _CHOICES = {
     "finds": FINDS,
@@ -18,6 +19,7 @@ _CHOICES = {
     "similarity": SIMILARITIES,
     "negatives": NEGATIVES,
     "multi_positive": MULTI_POSITIVES,
+    "own_turns": OWN_TURNS,
 }
 
 
@@ -32,6 +34,8 @@ class RetrieverConfig:
     ``towers``: whether contexts and facts go through the same weights.
     ``pooling``: a vector is the mean over tokens, the state of the first token, or a learned weighted mean.
     ``dimensions``: of a vector.
+    ``own_turns``: what the speaker itself has said is read as all else is, or weighed by a learned number for each
+    dimension, at first -1: a fact that was told already counts against itself.
     ``similarity``: cosine over a learned temperature that begins with ``temperature``, or dot product / sqrt(D).
     ``negatives``: a context's facts are set against all facts of the batch, or against those of its own persona.
     ``hard_negatives``: how many facts of its own persona that a context does not draw on come into the batch.
@@ -44,6 +48,7 @@ class RetrieverConfig:
     towers: str = "shared"
     pooling: str = "mean"
     dimensions: int = 256
+    own_turns: str = "alike"
     similarity: str = "cosine"
     temperature: float = 0.05
     codes: int = 16
@@ -65,3 +70,5 @@ class RetrieverConfig:
             raise ValueError(f"RetrieverConfig.temperature must lie in [0.01, 1], got {self.temperature!r}")
         if self.kind == "cross" and self.towers == "separate":
             raise ValueError("RetrieverConfig.towers: 'cross' reads context and fact together, so take 'shared'")
+        if self.kind == "cross" and self.own_turns == "weighed":
+            raise ValueError("RetrieverConfig.own_turns: 'cross' has no states of the context alone, so take 'alike'")

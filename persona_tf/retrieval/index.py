@@ -42,6 +42,7 @@ class FactIndex:
         self._rows = np.zeros((0, dimensions), np.float32)
         self._numbers = np.zeros(0, np.int64)
         self._facts: list[str] = []
+        self._places: dict[int, int] = {}  # number -> row
 
     def __len__(self) -> int:
         return len(self._facts)
@@ -78,6 +79,7 @@ class FactIndex:
         numbers = list(range(self._next, self._next + len(facts)))
         self._rows[old:new], self._numbers[old:new] = vectors, numbers
         self._facts.extend(facts)
+        self._places.update(zip(numbers, range(old, new), strict=True))
         self._next += len(facts)
         return numbers
 
@@ -91,7 +93,10 @@ class FactIndex:
             last = len(self) - 1  # which takes the place
             self._rows[row], self._numbers[row] = self._rows[last], self._numbers[last]
             self._facts[row] = self._facts[last]
+            self._places[int(self._numbers[last])] = row
             self._facts.pop()
+        for number in set(numbers):
+            del self._places[number]
 
     def search(self, queries: np.ndarray, k: int, threshold: float | None = None) -> list[list[Found]]:
         """The ``k`` best facts for each query, the best first; fewer where there are no more.
@@ -161,6 +166,7 @@ class FactIndex:
             )
         if index._rows.shape != (len(index), index.dimensions) or index._numbers.shape != (len(index),):
             raise ValueError(f"{path}: {len(index)} facts, but vectors {index._rows.shape}; {_ANEW}")
+        index._places = {number: row for row, number in enumerate(index._numbers.tolist())}
         return index
 
     def _checked(self, vectors: np.ndarray, what: str) -> np.ndarray:
@@ -172,10 +178,9 @@ class FactIndex:
         return vectors
 
     def _row_of(self, number: int) -> int:
-        rows = np.flatnonzero(self._numbers[: len(self)] == number)
-        if not len(rows):
+        if number not in self._places:
             raise KeyError(f"the index holds no fact of number {number}")
-        return int(rows[0])
+        return self._places[number]
 
     def _grow(self, room: int) -> None:
         rows, numbers = np.zeros((room, self.dimensions), np.float32), np.zeros(room, np.int64)

@@ -8,6 +8,7 @@ from persona_tf.model.config import ModelConfig
 from persona_tf.model.embedding import FlatEmbedding
 from persona_tf.model.encoder import Encoder
 from persona_tf.model.layers import Linear
+from persona_tf.text.vocabulary import SELF
 
 FACT_KIND = 1 + KEY_KINDS.index("persona")
 """Facts are embedded as the generator embeds those of a persona; contexts, like its history, have kind 0."""
@@ -22,11 +23,13 @@ class Tower(keras.layers.Layer):
     Args:
       config: sizes.
       dimensions: D.
+      weighs_own: whether states of a context's own turns are multiplied by a learned vector [D], at first -1: what
+        was told counts against itself.
     """
 
-    def __init__(self, config: ModelConfig, dimensions: int, **kwargs):
+    def __init__(self, config: ModelConfig, dimensions: int, weighs_own: bool = False, **kwargs):
         super().__init__(**kwargs)
-        self.config, self.dimensions = config, dimensions
+        self.config, self.dimensions, self.weighs_own = config, dimensions, weighs_own
         rest = {"dropout": config.dropout, "dtype": self.dtype_policy}
         self.embedding = FlatEmbedding(
             config.vocabulary_size,
@@ -46,6 +49,9 @@ class Tower(keras.layers.Layer):
         self.embedding.build()
         self.encoder.build()
         self.map.build((None, None, 2 * self.config.width))
+        if self.weighs_own:
+            against = keras.initializers.Constant(-1.0)
+            self.own = self.add_weight(name="own", shape=(self.dimensions,), initializer=against, autocast=False)
         self.built = True
 
     def embed_context(self, ids, position, turn, training=False):
@@ -66,8 +72,17 @@ class Tower(keras.layers.Layer):
 
     def context(self, ids, position, turn, training=False):
         """A context's states: int [B, H] each -> float32 [B, H, D]."""
-        return self.read(self.embed_context(ids, position, turn, training), ids != 0, training)
+        states = self.read(self.embed_context(ids, position, turn, training), ids != 0, training)
+        if not self.weighs_own:
+            return states
+        return ops.where(_is_own(ids, position)[:, :, None], states * self.own, states)
 
     def fact(self, ids, training=False):
         """A fact's states: int [F, L] -> float32 [F, L, D]."""
         return self.read(self.embed_fact(ids, training), ids != 0, training)
+
+
+def _is_own(ids, position):
+    """Which tokens are of turns that begin with ``<self>``: int [B, H] each -> bool [B, H]."""
+    begins = ops.arange(ops.shape(ids)[1], dtype=position.dtype)[None, :] - position
+    return ops.take_along_axis(ids, begins, axis=1) == SELF

@@ -19,7 +19,8 @@ class TwoTowers(keras.Model):
         super().__init__(dtype=policy(sizes), **{"name": name, **kwargs})
         self.config, self.sizes = config, sizes
         shared, tower = config.towers == "shared", {"dtype": self.dtype_policy}
-        self.context_tower = Tower(sizes, config.dimensions, name="tower" if shared else "context_tower", **tower)
+        name, weighs_own = "tower" if shared else "context_tower", config.own_turns == "weighed"
+        self.context_tower = Tower(sizes, config.dimensions, weighs_own, name=name, **tower)
         self.fact_tower = self.context_tower if shared else Tower(sizes, config.dimensions, name="fact_tower", **tower)
         self.fact_pooling = Pooling(config.pooling, config.dimensions, name="fact_pooling")
         self.similarity = Similarity(config.similarity, config.temperature, name="similarity")

@@ -12,6 +12,7 @@ import keras
 
 from persona_tf.data.config import DataConfig
 from persona_tf.data.corpus import PackedCorpus, pack_corpus
+from persona_tf.data.few_facts import few_facts
 from persona_tf.data.remembered import remember
 from persona_tf.data.sources import read_split
 from persona_tf.episode import KEY_KINDS, SETTING_KINDS, Episode
@@ -218,6 +219,8 @@ def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer)
     stream = _examples(training_episodes(settings, data_dir), settings.example)
     if settings.data.remembered:
         stream = (remember(example, settings.data.remembered) for example in stream)
+    if settings.data.few_facts:
+        stream = (few_facts(example, settings.data.few_facts) for example in stream)
     if settings.data.train_examples:
         stream = itertools.islice(stream, settings.data.train_examples)
     corpus = pack_corpus(stream, packer)

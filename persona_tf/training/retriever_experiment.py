@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from persona_tf.data.pairs import with_more
 from persona_tf.data.speakers import PAIRS
 from persona_tf.episode import KEY_KINDS
 from persona_tf.retrieval.bundle import save_retriever
@@ -76,8 +77,8 @@ def make_encoder(settings: "Settings", vocabulary_size: int) -> Encoder:
 
 def _training_pairs(settings: "Settings", data_dir: pathlib.Path, layout: Layout) -> PairCorpus:
     stream = PAIRS[settings.retriever.finds](training_episodes(settings, data_dir), settings.example, with_asides=True)
-    most = settings.data.train_examples or None
-    corpus = pack_pairs(itertools.islice(stream, most), layout, settings.retriever)
+    chosen = itertools.islice(stream, settings.data.train_examples or None)
+    corpus = pack_pairs(with_more(chosen, settings.data.more_pairs), layout, settings.retriever)
     counts = f"{len(corpus):,}", f"{len(corpus.fact_ids):,}", f"{corpus.tokens:,}"
     _log.info("Training data: %s contexts, %s different facts, %s tokens.", *counts)
     return corpus

@@ -64,7 +64,7 @@ def remember(arguments: Arguments) -> None:
     settings, decoding = overridden(run, arguments.bindings)
     settings.decode.check_greedy_but_lengths(decoding)
     if not arguments.flags.retriever:
-        raise ValueError("expected --retriever=RUN: the run of what finds facts, such as world_retriever")
+        raise ValueError("expected --retriever=RUN: the run of what finds facts, such as retrieval_world")
     retriever = trained_in(arguments.flags.retriever).bundle
     check_writable(run.evaluation("x", "md").parent, run.predictions("x").parent)
     with tensorflow_quiet():

@@ -24,13 +24,14 @@ def chat(arguments: Arguments) -> None:
     decoding = overridden(run, arguments.bindings)[1] if arguments.bindings else {}
     seed = random.randrange(10_000) if given.seed is None else given.seed
     if given.memory and not given.retriever:
-        raise ValueError("--memory needs --retriever=RUN: the run of what finds facts in it, such as world_retriever")
+        raise ValueError("--memory needs --retriever=RUN: the run of what finds facts in it, such as retrieval_world")
     retriever = trained_in(given.retriever).bundle if given.retriever else None
     from persona_tf.chat.card import read_card
     from persona_tf.serving.scene import scene
 
     card = read_card(given.card) if given.card else None
-    drawn = _drawing(run, data_dir(arguments))(seed)
+    folder = data_dir(arguments)
+    drawn = (_people_of(run, folder) or _drawing(run, folder))(seed)
     where = scene(drawn, given.name, given.partner, given.place, given.persona, card)
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with tensorflow_quiet():
@@ -104,6 +105,25 @@ def _drawing(run: "RunDir", data_dir: pathlib.Path | None = None) -> Callable[[i
     world = _world_of(run) or WorldConfig()
     realm = people_of(world, data_dir) if world.people and data_dir else None
     return lambda seed: character_and_place(seed, world, realm)
+
+
+def _people_of(run: "RunDir", data_dir: pathlib.Path) -> Callable[[int], "Episode"] | None:
+    """A seed -> somebody of the people whose dialogues the run is evaluated on; None: it is the built-in world, or they
+    are not there."""
+    from persona_tf import config
+    from persona_tf.data.errors import MissingFileError
+    from persona_tf.data.meetings import meetings
+    from persona_tf.data.sources import read_split
+
+    settings = config.load(run.config) if run.config.is_file() else None
+    if settings is None or settings.data.source == "world" or not settings.evaluate.splits:
+        return None
+    data = settings.data
+    try:
+        return meetings(read_split(data.source, settings.evaluate.splits[-1], data_dir, data.options))
+    except MissingFileError:
+        print(f"The people of {data.source} are not in {data_dir}: you meet somebody of the built-in world.")
+        return None
 
 
 def _world_of(run: "RunDir") -> "WorldConfig | None":

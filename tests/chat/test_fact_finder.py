@@ -46,7 +46,7 @@ def test_equal_facts_and_empty_ones_are_found_too(finder):
 
 
 def test_a_run_without_a_retriever_says_how_to_make_one(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no trained retriever in .*make train EXP=world_retriever"):
+    with pytest.raises(FileNotFoundError, match=r"no trained retriever in .*make train EXP=retrieval_world"):
         FactFinder.load(tmp_path)
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "retriever.json").write_text(json.dumps({}))

@@ -1,8 +1,10 @@
 """Pairs of what was said and the facts that an answer draws on."""
 
 import dataclasses
+import doctest
 
-from persona_tf.data.pairs import pairs
+from persona_tf.data import pairs as module
+from persona_tf.data.pairs import MORE, pairs, with_more
 from persona_tf.episode import Aside, Turn
 from persona_tf.example import ExampleConfig
 
@@ -46,3 +48,22 @@ def test_asides_are_asked_in_the_place_of_what_was_said(episodes):
 def test_examples_of_many_targets_and_told_knowledge_make_the_same_pairs(episodes):
     told = dataclasses.replace(PERSONA, knowledge_as_history=True, max_targets=8)
     assert list(pairs(episodes, told)) == list(pairs(episodes, PERSONA))
+
+
+def test_doctests():
+    assert doctest.testmod(module).failed == 0
+
+
+def test_more_is_learned_of_replies(episodes):
+    plain = list(pairs(episodes, PERSONA))
+    assert list(with_more(plain, ())) == plain
+    found = list(with_more(plain, MORE))
+    new = [pair for pair in found if pair not in plain]
+    assert [pair for pair in found if pair in plain] == plain
+    replies = {pair.id: pair.facts for pair in new if pair.history and len(pair.facts) == 1}
+    assert replies["market:1/3"] == ("She is mine. Fig is her name.",)
+    assert "single:1/0" not in replies, "nothing was said before"
+    retold = [pair for pair in new if [turn.speech for turn in pair.history] == [pair.reply] != [pair.question, ""]]
+    gold = {pair.id: [pair.facts[i] for i in pair.gold] for pair in retold if len(pair.facts) > 1}
+    assert gold["market:1/5"] == ["I fear geese."]
+    assert "market:1/5" in replies

@@ -174,6 +174,12 @@ def test_likelihood_of_another_model():
     found = likelihood_baseline([asked(0), dataclasses.replace(asked(1), reply_tokens=0)], [2.0, 7.0], [4, 4])
     assert set(found) == {"reply_ppl", "reply_word_ppl", "reply_bits_per_byte"}
     assert found["reply_ppl"] == {"value": pytest.approx(2.718281828**0.5), "count": 1}
+    shown = dataclasses.replace(asked(0), changed_nats={"persona_shuffled": 2.0, "facts_gold": 1.0, "facts_none": 3.0})
+    found = likelihood_baseline([shown], [2.0], [4])
+    assert set(found) - {"reply_ppl", "reply_word_ppl"} == {
+        f"reply_{name}bits_per_byte" for name in ("", "facts_gold_", "facts_none_")
+    }
+    assert len({found[name]["value"] for name in found if name.endswith("byte")}) == 1, "it reads no facts"
     with pytest.raises(ValueError, match="1 targets, 0 nats"):
         likelihood_baseline([asked(0)], [], [])
 

@@ -31,6 +31,8 @@ def test_defaults_and_lists():
         ("gaps", 1, TypeError),
         ("missing_probes", -1, ValueError),
         ("missing_probes", True, TypeError),
+        ("retriever", 1, TypeError),
+        ("found_facts", 0, ValueError),
         ("ways", "greedy", TypeError),
         ("ways", ("gredy",), ValueError),
         ("override_questions", 0, ValueError),

@@ -13,11 +13,10 @@ from persona_tf.evaluation.counterfactual import (
     shuffle_source,
     swap_value,
     take_away_value,
-    without,
 )
 from persona_tf.evaluation.metrics.probes import holds
 from persona_tf.evaluation.prediction_file import CHANGES
-from persona_tf.example import Example, ExampleConfig, Item, Target, strings
+from persona_tf.example import Example, ExampleConfig, Item, Target, strings, without
 from persona_tf.learner import examples
 
 

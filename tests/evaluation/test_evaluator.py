@@ -27,6 +27,7 @@ from persona_tf.evaluation.prediction_file import CHANGES, read_predictions
 from persona_tf.evaluation.report import report
 from persona_tf.evaluation.samples import attention_picture, show_samples
 from persona_tf.evaluation.scoring import Scorer, TargetScore
+from persona_tf.evaluation.shown_facts import shown_facts
 from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
 from persona_tf.evaluation.written_facts import WrittenFacts, written_facts
 from persona_tf.example import EMOTE_LABELS, ExampleConfig, OwnedFact, replies_alone
@@ -192,6 +193,29 @@ def test_each_target_has_its_own_changes_and_its_own_question_without_its_source
         assert bool(context.missing) == (example is not None)
         if example:
             assert target.value.lower() not in " ".join(context.missing).lower()
+
+
+def test_replies_that_draw_on_facts_are_scored_with_these_with_found_ones_and_with_none():
+    class First:
+        """Finds what stands first."""
+
+        def score(self, contexts, facts):
+            return [-np.arange(len(some), dtype=np.float32) for some in facts]
+
+    bot, found = Echo(), list(episodes("test", 6))
+    config = EvalConfig(swapped=False, missing_probes=0, found_facts=1)
+    targets, _ = score_episodes(bot, bot, found, config, finder=First())
+    alone = [
+        dataclasses.replace(example, targets=(target,))
+        for episode in found
+        for example in examples(episode, bot.bundle.example)
+        for target in example.targets
+    ]
+    for target, shown in zip(targets, shown_facts(alone, First(), 1), strict=True):
+        nats = {name: zlib.crc32(_seen(one, one.targets[0]).encode()) for name, one in shown.items()}
+        assert target.changed_nats == nats
+        assert bool(nats) == any(key.startswith("persona/") for key in target.knowledge_gold)
+    assert {"reply_facts_found_gap", "reply_facts_none_gap"} <= report(targets).keys()
 
 
 def test_swaps_and_shuffles_can_be_left_out():

@@ -33,7 +33,7 @@ def test_each_metric_is_in_the_table_or_said_to_be_missing():
     assert "probe_unanswerable_accuracy" in absent
     assert "(no such probes)" in absent
     assert "reply_persona_gap, reply_persona_missing_gap, reply_setting_gap" in absent
-    assert "reply_history_missing_gap (no such changed_nats)" in absent
+    assert "reply_history_missing_gap, reply_facts_found_gap, reply_facts_none_gap (no such changed_nats)" in absent
     assert "knowledge_f1 (no knowledge_texts)" in absent
     assert "leant_on_precision, leant_on_recall (no knowledge_gold or no leant_on)" in absent
 

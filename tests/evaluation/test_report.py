@@ -103,7 +103,14 @@ HAND = (
         reply_tokens=3,
         reply_words=4,
         reply_bytes=13,
-        changed_nats={"persona_shuffled": 8.0, "persona_missing": 7.0, "history_missing": 6.5},
+        changed_nats={
+            "persona_shuffled": 8.0,
+            "persona_missing": 7.0,
+            "history_missing": 6.5,
+            "facts_gold": 5.5,
+            "facts_found": 6.25,
+            "facts_none": 7.75,
+        },
         ranked=Ranked(("Hm.", "My dog is Rex", "No."), (7.0, 6.0, 4.5), (1, 3, 1)),
         knowledge_gold=("persona/0", "turn/2"),
         knowledge_texts=("My dog is called Rex",),
@@ -186,12 +193,17 @@ BY_HAND = {
     "reply_ppl": math.exp(14 / 5),
     "reply_word_ppl": math.exp(14 / 5),
     "reply_bits_per_byte": 14 / 16 / math.log(2),
+    "reply_facts_gold_bits_per_byte": 5.5 / 13 / math.log(2),
+    "reply_facts_found_bits_per_byte": 6.25 / 13 / math.log(2),
+    "reply_facts_none_bits_per_byte": 7.75 / 13 / math.log(2),
     "reply_persona_gap": (2.0 + 0.5) / 5,
     "reply_persona_missing_gap": 1.0 / 3,
     "reply_setting_gap": 1.0 / 2,
     "reply_setting_missing_gap": -1.0 / 2,
     "reply_history_gap": 0.0,
     "reply_history_missing_gap": 0.5 / 3,
+    "reply_facts_found_gap": 0.75 / 3,
+    "reply_facts_none_gap": 1.5 / 3,
     "reply_f1": (6 / 7 + 2 / 3 + 0 + 1 + 0) / 5,
     "reply_exact": 1 / 5,
     # The first: all of 3, 2 and 1 n-grams, of no 4-gram 1e-12, one word too short. One word of two, no 2-gram of one,
@@ -267,7 +279,7 @@ def test_what_a_bot_cannot_do_is_no_zero():
     }
     assert "knowledge_f1" not in report(silent)
     ranks = [name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))]
-    assert [name for name in report(silent) if name.startswith("reply")] == [*NAMES[:9], *ranks]
+    assert [name for name in report(silent) if name.startswith("reply")] == [*NAMES[:14], *ranks]
 
 
 def test_what_a_file_does_not_say_is_no_zero():

@@ -396,3 +396,8 @@ def test_the_features_in_use_are_those_that_are_declared(shaken, features):
     model = shaken(fusion="select")
     likelihood.nats(model.call(noting, use_gold=True), noting)
     assert used | {"target_head", "target_value"} == FEATURES.keys(), "these two say where labels count"
+
+
+def test_a_bag_of_subwords_is_for_retrievers(tiny_config):
+    with pytest.raises(ValueError, match="encoder_layers of 1 or more, got 0"):
+        PersonaTransformer(tiny_config(encoder_layers=0))

@@ -10,6 +10,7 @@ from persona_tf.retrieval.encoders import build_encoder
 from persona_tf.retrieval.features import FEATURES, on_grid
 from persona_tf.retrieval.pooling import Pooling
 from persona_tf.retrieval.similarity import MOST, Similarity, unit
+from persona_tf.text.vocabulary import HISTORY, PARTNER, SELF
 
 ALL = [
     {"kind": kind, "pooling": pooling, "similarity": similarity}
@@ -23,6 +24,7 @@ ALL = [
         ("cross", "attention", "cosine"),
     )
 ]
+ALL.append({**ALL[0], "own_turns": "weighed"})
 
 
 def names(fields):
@@ -193,11 +195,39 @@ def test_shared_towers_are_one(make_encoder, kind):
         ({"codes": 0}, "RetrieverConfig.codes must be a whole number from 1 on, got 0"),
         ({"temperature": 0}, "RetrieverConfig.temperature"),
         ({"kind": "cross", "towers": "separate"}, "take 'shared'"),
+        ({"kind": "cross", "own_turns": "weighed"}, "take 'alike'"),
     ],
 )
 def test_a_config_that_cannot_be_meant(fields, message):
     with pytest.raises(ValueError, match=message):
         RetrieverConfig(**fields)
+
+
+def test_what_the_speaker_has_said_itself_is_weighed(make_encoder):
+    plain, weighed = make_encoder(shaken=False), make_encoder(shaken=False, own_turns="weighed")
+    assert len(weighed.weights) == len(plain.weights) + 1
+    ids = np.array([[HISTORY, PARTNER, 9, SELF, 10, 11, PARTNER, 12], [HISTORY, SELF, 9, 10, 0, 0, 0, 0]], np.int32)
+    position = np.array([[0, 0, 1, 0, 1, 2, 0, 1], [0, 0, 1, 2, 0, 0, 0, 0]], np.int32)
+    turn = np.array([[0, 3, 3, 2, 2, 2, 1, 1], [0, 1, 1, 1, 0, 0, 0, 0]], np.int32)
+    own = np.array([[0, 0, 0, 1, 1, 1, 0, 0], [0, 1, 1, 1, 0, 0, 0, 0]], bool)
+    before = numpy(plain.context_tower.context(ids, position, turn))
+    for weight in (0.0, -2.0):
+        weighed.context_tower.own.assign(np.full(8, weight, np.float32))
+        states = numpy(weighed.context_tower.context(ids, position, turn))
+        np.testing.assert_allclose(states, np.where(own[:, :, None], weight * before, before), rtol=1e-5, atol=1e-6)
+    facts = np.array([[SELF, 9, 10]], np.int32)
+    np.testing.assert_allclose(numpy(weighed.encode_facts(facts)), numpy(plain.encode_facts(facts)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["bi", "poly", "cross"])
+def test_without_layers_a_text_is_a_bag_of_subwords(tiny_config, batch, kind):
+    encoder = build_encoder(RetrieverConfig(kind=kind, dimensions=8, codes=3), tiny_config(encoder_layers=0))
+    assert not [weight.path for weight in encoder.weights if "layer_" in weight.path]
+    assert np.isfinite(numpy(encoder(batch))).all()
+    tower = encoder.tower if kind == "cross" else encoder.fact_tower
+    one, other = (numpy(tower.fact(np.array(ids, np.int32))) for ids in ([[5, 6, 7]], [[5, 9, 7]]))
+    np.testing.assert_array_equal(one[0, [0, 2]], other[0, [0, 2]])
+    assert (one[0, 1] != other[0, 1]).any()
 
 
 def test_an_encoder_needs_a_vocabulary(tiny_config):

@@ -1,3 +1,4 @@
+import json
 import pathlib
 import shutil
 import socket
@@ -6,6 +7,7 @@ import sys
 import pytest
 
 from persona_tf import __main__ as command
+from persona_tf import config
 from persona_tf.chat.card import Card, write_card
 from persona_tf.episode import Character, Fact
 from persona_tf.run_dir import RunDir
@@ -199,6 +201,26 @@ def test_chat_draws_who_and_where_and_leaves_the_decoding_to_the_terminal(rooms,
     assert {one.name for one in named.characters} == {"Ada", "Bo"}
     assert [one.facts for one in drawn.characters] == [one.facts for one in named.characters]
     assert isinstance(seed, int)
+
+
+def test_a_bot_of_other_peoples_talk_is_one_of_them(rooms, run, tmp_path, capsys):
+    run.config.write_text(config.load("toloka_small").config_text)
+    words = ["chat", f"--run={run.path}", f"--data_dir={tmp_path}", "--seed=4"]
+    assert command.main(words) == 0
+    assert (
+        f"The people of toloka are not in {tmp_path}: you meet somebody of the built-in world."
+        in capsys.readouterr().out
+    )
+    (tmp_path / "toloka").mkdir()
+    persons = [[{"description": [f"Я врач {i}."]}, {"description": [f"Я пою {i}."]}] for i in range(60)]
+    lines = [{"persons": pair, "dialog": [{"person": 0, "text": "Привет!"}]} for pair in persons]
+    (tmp_path / "toloka" / "a.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    assert command.main(words) == 0
+    (_, world, *_), (_, met, *_) = (args for _, args, _ in rooms)
+    assert world.source == "world"
+    assert met.setting is None
+    [[fact]] = [one.facts for one in met.characters if one.facts]
+    assert fact.text.startswith(("Я врач", "Я пою"))
 
 
 def test_chat_plays_a_card(rooms, run, tmp_path):

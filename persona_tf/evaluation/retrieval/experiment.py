@@ -13,7 +13,7 @@ from persona_tf.data.speakers import PAIRS
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.evaluation.retrieval import baselines
 from persona_tf.evaluation.retrieval.candidates import Candidates, of_each_way
-from persona_tf.evaluation.retrieval.figures import METRICS, figures, rank_context
+from persona_tf.evaluation.retrieval.figures import METRICS, figures, leads, rank_context
 from persona_tf.evaluation.table import Result, write_result
 from persona_tf.example import ExampleConfig
 from persona_tf.retrieval.bundle import load_retriever
@@ -22,9 +22,9 @@ from persona_tf.run_dir import RunDir
 
 _NOTES = {
     "facts": "R@k and MRR count the best of a context's true facts; ties count against it; contexts that draw on no "
-    "fact are left out. persona: among the facts of the speaker. hundred: among these and facts of other personas, 100 "
-    "in all, some of which may suit as well. consecutive: 100 couples in the order of the file, the diagonal true and "
-    "all else wrong, also what is not.",
+    "fact are left out. A lead is over the best of the baselines beside, paired over dialogues. persona: among the "
+    "facts of the speaker. hundred: among these and facts of other personas, 100 in all, some of which may suit as "
+    "well. consecutive: 100 couples in the order of the file, the diagonal true and all else wrong, also what is not.",
     "speaker": "speaker: the reply, with what it answers, among the personas of its speaker, of the partner and of a "
     "stranger of the split, each worth as much as the best of its facts; a third is chance; ties count against it. "
     "speaker_own: the replies that draw on a fact of their own persona, or its name: the others nobody can tell.",
@@ -84,12 +84,15 @@ def score_pairs(
         ranked = [
             rank_context(p.episode, c.ranked(s.tolist()), c.gold) for (p, c), s in zip(asked, scores, strict=True)
         ]
+        plain = {
+            name: [rank_context(pair.episode, some.ranked(rank(pair, some)), some.gold) for pair, some in asked]
+            for name, rank in rankers.items()
+            if way in baselines.WAYS_OF.get(name, (way,))
+        }
+        for name, others in plain.items():
+            beside.setdefault(name, {}).update(figures(way, others, 0, names=names))
         metrics |= figures(way, ranked, config.bootstrap_samples, config.seed, names)
-        for name, rank in rankers.items():
-            if way not in baselines.WAYS_OF.get(name, (way,)):
-                continue
-            plain = [rank_context(pair.episode, some.ranked(rank(pair, some)), some.gold) for pair, some in asked]
-            beside.setdefault(name, {}).update(figures(way, plain, 0, names=names))
+        metrics |= leads(way, ranked, plain.values(), config.bootstrap_samples, config.seed, names)
         if way in ("persona", "speaker"):
             own = [(p, c, s.tolist()) for (p, c), s in zip(asked, scores, strict=True)]
     result = Result(retriever.experiment, split, retriever.step, len(chosen), {}, metrics, beside, (_NOTES[finds],))

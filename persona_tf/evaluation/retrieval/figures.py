@@ -1,6 +1,6 @@
 """R@1, R@5 and MRR, multi-positive, with intervals over dialogues."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,16 +46,52 @@ def figures(
     """
     if not ranked:
         return {}
-    ranks = np.array([one.rank for one in ranked])
-    values = np.stack([METRICS[name](ranks) for name in names], axis=1).astype(np.float64)
+    values = _values(ranked, names)
     found = {
         f"{way}_{name}": {"value": float(value), "count": float(len(ranked))}
         for name, value in zip(names, values.mean(axis=0), strict=True)
     }
+    return _with_intervals(found, ranked, values, samples, seed)
+
+
+def leads(
+    way: str,
+    ranked: Sequence[RankedContext],
+    others: Iterable[Sequence[RankedContext]],
+    samples: int = 1000,
+    seed: int = 0,
+    names: Sequence[str] = tuple(METRICS),
+) -> dict[str, Mapping[str, float]]:
+    """``<way>_r1_lead`` ..: how far a system is ahead of the best of some others on the same contexts.
+
+    The best is another one for each figure. An interval above 0 is a lead beyond noise: it is of the difference, paired
+    over dialogues. Arguments as for `figures`; {} where there are no contexts or no others.
+    """
+    rivals = [_values(other, names) for other in others] if ranked else []
+    if not rivals:
+        return {}
+    best = np.argmax([rival.mean(axis=0) for rival in rivals], axis=0)
+    values = _values(ranked, names) - np.stack([rivals[i][:, m] for m, i in enumerate(best)], axis=1)
+    found = {
+        f"{way}_{name}_lead": {"value": float(value), "count": float(len(ranked))}
+        for name, value in zip(names, values.mean(axis=0), strict=True)
+    }
+    return _with_intervals(found, ranked, values, samples, seed)
+
+
+def _values(ranked: Sequence[RankedContext], names: Sequence[str]) -> np.ndarray:
+    """What each context adds to each figure: float64 [contexts, names]."""
+    ranks = np.array([one.rank for one in ranked])
+    return np.stack([METRICS[name](ranks) for name in names], axis=1).astype(np.float64)
+
+
+def _with_intervals(
+    found: dict[str, dict[str, float]], ranked: Sequence[RankedContext], values: np.ndarray, samples: int, seed: int
+) -> dict[str, Mapping[str, float]]:
     if not samples:
         return dict(found)
     places = {episode: i for i, episode in enumerate(dict.fromkeys(one.episode for one in ranked))}
-    sums = np.zeros((len(places), 2, len(names)))
+    sums = np.zeros((len(places), 2, values.shape[1]))
     np.add.at(sums, [places[one.episode] for one in ranked], np.stack([values, np.ones_like(values)], axis=1))
     low, high = interval(bootstrap(sums[:, 0], sums[:, 1], samples, seed))
     for i, metric in enumerate(found.values()):

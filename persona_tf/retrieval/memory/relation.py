@@ -6,7 +6,7 @@ as in the built-in world, that is known. Elsewhere
 * their words say so: they are one sentence with a few words exchanged ("I live in Rome." / "I live in Paris."), or one
   denies what the other says; or
 * their vectors do: a bi-encoder that learned which facts answer a question puts all facts that answer it close
-  together, *whatever* they answer. Measured with ``experiments/world_retriever`` (cosines; persona slots, facts in
+  together, *whatever* they answer. Measured with ``experiments/retrieval_world`` (cosines; persona slots, facts in
   phrasings and with values of training, and in those of ``test_unseen``; `Rules.same_thing`):
 
       pair of facts            1st percentile      median     greatest        at 0.9 or more
@@ -69,7 +69,7 @@ class Rules:
             raise ValueError(f"Rules.neighbours: expected 1 or more, got {self.neighbours!r}")
 
 
-MEASURED: Mapping[str, Rules] = types.MappingProxyType({"world_retriever": Rules(same_thing=0.9)})
+MEASURED: Mapping[str, Rules] = types.MappingProxyType({"retrieval_world": Rules(same_thing=0.9)})
 """Rules by the experiment whose encoder they were measured with (`Retriever.experiment`)."""
 
 

@@ -12,7 +12,7 @@ from persona_tf.evaluation.metrics.words import normalise
 from persona_tf.evaluation.retrieval import baselines, experiment
 from persona_tf.evaluation.retrieval.candidates import Candidates, among_strangers, consecutive, own_persona
 from persona_tf.evaluation.retrieval.experiment import evaluate_retriever, score_pairs
-from persona_tf.evaluation.retrieval.figures import RankedContext, figures, rank_context
+from persona_tf.evaluation.retrieval.figures import RankedContext, figures, leads, rank_context
 from persona_tf.example import ExampleConfig, HistoryTurn
 from persona_tf.retrieval.config import RetrieverConfig
 from persona_tf.run_dir import RunDir
@@ -94,6 +94,22 @@ def test_figures():
     assert metric["high"] == pytest.approx(0.75)
     assert rank_context("a", [1.0, 3.0, 2.0, 2.0], (2,)) == RankedContext("a", 3)  # ties count against it
     assert rank_context("a", [1.0, 3.0, 2.0], (0, 2)) == RankedContext("a", 2)
+
+
+def test_a_lead_is_over_the_best_of_the_others():
+    def ranked(*ranks):
+        return [RankedContext(f"e{i // 2}", rank) for i, rank in enumerate(ranks)]
+
+    own, often_second, sometimes_first = ranked(1, 1, 2, 1, 1, 6), ranked(2, 2, 2, 2, 2, 2), ranked(1, 9, 1, 9, 9, 9)
+    found = leads("persona", own, [often_second, sometimes_first], 500)
+    assert found.keys() == {"persona_r1_lead", "persona_r5_lead", "persona_mrr_lead"}
+    assert found["persona_r1_lead"]["value"] == pytest.approx(4 / 6 - 2 / 6)
+    assert found["persona_r5_lead"]["value"] == pytest.approx(5 / 6 - 1)
+    assert found["persona_mrr_lead"]["value"] == pytest.approx((4 + 1 / 2 + 1 / 6) / 6 - 1 / 2)
+    assert found["persona_r1_lead"]["low"] == pytest.approx(0), "in one dialogue it is even"
+    same = leads("persona", own, [own], 100)["persona_mrr_lead"]
+    assert (same["value"], same["low"], same["high"]) == (0, 0, 0), "paired"
+    assert leads("persona", [], [[]]) == leads("persona", own, []) == {}
 
 
 class Oracle:

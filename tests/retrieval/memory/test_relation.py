@@ -110,7 +110,7 @@ def test_words():
 
 
 def test_rules_belong_to_an_encoder():
-    assert rules_for("world_retriever") == MEASURED["world_retriever"] == Rules(same_thing=0.9)
+    assert rules_for("retrieval_world") == MEASURED["retrieval_world"] == Rules(same_thing=0.9)
     assert rules_for("another").same_thing is None
     with pytest.raises(ValueError, match=r"cosine in \(0, 1\], got 1.5"):
         Rules(same_thing=1.5)
