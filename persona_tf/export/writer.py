@@ -94,7 +94,6 @@ class Writer:
         self._search = Search(stages, len(v.SPECIALS), decode, banned, forced, feed_last, marks)
         self.hypotheses = decode.hypotheses
         self._queries = decode.hypotheses * (2 if decode.guided else 1)
-        self._writes_facts = False
         self._compile(jit_compile)
 
     def of_facts(self) -> "Writer":
@@ -106,7 +105,7 @@ class Writer:
         config = self._model.config
         check_facts(config.fact_marks)
         writer = copy.copy(self)
-        writer._decode, writer.hypotheses, writer._queries, writer._writes_facts = FACTS, 1, 1, True
+        writer._decode, writer.hypotheses, writer._queries = FACTS, 1, 1
         stages = facts_stages(config.vocabulary_size - config.fact_marks)
         writer._search = Search(stages, len(v.SPECIALS), FACTS, feed_last=False, last_specials=config.fact_marks)
         writer._compile_writing()
@@ -241,7 +240,9 @@ class Writer:
             of_guide = tf.reduce_any(memory.kind[..., None] == tf.constant(kinds), axis=-1)
             is_without = tf.range(tf.shape(numbers)[1]) % 2 == 1
             hidden = of_guide[:, None, :] & is_without[None, :, None]
-        cache = self._model.start(reading, numbers, length(self._search.stages) + 1, hidden, self._writes_facts)
+        config = self._model.config
+        extracts = first == config.vocabulary_size - config.fact_marks if config.fact_marks else False
+        cache = self._model.start(reading, numbers, length(self._search.stages) + 1, hidden, extracts)
         targets, size = tf.size(turn), tf.shape(memory.ids)[1]
         count = targets * hypotheses
         without = (tf.zeros([count]), tf.zeros([count, self._model.config.vocabulary_size])) if guided else ()

@@ -160,7 +160,7 @@ class PersonaTransformer(keras.Model):
         layers = () if self.config.mixes else self.decoder.prepare(memory.states)
         return Reading(memory, layers, self._places(memory))
 
-    def start(self, reading: Reading, target_turn, length: int, hidden=None, evenly: bool = False) -> Cache:
+    def start(self, reading: Reading, target_turn, length: int, hidden=None, evenly=False) -> Cache:
         """Makes ready to write targets of at most ``length`` tokens, Q side by side in each row.
 
         Args:
@@ -168,9 +168,9 @@ class PersonaTransformer(keras.Model):
           target_turn: number of the turn of each, int32 [B, Q].
           length: a Python number.
           hidden: bool [B, Q, M], what of the memory a target must do without; None: nothing.
-          evenly: whether facts are written, see `_choose_sources`.
+          evenly: whether the facts that a turn states are written, see `_choose_sources`; a boolean scalar.
         """
-        even = ops.ones_like(target_turn, "bool") if evenly else None
+        even = None if evenly is False else ops.logical_and(ops.ones_like(target_turn, "bool"), evenly)
         choice = self._choose_sources(reading.memory, target_turn, None, False, hidden, even)
         prepared = reading.layers if choice.mixed is None else self.decoder.prepare(choice.mixed.states)
         layers = self.decoder.start(prepared, ops.shape(target_turn)[1], length)
@@ -210,8 +210,8 @@ class PersonaTransformer(keras.Model):
         hidden = None if hidden is None else hidden[:, None]
         even = None
         if self.config.fact_marks:
-            is_mark = ids >= self.config.vocabulary_size - self.config.fact_marks
-            even = ops.any(ops.logical_and(whose, is_mark[..., None]), axis=1)
+            extracts = ids == self.config.vocabulary_size - self.config.fact_marks
+            even = ops.any(ops.logical_and(whose, extracts[..., None]), axis=1)
         choice = self._choose_sources(memory, turns, gold, training, hidden, even, use_gold)
 
         def spread(part):
@@ -230,8 +230,8 @@ class PersonaTransformer(keras.Model):
     def _choose_sources(self, memory, turn, gold_features, training, hidden=None, even=None, gold_share=True) -> Choice:
         """What targets [B, R] see, and how likely each source of it is to be needed for a reply.
 
-        Facts are not looked for where a reply would be: under ``soft`` the decoder is told of all sources that they are
-        as likely, where ``even`` (bool [B, R]) holds. ``gold_share``: of the targets that are shown gold, or True.
+        What a turn states is not looked for where a reply to it would be: under ``soft`` the decoder is told of all
+        sources that they are as likely, where ``even`` (bool [B, R]) holds. (What is made up is what that reply lacks.) ``gold_share``: of the targets that are shown gold, or True.
         """
         seen = fusion.visible(memory, turn)
         if hidden is not None:

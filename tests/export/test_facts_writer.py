@@ -9,7 +9,7 @@ from persona_tf.export.onnx.writer import OnnxWriter
 from persona_tf.export.writer import Writer
 from persona_tf.export.written import MAX_FACTS_TOKENS
 from persona_tf.model.heads import next_token_log_probs
-from persona_tf.text.vocabulary import FACT_MARKS, SPECIALS, fact_ids
+from persona_tf.text.vocabulary import FACT_MARKS, REPLY, SPECIALS, fact_ids
 
 DECODE = DecodeConfig(max_reply_tokens=6, max_action_tokens=3)
 SAME = 16
@@ -80,17 +80,18 @@ def test_both_engines_write_what_the_model_finds_likeliest(name, make, features,
     np.testing.assert_array_equal(replies.ids, run(onnx, features, turns).ids)
 
 
-def test_facts_do_not_depend_on_what_a_reply_would_need(make, features, turns, marks):
-    """Under soft, the sources that a reply needs are found by a selector: facts do without it."""
+def test_what_a_turn_states_does_not_depend_on_what_a_reply_would_need(make, features, turns, marks):
+    """Under soft, the sources that a reply needs are found by a selector; what is made up is what they lack."""
     model = make("soft")
     before = log_probs(model, features, 0, turns[0, 0], [marks.extract])
-    reply = log_probs(model, features, 0, turns[0, 0], [4])
+    others = {first: log_probs(model, features, 0, turns[0, 0], [first]) for first in (REPLY, marks.invent)}
     kernel = model.selector.query.kernel
     kept = kernel.numpy()
     try:
         kernel.assign(kept * 5)
         np.testing.assert_allclose(log_probs(model, features, 0, turns[0, 0], [marks.extract]), before, atol=1e-4)
-        assert np.abs(log_probs(model, features, 0, turns[0, 0], [4]) - reply).max() > 1e-3
+        for first, found in others.items():
+            assert np.abs(log_probs(model, features, 0, turns[0, 0], [first]) - found).max() > 1e-3
     finally:
         kernel.assign(kept)
 

@@ -27,7 +27,7 @@ class Group:
       turn: int32 [B, Q * K], number of the turn of each target, once for each hypothesis; 0: there is none.
       search: of the B * Q * K hypotheses.
       absorbed: which of the graphs are used, see `cross_attention`.
-      even: whether facts are written, see `Tables.sources`.
+      even: whether the facts that a turn states are written, see `Tables.sources`.
 
     Attributes:
       search: how far it has come. emotes float32 [B * Q * K, E]; attention float32 [B, Q * K, M] so far; item, turns

@@ -76,7 +76,7 @@ class Tables:
     def sources(self, memory, turn: np.ndarray, even: bool = False) -> Sources:
         """What targets of the turns ``turn``, int [Q], read of a row's `reader.TokensRead`, all its parts [M, ...].
 
-        ``even``: whether ``soft`` tells of all sources that they are as likely, as it does for facts.
+        ``even``: whether ``soft`` tells of all sources that they are as likely, as it does for the facts of a turn.
         """
         seen = (memory.turn[None] < turn[:, None]) & memory.mask[None]
         if self.fusion == "concat":

@@ -88,7 +88,6 @@ class OnnxWriter:
         self._sessions = Sessions(folder)
         self._tables = Tables(read_tables(folder), self._config.fusion, self._config.selected)
         self._reader = Reader(self._sessions, self._tables, self._config.history, self._pool)
-        self._writes_facts = False
 
     def of_facts(self) -> "OnnxWriter":
         """As `Writer.of_facts`; shares all that this one has opened."""
@@ -96,7 +95,7 @@ class OnnxWriter:
         writer = copy.copy(self)
         stages = facts_stages(self._config.vocabulary_size - self._config.fact_marks)
         writer._way, writer.hypotheses = Way(FACTS, stages, ()), 1
-        writer._speaks_only = writer._writes_facts = True
+        writer._speaks_only = True
         return writer
 
     def way(self, decode: DecodeConfig, banned: tuple[tuple[int, ...], ...] = ()) -> Way:
@@ -192,8 +191,9 @@ class OnnxWriter:
         memories = [type(a)(*(np.concatenate(part) for part in zip(a, b, strict=True))) for a, b in pairs]
         search = self._search(turn[rows], seeds[rows], ways[rows], first)
         absorbed = self.precision == "int8" and int(np.count_nonzero(turn)) >= ABSORBED_ROWS
-        even = self._writes_facts
-        return Group(self._sessions, self._tables, self._config, memories, turn[rows], search, absorbed, even)
+        marks = self._config.fact_marks
+        extracts = bool(marks) and first == self._config.vocabulary_size - marks
+        return Group(self._sessions, self._tables, self._config, memories, turn[rows], search, absorbed, extracts)
 
     def _search(
         self, turn: np.ndarray, seeds: np.ndarray, ways: Sequence[Way], first: int
