@@ -26,8 +26,9 @@ _NOTES = {
     "facts of the speaker. hundred: among these and facts of other personas, 100 in all, some of which may suit as "
     "well. consecutive: 100 couples in the order of the file, the diagonal true and all else wrong, also what is not.",
     "speaker": "speaker: the reply, with what it answers, among the personas of its speaker, of the partner and of a "
-    "stranger of the split, each worth as much as the best of its facts; a third is chance; ties count against it. "
-    "speaker_own: the replies that draw on a fact of their own persona, or its name: the others nobody can tell.",
+    "stranger of the split, each worth as much as the best of its facts. Chance is what random says, not a third: "
+    "who has more facts has more chances. Ties count against it. speaker_own: the replies that draw on a fact of their "
+    "own persona, or its name; of the others nobody can tell.",
 }
 _METRICS = {"facts": tuple(METRICS), "speaker": ("r1", "mrr")}
 _NOTHING = {"facts": "no turn says which facts it draws on", "speaker": "no two speakers of a dialogue have facts"}
@@ -100,7 +101,10 @@ def score_pairs(
 
 
 def _write_predictions(path: pathlib.Path, ranked: Sequence[Ranked]) -> None:
-    """A line for each context: what was asked last, the speaker's facts with their scores, and which are true."""
+    """A line for each context: what was said last, the facts with their scores, and which are true.
+
+    Where people are ranked, how many of the facts are each one's; ``gold`` says who it is then.
+    """
     with atomic_text_file(path) as file:
         for pair, candidates, scores in ranked:
             line = {
@@ -110,5 +114,6 @@ def _write_predictions(path: pathlib.Path, ranked: Sequence[Ranked]) -> None:
                 "facts": candidates.facts,
                 "scores": [round(score, 4) for score in scores],
                 "gold": candidates.gold,
+                **({"people": candidates.people} if candidates.people else {}),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -167,9 +167,10 @@ def test_a_table_of_one_that_tells_speakers_apart():
         "speaker_r1": (0.4, 5),
         "speaker_own_r1": (pytest.approx(2 / 3), 3),
     }, "all alike count against it"
-    assert result.metrics.keys() == {"speaker_r1", "speaker_mrr", "speaker_own_r1", "speaker_own_mrr"}
+    names = {"speaker_r1", "speaker_mrr", "speaker_own_r1", "speaker_own_mrr"}
+    assert result.metrics.keys() == names | {f"{name}_lead" for name in names}
     assert result.metrics["speaker_r1"]["low"] < 0.4 < result.metrics["speaker_r1"]["high"]
     assert set(result.baselines) == {"random", "bm25, last turn", "bm25, all turns"}
     assert result.baselines["bm25, last turn"]["speaker_r1"]["value"] == 0.4
-    assert "a third is chance" in result.notes[0]
+    assert "who has more facts has more chances" in result.notes[0]
     assert [len(scores) for _, _, scores in ranked] == [5] * 5
