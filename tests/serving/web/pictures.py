@@ -14,7 +14,7 @@ import httpx
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-SAID = ("Good day! Who are you?", "Where do you live?", "I lost my lantern yesterday.", "What did I lose?")
+SAID = ("Where do you live?", "What is your trade?", "I lost my lantern yesterday.", "What did I lose?")
 COLOURS = 128
 PATIENCE = 240_000
 """Milliseconds."""
