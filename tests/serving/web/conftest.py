@@ -1,4 +1,4 @@
-"""A real server on a free port of this machine."""
+"""A real server on a free port of this machine, in a thread or in a process of its own."""
 
 import contextlib
 import functools
@@ -6,6 +6,9 @@ import importlib.util
 import os
 import pathlib
 import shutil
+import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -59,6 +62,36 @@ def running(load, chats, config=None, draw=None, wait=True, other=None):
 def serving():
     """The function `running`."""
     return running
+
+
+@contextlib.contextmanager
+def running_apart(chats):
+    """Serves the fake bot in a process of its own; gives it and its address, and kills it."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    root, script = pathlib.Path(__file__).resolve().parents[3], pathlib.Path(__file__).with_name("fake_bot.py")
+    command = [sys.executable, script, chats, str(port)]
+    started, url = subprocess.Popen(command, cwd=root, env={"PYTHONPATH": str(root)}), f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 240
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{url}/healthz").status_code == 200:
+                    break
+            assert started.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        yield started, url
+    finally:
+        started.kill()
+        started.wait()
+
+
+@pytest.fixture(scope="session")
+def serving_apart():
+    """The function `running_apart`."""
+    return running_apart
 
 
 @pytest.fixture
