@@ -61,7 +61,7 @@ def serve(arguments: Arguments) -> None:
     if beside is not None:
         wake_other = functools.partial(_wake, beside, decoding, given.engine, watch)
         other = Other(wake_other, (str(run.path), str(beside.path)), chats.with_name("pairs.sqlite"))
-    serve(load, chats, given.host, given.port, given.each_minute, lambda seed: _drawing(run)(seed), other)
+    serve(load, chats, given.host, given.port, given.each_minute, _drawing(run), other)
 
 
 def telegram(arguments: Arguments) -> None:

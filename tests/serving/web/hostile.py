@@ -35,6 +35,7 @@ OTHERS = (
     {"": ""},
     [None] * 2_000,
 )
+_MOST = 3 << 20
 KEYS = ("__proto__", "constructor", "id", "", "text", "$ref", "\u0000", "a" * 5_000)
 HISTORY = [{"speaker": "partner", "text": "Hi", "action": "wave", "emote": "smile"}]
 ALTERNATIVE = {
@@ -101,7 +102,7 @@ def request(rng: random.Random, name: str) -> tuple[str, bytes, dict[str, str]]:
     for _ in range(rng.choice((0, 1, 1, 1, 2, 5))):
         value = _spoilt(rng, value)
     body = json.dumps(value, ensure_ascii=rng.random() < 0.5).encode("utf-8", "surrogatepass")
-    body = rng.choice(_DAMAGES)(rng, body) if rng.random() < 0.4 else body
+    body = (rng.choice(_DAMAGES)(rng, body) if rng.random() < 0.4 else body)[:_MOST]
     kind = "application/octet-stream" if path.endswith("/read") else "application/json"
     if rng.random() < 0.05:
         kind = rng.choice(("text/plain", "multipart/form-data; boundary=x", "application/json; charset=utf-16", ""))
@@ -119,7 +120,7 @@ def _spoilt(rng: random.Random, value: object) -> object:
         place = rng.randrange(len(value))
         return [*value[:place], _spoilt(rng, value[place]), *value[place + 1 :]]
     if isinstance(value, list) and value and rng.random() < 0.5:
-        return value * rng.choice((2, 50, 2_000))
+        return value * rng.choice((2, 20, 200))
     return _nasty(rng)
 
 
