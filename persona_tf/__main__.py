@@ -158,7 +158,7 @@ VERBS: Mapping[str, Verb] = {
         False,
     ),
     "sweep": Verb("train experiments with several seeds", training.sweep, ("experiments", "seeds", "runs", "data_dir")),
-    "bench": Verb("measure speed, ours and of peers", evaluating.bench, (), "[NAME ...]", gin=False),
+    "bench": Verb("measure speed, ours and of peers", evaluating.bench, ("run",), "[NAME ...]", gin=False),
 }
 """All verbs."""
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from persona_tf.bench.http_client import Connection
 
-RUN = pathlib.Path("runs/quickstart/0")
 CLIENTS = 32
 LINES = (
     "Good day! Who are you?",
@@ -54,7 +53,7 @@ class Load:
         return 1000 * statistics.median(self.waits)
 
 
-def many_at_once(run: pathlib.Path = RUN, clients: int = CLIENTS, rounds: int = 6, seconds: float = 10.0) -> str:
+def many_at_once(run: pathlib.Path, clients: int = CLIENTS, rounds: int = 6, seconds: float = 10.0) -> str:
     """One client and then many, so many seconds each, in as many rounds; each plays one conversation after the other.
 
     Every client says `LINES` to a character of the built-in world, and hears the replies as they are written.

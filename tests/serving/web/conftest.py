@@ -94,7 +94,7 @@ def serving_apart():
     return running_apart
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def draw():
     """Draws a scene: always the same."""
     mira, tam = Character("Mira", (Fact("I bake bread."), Fact("I fear geese."))), Character("Tam")

@@ -9,7 +9,6 @@ import types
 from persona_tf.chat.answer import Answer
 from persona_tf.chat.asking import Told
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.episode import Character, Episode, Fact, Setting
 from persona_tf.example import ExampleConfig
 
 
@@ -64,12 +63,6 @@ class FakeBot:
         cut = not done or len(words) == ask.decode.max_reply_tokens
         answer = Answer(text, "wave" if done else "", "smile" if done else "", leant_on, count, -1.0, cut)
         return Told(text if ask.told else "", done, lambda: answer)
-
-
-def drawn(seed):
-    """A scene."""
-    people = Character("Tam"), Character("Mira", (Fact(f"I have {seed} sheep."),))
-    return Episode("d", "demo", Setting("Mill"), people, (), learners=(1,))
 
 
 if __name__ == "__main__":

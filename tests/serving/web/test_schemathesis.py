@@ -11,8 +11,8 @@ CHECKS = [not_a_server_error, status_code_conformance, response_schema_conforman
 
 
 @pytest.fixture(scope="module")
-def server(serving, fake, tmp_path_factory):
-    with serving(fake.FakeBot, tmp_path_factory.mktemp("chats") / "c", draw=fake.drawn) as client:
+def server(serving, fake, draw, tmp_path_factory):
+    with serving(fake.FakeBot, tmp_path_factory.mktemp("chats") / "c", draw=draw) as client:
         yield client
 
 
