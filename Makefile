@@ -19,6 +19,7 @@ RETRIEVER :=
 MEMORY :=
 OTHER :=
 ENGINE :=
+OFFENSIVE :=
 HOST :=
 PORT :=
 RETRIEVER :=
@@ -31,7 +32,7 @@ BENCH_STAMP := $(subst .installed,.bench,$(STAMP))
 quoted = '$(subst ','\'',$(1))'
 flag = $(if $(2), --$(1) $(call quoted,$(2)))
 FLAGS = $(call flag,experiment,$(EXP))$(call flag,run,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
-CHAT_FLAGS = $(FLAGS)$(call flag,seed,$(SEED))$(call flag,name,$(NAME))$(call flag,partner,$(PARTNER))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,card,$(CARD))$(call flag,retriever,$(RETRIEVER))$(call flag,memory,$(MEMORY))$(call flag,engine,$(ENGINE))
+CHAT_FLAGS = $(FLAGS)$(call flag,seed,$(SEED))$(call flag,name,$(NAME))$(call flag,partner,$(PARTNER))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,card,$(CARD))$(call flag,retriever,$(RETRIEVER))$(call flag,memory,$(MEMORY))$(call flag,engine,$(ENGINE))$(call flag,offensive,$(OFFENSIVE))
 PERSONA_TF = $(BIN)/python -m persona_tf
 EXPERIMENTS = $(notdir $(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin))))
 # The experiment whose name is most like EXP, if one is; any Python will do.
@@ -45,7 +46,7 @@ NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_match
 help:
 	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment"
 	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA=, CARD=, RETRIEVER=, MEMORY=, ENGINE=)"
-	@echo "make serve EXP=quickstart   the same in the browser, and for programs   (OTHER=, HOST=, PORT=, ENGINE=)"
+	@echo "make serve EXP=quickstart   the same in the browser, and for programs   (OTHER=, HOST=, PORT=, ENGINE=, OFFENSIVE=off|mark|block)"
 	@echo "make telegram EXP=quickstart   the same on Telegram   (RETRIEVER=, NAME=, PLACE=, PERSONA=, CARD=, ENGINE=)"
 	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
 	@echo "make sweep EXP=quickstart   train it with several seeds, and more of them (EXP=a,b SEEDS=0,1,2)"
@@ -69,10 +70,10 @@ chat: experiment $(STAMP)
 	@$(PERSONA_TF) chat$(CHAT_FLAGS)
 
 serve: experiment $(STAMP)
-	@$(PERSONA_TF) serve$(FLAGS)$(call flag,other,$(OTHER))$(call flag,host,$(HOST))$(call flag,port,$(PORT))$(call flag,engine,$(ENGINE))
+	@$(PERSONA_TF) serve$(FLAGS)$(call flag,other,$(OTHER))$(call flag,host,$(HOST))$(call flag,port,$(PORT))$(call flag,engine,$(ENGINE))$(call flag,offensive,$(OFFENSIVE))
 
 telegram: experiment $(STAMP)
-	@$(PERSONA_TF) telegram$(FLAGS)$(call flag,retriever,$(RETRIEVER))$(call flag,name,$(NAME))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,card,$(CARD))$(call flag,engine,$(ENGINE))
+	@$(PERSONA_TF) telegram$(FLAGS)$(call flag,retriever,$(RETRIEVER))$(call flag,name,$(NAME))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,card,$(CARD))$(call flag,engine,$(ENGINE))$(call flag,offensive,$(OFFENSIVE))
 
 sweep: $(STAMP)
 	@$(PERSONA_TF) sweep$(call flag,experiments,$(EXP))$(call flag,seeds,$(SEEDS))$(call flag,runs,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
@@ -123,7 +124,7 @@ $(STAMP):
 	  exit 2; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv .venv; }
 	@echo "Installing TensorFlow and friends into .venv (about 2 minutes, 2.6 GB) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[serve,telegram,test,lint]' || { \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[serve,telegram,filter,test,lint]' || { \
 	  echo "The installation failed: see above. It needs the network and 2.6 GB of disk. The same make tries again." >&2; \
 	  exit 2; }
 	@rm -f .venv/.installed-* && touch $@

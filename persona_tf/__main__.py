@@ -96,7 +96,9 @@ def _quieten(debug: bool) -> None:
 
 
 _WHO = ("name", "partner", "place", "persona", "card")
-_ON_TELEGRAM = tuple("experiment run data_dir engine chat_file retriever telegram_api name place persona card".split())
+_ON_TELEGRAM = tuple(
+    "experiment run data_dir engine chat_file retriever telegram_api name place persona card offensive".split()
+)
 
 VERBS: Mapping[str, Verb] = {
     "data": Verb(
@@ -133,12 +135,12 @@ VERBS: Mapping[str, Verb] = {
     "chat": Verb(
         "talk to a trained bot in the terminal",
         talking.chat,
-        ("experiment", "run", "data_dir", "seed", "engine", *_WHO, "retriever", "memory"),
+        ("experiment", "run", "data_dir", "seed", "engine", *_WHO, "retriever", "memory", "offensive"),
     ),
     "serve": Verb(
         "talk to a trained bot in the browser; for programs an API of its own, and that of OpenAI's clients",
         talking.serve,
-        ("experiment", "run", "other", "engine", "host", "port", "chat_file", "each_minute"),
+        ("experiment", "run", "other", "engine", "host", "port", "chat_file", "each_minute", "offensive"),
     ),
     "telegram": Verb(
         "talk to a trained bot on Telegram; its token is in TELEGRAM_TOKEN", talking.telegram, _ON_TELEGRAM
@@ -156,7 +158,7 @@ VERBS: Mapping[str, Verb] = {
         False,
     ),
     "sweep": Verb("train experiments with several seeds", training.sweep, ("experiments", "seeds", "runs", "data_dir")),
-    "bench": Verb("measure speed, ours and of peers", evaluating.bench, (), "[NAME ...]", gin=False),
+    "bench": Verb("measure speed, ours and of peers", evaluating.bench, ("run",), "[NAME ...]", gin=False),
 }
 """All verbs."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import flags
 
-from persona_tf.flag_table import FLAGS, check_names
+from persona_tf.flag_table import FLAGS, check_value
 
 GIN = "--gin."
 """What a binding of gin begins with."""
@@ -51,7 +51,7 @@ def parse(name: str, verb: Verb, rest: Sequence[str]) -> Arguments:
     if words and not verb.words:
         raise ValueError(f"unexpected {words[0]!r}")
     for flag in verb.flags:
-        check_names(flag, getattr(values, flag))
+        check_value(flag, getattr(values, flag))
     return Arguments(values, tuple(words), tuple(bindings), shlex.join(["python", "-m", "persona_tf", name, *rest]))
 
 

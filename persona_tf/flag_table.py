@@ -32,6 +32,7 @@ FLAGS: Mapping[str, tuple[str, Any, str]] = {
     "host": ("string", "127.0.0.1", "where it listens; 0.0.0.0: on the whole network"),
     "port": ("integer", 8000, "where it listens; 0: any that is free"),
     "chat_file": ("string", "", "file that keeps conversations; default: chats.sqlite or telegram.sqlite in the run"),
+    "offensive": ("string", "off", "replies with obscenities or slurs, English or Russian: off, mark or block"),
     "telegram_api": ("string", "https://api.telegram.org", "where Telegram's Bot API is"),
     "each_minute": ("integer", None, "requests a client may send a minute; default: 120, on loopback no limit"),
     "split": ("list", [], "splits, with commas"),
@@ -40,6 +41,12 @@ FLAGS: Mapping[str, tuple[str, Any, str]] = {
     "debug": ("boolean", False, "show the whole traceback of an error, and all that TensorFlow says"),
 }
 """By name; the kinds are absl's: ``string``, ``integer``, ``boolean``, ``list``, ``multi_string``."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "engine": ("auto", "tensorflow", "onnx", "onnx_int8"),
+    "offensive": ("off", "mark", "block"),
+}
+"""All that some flags can be; as `export.engines.ENGINES` and `chat.watched_bot.WAYS` have it."""
 
 _NO_INTEGER = re.compile(r"invalid literal for int\(\) with base \d+: .*", re.DOTALL)
 
@@ -53,13 +60,19 @@ def in_words(message: str) -> str:
     return _NO_INTEGER.sub("expected a whole number", message).rstrip(" ?.")
 
 
-def check_names(flag: str, names: Any) -> None:
-    """Raises a ValueError where one of a flag's names is empty, as after a comma at the end, or stands there twice.
+def check_value(flag: str, value: Any) -> None:
+    """Raises a ValueError where a flag is none of its `CHOICES`, or holds names of which one is empty, as after a comma
+    at the end, or stands there twice.
 
     Of experiments and seeds who makes the runs says the same; other flags hold no names.
     """
-    if flag in ("splits", "split", "ways") and ("" in names or len(set(names)) < len(names)):
-        raise ValueError(f"flag --{flag}={','.join(names)}: expected different names with commas between them")
+    if flag in CHOICES and value not in CHOICES[flag]:
+        expected = ", ".join(CHOICES[flag])
+        raise ValueError(f"flag --{flag}={value}: expected one of {expected}{near(str(value), CHOICES[flag])}")
+    if flag == "each_minute" and value is not None and value < 0:
+        raise ValueError(f"flag --{flag}={value}: expected 0, for no limit, or more")
+    if flag in ("splits", "split", "ways") and ("" in value or len(set(value)) < len(value)):
+        raise ValueError(f"flag --{flag}={','.join(value)}: expected different names with commas between them")
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from persona_tf import __main__ as command
 from persona_tf import config
 from persona_tf.episode import Character, Episode, Turn
+from persona_tf.flag_table import CHOICES
 from persona_tf.run_dir import RunDir
 from persona_tf.text import vocabulary
 from persona_tf.verbs import asked
@@ -49,6 +50,12 @@ def test_help_of_a_verb_lists_its_flags(verb, capsys):
         (["compare", "a", "b", "--splits=test,"], "flag --splits=test,: expected different names with commas"),
         (["evaluate", "--splits=test,test"], "flag --splits=test,test: expected different names with commas"),
         (["decoders", "--ways=,"], "flag --ways=,: expected different names with commas"),
+        (
+            ["serve", "--engine=onx"],
+            "flag --engine=onx: expected one of auto, tensorflow, onnx, onnx_int8; did you mean",
+        ),
+        (["telegram", "--offensive=loud"], "flag --offensive=loud: expected one of off, mark, block. See"),
+        (["serve", "--each_minute=-1"], "flag --each_minute=-1: expected 0, for no limit, or more. See"),
         (["chat", "--splits=x"], "splits"),
         (["data", "stats", "world", "--gin.SEED=2"], "this verb reads no gin"),
     ],
@@ -288,6 +295,13 @@ def test_training_without_data_leaves_nothing_behind(tmp_path, capsys):
     assert command.main(words) == 1
     assert {p: p.read_bytes() for p in folder.rglob("*")} == before
     assert run.command.read_text() == "before\n"
+
+
+def test_flags_offer_what_there_is():
+    from persona_tf.chat.watched_bot import WAYS
+    from persona_tf.export.engines import ENGINES
+
+    assert {"engine": ENGINES, "offensive": WAYS} == CHOICES
 
 
 def test_a_talk_leaves_standard_error_empty(bundle_dir, tmp_path):

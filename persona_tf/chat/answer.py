@@ -1,6 +1,12 @@
 """What a bot says, does and shows. Pure Python: who only keeps or shows answers needs no TensorFlow."""
 
 import dataclasses
+from typing import Final, Literal
+
+MARKED: Final = "marked"
+BLOCKED: Final = "blocked"
+Offence = Literal["", "marked", "blocked"]
+"""Of an answer: offensive words were found in it, or it stands in the place of one in which they were."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -10,7 +16,7 @@ class Answer:
     ``leant_on``: share of the attention that went to each knowledge item and turn while reply and action were
     written, by key (``persona/2``, ``turn/5``), largest first. ``tokens``: how many were written; ``log_prob``: the
     sum of their log-probabilities. ``cut``: the reply may lack its end, as it was stopped or has all the tokens
-    that it may have.
+    that it may have. ``offence``: see `Offence`.
     """
 
     reply: str
@@ -20,3 +26,4 @@ class Answer:
     tokens: int
     log_prob: float = 0.0
     cut: bool = False
+    offence: Offence = ""

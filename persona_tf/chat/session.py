@@ -461,6 +461,7 @@ def _joined(first: Answer, more: Answer, number: int) -> Answer:
         tokens=tokens,
         log_prob=first.log_prob + more.log_prob,
         cut=more.cut,
+        offence=first.offence or more.offence,
     )
 
 

@@ -33,8 +33,8 @@ def export_chats(file: Path, data_dir: Path, keep: str = "good") -> dict[str, in
     Args:
       file: of the server.
       data_dir: where data lie.
-      keep: ``good``: a conversation ends before the first reply that is rated no in anything; ``rated``: the same, and
-        after the last reply that is rated or ticked at all; ``all``: whole.
+      keep: ``good``: a conversation ends before the first reply that is rated no in anything, or was found offensive;
+        ``rated``: the same, and after the last reply that is rated or ticked at all; ``all``: whole.
 
     Returns:
       How many episodes each split has.
@@ -84,7 +84,7 @@ def _episode(one: Kept, file: Path, keep: str) -> Episode | None:
 
 def _good(made: list[Mapping[str, Any] | None], rated: bool) -> int:
     """How many turns stay."""
-    bad = (i for i, now in enumerate(made) if now and False in now["rating"].values())
+    bad = (i for i, now in enumerate(made) if now and (False in now["rating"].values() or now["answer"].get("offence")))
     until = next(bad, len(made))
     if not rated:
         return until

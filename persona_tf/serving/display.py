@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from persona_tf.chat.answer import BLOCKED, MARKED
 from persona_tf.chat.session import BOT, PARTNER, Session
 from persona_tf.episode import Character, Setting, Thing, Turn
 
 if TYPE_CHECKING:
-    from persona_tf.chat.bot import Answer
+    from persona_tf.chat.answer import Answer
     from persona_tf.chat.remembering import KnownFact, Outcome
 
 FACES = {
@@ -38,6 +39,7 @@ FACES = {
 }
 """One glyph for each of `episode.EMOTES`."""
 
+_OFFENCE = {MARKED: "this may offend", BLOCKED: "what was to be said is kept back: it may offend"}
 _LEANT_ON = 3
 _WIDTH = 56
 
@@ -101,6 +103,8 @@ def facts(character: Character) -> Iterator[str]:
 def answer(session: Session, given: "Answer", ink: Ink) -> Iterator[str]:
     """The bot's last turn as ``Name: reply *action* (emote)``, and what it leant on."""
     yield turn(session, Turn(BOT, given.reply, given.action, given.emote), ink)
+    if given.offence:
+        yield ink.dim(_OFFENCE[given.offence])
     if given.leant_on:
         top = list(given.leant_on.items())[:_LEANT_ON]
         yield ink.dim("leant on: " + " · ".join(f"{share:.0%} {_short(text_of(session, k))}" for k, share in top))

@@ -33,6 +33,7 @@ def chat(
     card: Card | None = None,
     retriever: pathlib.Path | None = None,
     memory: str = "",
+    watch: Callable[[Bot], Bot] = lambda bot: bot,
 ) -> None:
     """Talks on standard input and output until ``/quit``, the end of input or Ctrl-C.
 
@@ -45,6 +46,7 @@ def chat(
       card: gives the first message and the lorebook. Place and characters are those of the scene.
       retriever: the bundle of what finds facts; with it the bot has a memory.
       memory: the file that keeps it, by the names of the two; "": it lasts as long as the talk.
+      watch: see `chat.watched_bot.watching`.
 
     Raises:
       FileNotFoundError, ValueError: see `export.bundle.load_bundle`, `Bot`, `chat.session.Session` and
@@ -56,7 +58,7 @@ def chat(
     me, partner = scene.characters[learner], scene.characters[1 - learner]
     cast = None if card is None else card_scene(card, partner.name, me.name)
     opening, recall = (cast.openings[:1], cast.recall) if cast else ((), None)
-    bot = Bot(bundle, talking(bundle.decode, decoding), engine)
+    bot = watch(Bot(bundle, talking(bundle.decode, decoding), engine))
     about = (scene.setting, me, partner, seed, opening, recall)
     if retriever is None:
         session, remembering = Session(bot, *about), None

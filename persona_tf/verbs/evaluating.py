@@ -98,4 +98,4 @@ def bench(arguments: Arguments) -> None:
     """Measures speed."""
     with tensorflow_quiet():
         from persona_tf.bench import bench
-    bench.main(arguments.words)
+    bench.main(arguments.words, pathlib.Path(arguments.flags.run) if arguments.flags.run else None)

@@ -26,6 +26,7 @@ def chat(arguments: Arguments) -> None:
     if given.memory and not given.retriever:
         raise ValueError("--memory needs --retriever=RUN: the run of what finds facts in it, such as retrieval_world")
     retriever = trained_in(given.retriever).bundle if given.retriever else None
+    watch = _watching(given.offensive)
     from persona_tf.chat.card import read_card
     from persona_tf.serving.scene import scene
 
@@ -36,7 +37,7 @@ def chat(arguments: Arguments) -> None:
     print(f"Waking the bot of {run.path}. Seed {seed} brings this meeting back.")
     with tensorflow_quiet():
         from persona_tf.serving import terminal
-    terminal.chat(run.bundle, where, seed, decoding, given.engine, card, retriever, given.memory)
+    terminal.chat(run.bundle, where, seed, decoding, given.engine, card, retriever, given.memory, watch)
 
 
 def serve(arguments: Arguments) -> None:
@@ -53,13 +54,14 @@ def serve(arguments: Arguments) -> None:
         raise ValueError(f"the server needs {error.name}: pip install 'persona_tf[serve]', or make setup") from error
     chats = pathlib.Path(given.chat_file) if given.chat_file else run.chats
     check_writable(chats.parent)
+    watch = _watching(given.offensive)
+    load = functools.partial(_wake, run, decoding, given.engine, watch)
     print(f"Serving the bot of {run.path}.")
-    load = functools.partial(_wake, run, decoding, given.engine)
     other = None
     if beside is not None:
-        wake_other = functools.partial(_wake, beside, decoding, given.engine)
+        wake_other = functools.partial(_wake, beside, decoding, given.engine, watch)
         other = Other(wake_other, (str(run.path), str(beside.path)), chats.with_name("pairs.sqlite"))
-    serve(load, chats, given.host, given.port, given.each_minute, lambda seed: _drawing(run)(seed), other)
+    serve(load, chats, given.host, given.port, given.each_minute, _drawing(run), other)
 
 
 def telegram(arguments: Arguments) -> None:
@@ -83,17 +85,24 @@ def telegram(arguments: Arguments) -> None:
 
         return FactFinder.load(pathlib.Path(given.retriever)).best
 
-    load = functools.partial(_wake, run, decoding, given.engine)
+    load = functools.partial(_wake, run, decoding, given.engine, _watching(given.offensive))
     meet = scenes(draw, given.name, given.place, given.persona, card)
     server.run(load, chats, given.telegram_api, meet, card, load_finder if given.retriever else None)
 
 
-def _wake(run: "RunDir", decoding: Mapping[str, Any], engine: str) -> "Bot":
+def _watching(way: str) -> Callable[["Bot"], "Bot"]:
+    """What has the bot's offensive replies marked or kept back, as --offensive asks; raises what `watching` raises."""
+    from persona_tf.chat.watched_bot import watching
+
+    return watching(way)
+
+
+def _wake(run: "RunDir", decoding: Mapping[str, Any], engine: str, watch: Callable[["Bot"], "Bot"]) -> "Bot":
     from persona_tf.serving.waking import wake
 
     with tensorflow_quiet():
         from persona_tf.chat import bot as _  # noqa: F401
-    return wake(run.bundle, decoding, engine)
+    return watch(wake(run.bundle, decoding, engine))
 
 
 def _drawing(run: "RunDir", data_dir: pathlib.Path | None = None) -> Callable[[int], "Episode"]:

@@ -1,5 +1,6 @@
 """Conversations of the server, as data to train on."""
 
+import dataclasses
 import types
 
 import pytest
@@ -48,6 +49,20 @@ def file(tmp_path):
 def exported(path, data_dir, **options):
     export_chats(path, data_dir, **options)
     return {episode.id: episode for split in SPLITS for episode in read_split("chats", split, data_dir)}
+
+
+def test_a_conversation_ends_before_what_was_found_offensive(file, tmp_path):
+    class Rude(FakeBot):
+        def answer(self, batch, seed=0):
+            [[said]] = super().answer(batch)
+            return [[dataclasses.replace(said, offence="marked" if "3" in said.reply else "")]]
+
+    session = Session(Rude(), None, Character("Mira"), Character("Tam"))
+    for text in ("Hi", "How?"):
+        session.say(text)
+    path = file(one=session)
+    assert len(exported(path, tmp_path)["one"].turns) == 3
+    assert len(exported(path, tmp_path, keep="all")["one"].turns) == 4
 
 
 def test_a_conversation_is_an_episode_with_its_ticks(file, tmp_path):

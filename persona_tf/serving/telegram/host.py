@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from persona_tf.chat.answer import Answer
+from persona_tf.chat.answer import BLOCKED, MARKED, Answer
 from persona_tf.chat.card import Card, read_card
 from persona_tf.chat.card_scene import CardScene, card_scene
 from persona_tf.chat.session import PARTNER, Question
@@ -140,13 +140,15 @@ class Host:
         """The bot's turn, from all facts or from those that were ticked."""
         session = talk.session
         question = session.to_say(*typed(text), facts=ticked)
-        session.take(question, [await self._ask(talk, question)])
+        answer = session.take(question, [await self._ask(talk, question)])
         number = len(session.episode.turns) - 1
         if ticked is not None:
             session.tick(number, ticked)
         is_rated = talk.mode == VALIDATION
         buttons = rating_buttons(talk.name, session, number, texts) if is_rated else ()
-        return dataclasses.replace(talk, pending=None), [Out(turn_text(session.episode.turns[number]), buttons)]
+        note = {MARKED: texts.marked, BLOCKED: texts.blocked}.get(answer.offence, "")
+        text = _lines(turn_text(session.episode.turns[number]), note)
+        return dataclasses.replace(talk, pending=None), [Out(text, buttons)]
 
     async def _offered(self, talk: Talk, text: str, texts: Texts) -> tuple[Talk, list[Out]]:
         """The best facts, to be ticked."""

@@ -68,6 +68,8 @@ class Texts:
     full: str
     busy: str
     late: str
+    marked: str
+    blocked: str
     too_fast: str
     failed: str
 
@@ -176,6 +178,8 @@ Another persona or place begins the conversation anew. What is said here is kept
     full="The conversation is very long now. /start begins another.",
     busy="Too many are talking to me right now. Say it again in a moment.",
     late="That took me too long. Say it again.",
+    marked="⚠ This may offend.",
+    blocked="⚠ What was to be said is kept back: it may offend.",
     too_fast="That is too fast for me: I have not read your last messages. Wait for my answers, then go on.",
     failed="Something went wrong here, and what you did was not kept. Try it again.",
 )
@@ -288,6 +292,8 @@ RUSSIAN = Texts(
     full="Разговор стал очень длинным. Начать другой: /start",
     busy="Сейчас со мной говорят слишком многие. Повторите чуть позже.",
     late="Я слишком долго думаю. Повторите, пожалуйста.",
+    marked="⚠ Это может обидеть.",
+    blocked="⚠ Ответ не показан: он может обидеть.",
     too_fast="Слишком быстро: последние сообщения я не прочитал. Дождитесь моих ответов и пишите дальше.",
     failed="Здесь что-то сломалось, и последнее не сохранилось. Попробуйте ещё раз.",
 )

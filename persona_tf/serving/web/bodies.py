@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 
-from persona_tf.chat.answer import Answer
+from persona_tf.chat.answer import Answer, Offence
 from persona_tf.chat.session import PARTNER
 from persona_tf.chat.state import QUALITIES, Alternative, Choices
 from persona_tf.episode import EMOTES, Character, Fact, Setting, Thing, Turn
@@ -184,6 +184,7 @@ class AlternativeBody(Body):
     tokens: int = Field(default=0, ge=0, lt=2**31)
     log_prob: FiniteFloat = 0.0
     cut: bool = False
+    offence: Offence = ""
     rating: dict[Quality, bool] = {}
     ticked: list[Key] | None = Field(default=None, max_length=512)
     edited: bool = False
@@ -191,7 +192,7 @@ class AlternativeBody(Body):
     def alternative(self) -> Alternative:
         """As the rest of the house names it."""
         shares = {one.key: one.weight for one in self.leant_on}
-        answer = Answer(self.text, self.action, self.emote, shares, self.tokens, self.log_prob, self.cut)
+        answer = Answer(self.text, self.action, self.emote, shares, self.tokens, self.log_prob, self.cut, self.offence)
         ticked = None if self.ticked is None else tuple(self.ticked)
         return Alternative(answer, dict(self.rating), ticked, self.edited)
 
@@ -288,7 +289,7 @@ class Item(BaseModel):
 
 
 class Reply(BaseModel):
-    """What the bot says, does and shows. ``cut``: the reply may lack its end."""
+    """What the bot says, does and shows. ``cut``: the reply may lack its end; ``offence``: see `Offence`."""
 
     reply: str
     action: str
@@ -297,6 +298,7 @@ class Reply(BaseModel):
     tokens: int
     log_prob: float
     cut: bool
+    offence: Offence
     seed: int
 
 
@@ -310,6 +312,7 @@ class AlternativeOut(BaseModel):
     tokens: int
     log_prob: float
     cut: bool
+    offence: Offence
     rating: dict[str, bool]
     ticked: list[str] | None
     edited: bool

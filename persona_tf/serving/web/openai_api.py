@@ -88,6 +88,7 @@ class Chat:
             action=answer.action,
             emote=answer.emote,
             leant_on=views.sources(self.session, answer.leant_on),
+            offence=answer.offence,
         )
         return Choice(index=index, message=message, finish_reason=_reason(answer, stops))
 
@@ -119,7 +120,9 @@ class Chat:
                     continue
                 for index, answer in enumerate(told):
                     rest = stops[index].more("", is_last=True)
-                    done = self.choice(index, answer).message.model_dump(include={"action", "emote", "leant_on"})
+                    done = self.choice(index, answer).message.model_dump(
+                        include={"action", "emote", "leant_on", "offence"}
+                    )
                     content = {"content": rest} if rest else {}
                     yield chunk([delta(index, content | done, _reason(answer, stops[index]))])
                 if with_usage:
@@ -173,7 +176,7 @@ def router(desk: Desk) -> APIRouter:
 
         System messages are place and persona: each sentence is a fact of the bot's. Lines may be labelled: `Place:
         NAME: description`, `Name: NAME`, `Partner: NAME`, `Carrying: a lamp, a rope`, `Wearing:`, `Wielding:`,
-        `Persona: ...`. Beside OpenAI's fields a message has `action`, `emote` and `leant_on`.
+        `Persona: ...`. Beside OpenAI's fields a message has `action`, `emote`, `leant_on` and `offence`.
         """
         chat = Chat(desk, body, named(body.model))
         if body.stream:

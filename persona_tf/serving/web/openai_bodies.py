@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from persona_tf.chat.answer import Offence
 from persona_tf.serving.web.bodies import MAX_ALTERNATIVES, MAX_TURNS, Decoding, Seed, Source
 
 Text = Annotated[str, StringConstraints(max_length=20_000)]
@@ -91,7 +92,7 @@ class Models(BaseModel):
 
 
 class MessageOut(BaseModel):
-    """What the bot says; ``action``, ``emote`` and ``leant_on`` are ours."""
+    """What the bot says; ``action``, ``emote``, ``leant_on`` and ``offence`` are ours."""
 
     role: Literal["assistant"] = "assistant"
     content: str
@@ -99,6 +100,7 @@ class MessageOut(BaseModel):
     action: str
     emote: str
     leant_on: list[Source]
+    offence: Offence
 
 
 class Choice(BaseModel):

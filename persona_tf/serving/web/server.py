@@ -4,7 +4,7 @@ import errno
 import os
 import pathlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -45,14 +45,14 @@ def serve(
 
     Raises:
       OSError: the port is in use, or the host is none of this machine's.
-      ValueError: the port is none, or see `make_app`.
+      ValueError: the port is none, the token is blank, or see `make_app`.
     """
+    # A token on the command line could be read by all who can list processes.
+    token = _token(os.environ)
     listening = listen(host, port)
     is_local = host in LOOPBACK
     if each_minute is None:
         each_minute = 0 if is_local else EACH_MINUTE
-    # A token on the command line could be read by all who can list processes.
-    token = os.environ.get(TOKEN_VARIABLE, "")
     config = WebConfig(token=token, hosts=LOOPBACK if is_local else (), each_minute=each_minute)
     with listening:
         app = make_app(load, chats, config, draw, other)
@@ -76,6 +76,14 @@ def serve(
                 timeout_graceful_shutdown=int(STOP_SECONDS),
             )
         ).run(sockets=[listening])
+
+
+def _token(environment: Mapping[str, str]) -> str:
+    """That others are kept out with; "": there is none. A line's end, as files have it, is no part of it."""
+    given = environment.get(TOKEN_VARIABLE, "")
+    if given and not given.strip():
+        raise ValueError(f"{TOKEN_VARIABLE} is blank: expected a token, or the variable unset for none")
+    return given.strip()
 
 
 def listen(host: str, port: int) -> socket.socket:

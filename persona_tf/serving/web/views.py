@@ -32,6 +32,7 @@ def reply(session: Session, answer: Answer, seed: int) -> Reply:
         tokens=answer.tokens,
         log_prob=answer.log_prob,
         cut=answer.cut,
+        offence=answer.offence,
         seed=seed,
     )
 
@@ -102,6 +103,7 @@ def _alternative(session: Session, one: Alternative) -> AlternativeOut:
         tokens=answer.tokens,
         log_prob=answer.log_prob,
         cut=answer.cut,
+        offence=answer.offence,
         rating=dict(one.rating),
         ticked=None if one.ticked is None else list(one.ticked),
         edited=one.edited,

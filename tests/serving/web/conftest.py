@@ -1,4 +1,4 @@
-"""A real server on a free port of this machine."""
+"""A real server on a free port of this machine, in a thread or in a process of its own."""
 
 import contextlib
 import functools
@@ -6,6 +6,9 @@ import importlib.util
 import os
 import pathlib
 import shutil
+import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -61,7 +64,37 @@ def serving():
     return running
 
 
-@pytest.fixture
+@contextlib.contextmanager
+def running_apart(chats):
+    """Serves the fake bot in a process of its own; gives it and its address, and kills it."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    root, script = pathlib.Path(__file__).resolve().parents[3], pathlib.Path(__file__).with_name("fake_bot.py")
+    command = [sys.executable, script, chats, str(port)]
+    started, url = subprocess.Popen(command, cwd=root, env={"PYTHONPATH": str(root)}), f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 240
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{url}/healthz").status_code == 200:
+                    break
+            assert started.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        yield started, url
+    finally:
+        started.kill()
+        started.wait()
+
+
+@pytest.fixture(scope="session")
+def serving_apart():
+    """The function `running_apart`."""
+    return running_apart
+
+
+@pytest.fixture(scope="session")
 def draw():
     """Draws a scene: always the same."""
     mira, tam = Character("Mira", (Fact("I bake bread."), Fact("I fear geese."))), Character("Tam")

@@ -1,68 +1,47 @@
 """`kill -9` while many talk: what was acknowledged is there after the restart."""
 
 import contextlib
-import pathlib
+import json
 import signal
-import socket
-import subprocess
-import sys
+import sqlite3
 import threading
 import time
 
 import httpx
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-SCRIPT = pathlib.Path(__file__).with_name("fake_bot.py")
 
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-@contextlib.contextmanager
-def server(chats, port):
-    started = subprocess.Popen([sys.executable, SCRIPT, chats, str(port)], cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
-    try:
-        until = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200:
-                    break
-            assert started.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.02)
-        yield started
-    finally:
-        started.kill()
-        started.wait()
+def said(client, path, text, streams):
+    """Says something; the turns that were acknowledged, by the answer or by the last event of a stream."""
+    if not streams:
+        return client.post(f"{path}/say", json={"text": text}).json()["turns"]
+    with client.stream("POST", f"{path}/say", json={"text": text, "stream": True}) as response:
+        last = response.read().decode().strip().split("\n\n")[-1]
+    assert last.startswith("event: done")
+    return json.loads(last.partition("data: ")[2])["turns"]
 
 
 def talk(url, known, stop):
-    """Talks until the server is gone; ``known`` gets, by conversation, the number of turns that were acknowledged."""
+    """Talks until the server is gone; ``known`` gets, by conversation, the turns that were acknowledged."""
     with contextlib.suppress(httpx.TransportError), httpx.Client(base_url=url, timeout=20) as client:
         while not stop.is_set():
             path = f"/api/v1/conversations/{client.post('/api/v1/conversations', json={}).json()['id']}"
             known[path] = []
             for number in range(6):
-                turns = client.post(f"{path}/say", json={"text": f"{path} says {number}"}).json()["turns"]
-                known[path] += turns
+                known[path] += said(client, path, f"{path} says {number}", streams=number % 2)
                 rated = client.post(f"{path}/rate", json={"turn": len(known[path]) - 1, "logical": True}).json()
                 known[path][-1] = rated["turns"][0]
 
 
-def kill_and_look(chats, kills, each):
+def kill_and_look(serving_apart, chats, kills, each):
     """Kills the server when so many more turns were acknowledged; looks at the end."""
-    port, stop, known = free_port(), threading.Event(), {}
+    stop, known = threading.Event(), {}
 
     def acknowledged():
         return sum(map(len, list(known.values())))
 
     for kill in range(1, kills + 1):
-        with server(chats, port) as running:
-            url = f"http://127.0.0.1:{port}"
+        with serving_apart(chats) as (running, url):
             threads = [threading.Thread(target=talk, args=(url, known, stop)) for _ in range(8)]
             for thread in threads:
                 thread.start()
@@ -72,7 +51,7 @@ def kill_and_look(chats, kills, each):
             running.send_signal(signal.SIGKILL)
             for thread in threads:
                 thread.join(30)
-    with server(chats, port), httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    with serving_apart(chats) as (_, url), httpx.Client(base_url=url, timeout=20) as client:
         for path, turns in known.items():
             found = client.get(path).json()["turns"]
             assert len(found) - len(turns) in (0, 2), "at most the one that was not told yet"
@@ -81,16 +60,18 @@ def kill_and_look(chats, kills, each):
                 kept[-1]["alternatives"][0]["rating"] = {}  # rated, but not told
             assert kept == turns
             assert all(path in turn["text"] for turn in found), "no conversation has words of another"
+    with contextlib.closing(sqlite3.connect(chats)) as file:
+        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     return acknowledged()
 
 
-def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path):
-    assert kill_and_look(tmp_path / "chats.sqlite", 1, 20) >= 20
+def test_a_kill_loses_nothing_that_was_acknowledged(serving_apart, tmp_path):
+    assert kill_and_look(serving_apart, tmp_path / "chats.sqlite", 1, 20) >= 20
 
 
 @pytest.mark.slow
-def test_ten_kills_lose_nothing_that_was_acknowledged(tmp_path):
-    assert kill_and_look(tmp_path / "chats.sqlite", 10, 100) >= 1000
+def test_ten_kills_lose_nothing_that_was_acknowledged(serving_apart, tmp_path):
+    assert kill_and_look(serving_apart, tmp_path / "chats.sqlite", 10, 100) >= 1000
 
 
 def compare(url, known):
@@ -106,11 +87,10 @@ def compare(url, known):
 
 
 @pytest.mark.slow
-def test_kills_lose_no_pair_and_no_pick_that_was_acknowledged(tmp_path):
-    port, known = free_port(), {}
-    url = f"http://127.0.0.1:{port}"
+def test_kills_lose_no_pair_and_no_pick_that_was_acknowledged(serving_apart, tmp_path):
+    known = {}
     for kill in range(1, 4):
-        with server(tmp_path / "c", port) as running:
+        with serving_apart(tmp_path / "c") as (running, url):
             threads = [threading.Thread(target=compare, args=(url, known)) for _ in range(4)]
             for thread in threads:
                 thread.start()
@@ -121,7 +101,7 @@ def test_kills_lose_no_pair_and_no_pick_that_was_acknowledged(tmp_path):
             for thread in threads:
                 thread.join(30)
     assert len(known) >= 120
-    with server(tmp_path / "c", port), httpx.Client(base_url=url, timeout=20) as client:
+    with serving_apart(tmp_path / "c") as (_, url), httpx.Client(base_url=url, timeout=20) as client:
         found = {name: client.get(f"/api/v1/pairs/{name}").json() for name in known}
     for name, pair in known.items():
         one = found[name]

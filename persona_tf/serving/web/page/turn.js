@@ -9,7 +9,7 @@ import { t } from "./words.js";
 export function turnItem(turn, state, acts) {
   const isBot = turn.speaker === "bot";
   const now = turn.alternatives?.[turn.chosen] ?? null;
-  const marks = [now?.edited && t("edited"), now?.cut && t("cut")].filter(Boolean);
+  const marks = [now?.edited && t("edited"), now?.cut && t("cut"), now?.offence && t(`offence.${now.offence}`)].filter(Boolean);
   const inside = state.isEditing
     ? editForm(turn, acts)
     : [

@@ -113,6 +113,8 @@ export default {
   "edit.answer": "Keep, and have it answered anew",
   "edit.cancel": "Cancel",
   cut: "stopped here",
+  "offence.marked": "⚠ may offend",
+  "offence.blocked": "kept back: it may offend",
   edited: "edited",
   silent: "says nothing",
   leant: "Leant on",

@@ -113,6 +113,8 @@ export default {
   "edit.answer": "Оставить так и получить новый ответ",
   "edit.cancel": "Отмена",
   cut: "остановлено",
+  "offence.marked": "⚠ может обидеть",
+  "offence.blocked": "не показано: может обидеть",
   edited: "исправлено",
   silent: "молчит",
   leant: "На что опирался",
