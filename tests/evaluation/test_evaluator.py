@@ -112,7 +112,7 @@ def test_facts_belong_to_the_reply_that_follows(stating):
     first, second, third = written_facts(Notes(), [example], lambda ask, asked, task: ask(asked))
     assert first.facts_gold == ("turn/0 partner: I am a guard.",)
     assert first.facts == ("turn/0 partner: I guard the gate.",)
-    assert (first.made_up, first.made_up_gold) == (None, "")
+    assert (first.made_up, first.made_up_gold) == ("I made up 1.", "")
     assert second.facts == ("turn/1 partner: Well met!", "turn/2 partner: Whose cat is that?")
     assert second.facts_gold == ()
     assert (second.made_up, second.made_up_gold) == ("I made up 3.", "")
