@@ -25,8 +25,8 @@ class ModelConfig:
     ``copy_head``: whether tokens can be copied from what was read (See et al. 2017); not from a mixture.
     ``precision``: ``auto`` takes bfloat16 for matrix products where the processor has instructions for it.
     ``vocabulary_size``, ``kinds`` and ``emotes`` are filled in from the vocabulary and the labels; so is
-    ``fact_marks``: how many of the ids, the last ones, are marks of facts, the first of which begins what a turn states;
-    and ``place_kinds``: the kinds of the place.
+    ``fact_marks``: how many of the ids, the last ones, are marks of facts, the first of which begins what a turn
+    states; and ``place_kinds``: the kinds of the place.
     """
 
     width: int = 256

@@ -231,7 +231,8 @@ class PersonaTransformer(keras.Model):
         """What targets [B, R] see, and how likely each source of it is to be needed for a reply.
 
         What a turn states is not looked for where a reply to it would be: under ``soft`` the decoder is told of all
-        sources that they are as likely, where ``even`` (bool [B, R]) holds. (What is made up is what that reply lacks.) ``gold_share``: of the targets that are shown gold, or True.
+        sources that they are as likely, where ``even`` (bool [B, R]) holds. (What is made up is what that reply
+        lacks.) ``gold_share``: of the targets that are shown gold, or True.
         """
         seen = fusion.visible(memory, turn)
         if hidden is not None:
