@@ -7,6 +7,8 @@ MIXING = ("average", "attention")
 """The fusions under which the decoder reads a mixture and not the memory itself, see `model.mixing`."""
 HISTORIES = ("causal", "apart", "whole")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+STATED_NATS = 5.0
+"""So much likelier than each other source the decoder is told the last turn to be when it writes what that states."""
 
 
 @dataclasses.dataclass(frozen=True)

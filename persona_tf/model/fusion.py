@@ -44,6 +44,13 @@ def heard(turn, by, history: str):
     return ops.logical_or(ops.logical_and(same_line, turn <= by), turn < by % ASIDE)
 
 
+def last_turn(memory: Memory, seen):
+    """The tokens of the last turn of those that are seen: bool [B, T, M] -> bool [B, T, M]."""
+    in_history = ops.logical_and(seen, (memory.item == -1)[:, None, :])
+    turns = ops.where(in_history, memory.turn[:, None, :], -1)
+    return ops.logical_and(in_history, turns == ops.max(turns, axis=-1, keepdims=True))
+
+
 class Selector(keras.layers.Layer):
     """Scores each item and turn for each target token: embedding of the last turn times that of the source.
 
@@ -78,10 +85,7 @@ class Selector(keras.layers.Layer):
 
         Logits float32 [B, T, M], equal for all tokens of a source; embedding [B, T, P], before any map.
         """
-        in_history = ops.logical_and(seen, (memory.item == -1)[:, None, :])
-        turns = ops.where(in_history, memory.turn[:, None, :], -1)
-        last = ops.logical_and(in_history, turns == ops.max(turns, axis=-1, keepdims=True))
-        last = ops.logical_and(last, memory.first[:, None, :])
+        last = ops.logical_and(last_turn(memory, seen), memory.first[:, None, :])
         asked = ops.matmul(ops.cast(last, memory.pooled.dtype), memory.pooled)
         query, key = asked, memory.pooled
         if self.projected:

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from persona_tf.model import fusion
-from persona_tf.model.config import ModelConfig
+from persona_tf.model.config import STATED_NATS, ModelConfig
 from persona_tf.model.decoder import Decoder
 from persona_tf.model.embedding import FlatEmbedding
 from persona_tf.model.encoder import Encoder
@@ -160,7 +160,7 @@ class PersonaTransformer(keras.Model):
         layers = () if self.config.mixes else self.decoder.prepare(memory.states)
         return Reading(memory, layers, self._places(memory))
 
-    def start(self, reading: Reading, target_turn, length: int, hidden=None, evenly=False) -> Cache:
+    def start(self, reading: Reading, target_turn, length: int, hidden=None, extracts=False) -> Cache:
         """Makes ready to write targets of at most ``length`` tokens, Q side by side in each row.
 
         Args:
@@ -168,10 +168,10 @@ class PersonaTransformer(keras.Model):
           target_turn: number of the turn of each, int32 [B, Q].
           length: a Python number.
           hidden: bool [B, Q, M], what of the memory a target must do without; None: nothing.
-          evenly: whether the facts that a turn states are written, see `_choose_sources`; a boolean scalar.
+          extracts: whether the facts that a turn states are written, see `_choose_sources`; a boolean scalar.
         """
-        even = None if evenly is False else ops.logical_and(ops.ones_like(target_turn, "bool"), evenly)
-        choice = self._choose_sources(reading.memory, target_turn, None, False, hidden, even)
+        stating = None if extracts is False else ops.logical_and(ops.ones_like(target_turn, "bool"), extracts)
+        choice = self._choose_sources(reading.memory, target_turn, None, False, hidden, stating)
         prepared = reading.layers if choice.mixed is None else self.decoder.prepare(choice.mixed.states)
         layers = self.decoder.start(prepared, ops.shape(target_turn)[1], length)
         written = ops.repeat(ops.reshape(ops.zeros_like(target_turn), (-1, 1)), CopyHead.CONTEXT, axis=-1)
@@ -208,11 +208,11 @@ class PersonaTransformer(keras.Model):
         turns = ops.max(ops.where(whose, turn[:, :, None], 0), axis=1)
         gold = None if use_gold is False else {**features, "target_index": targets[None]}
         hidden = None if hidden is None else hidden[:, None]
-        even = None
+        stating = None
         if self.config.fact_marks:
             extracts = ids == self.config.vocabulary_size - self.config.fact_marks
-            even = ops.any(ops.logical_and(whose, extracts[..., None]), axis=1)
-        choice = self._choose_sources(memory, turns, gold, training, hidden, even, use_gold)
+            stating = ops.any(ops.logical_and(whose, extracts[..., None]), axis=1)
+        choice = self._choose_sources(memory, turns, gold, training, hidden, stating, use_gold)
 
         def spread(part):
             return ops.matmul(ops.cast(whose, part.dtype), part)
@@ -227,12 +227,13 @@ class PersonaTransformer(keras.Model):
             mixed = mixed._replace(shown=spread_bool(mixed.shown))
         return Choice(shown, spread(choice.log_probs), spread(choice.told), gist, mixed)
 
-    def _choose_sources(self, memory, turn, gold_features, training, hidden=None, even=None, gold_share=True) -> Choice:
+    def _choose_sources(
+        self, memory, turn, gold_features, training, hidden=None, stating=None, gold_share=True
+    ) -> Choice:
         """What targets [B, R] see, and how likely each source of it is to be needed for a reply.
 
-        What a turn states is not looked for where a reply to it would be: under ``soft`` the decoder is told of all
-        sources that they are as likely, where ``even`` (bool [B, R]) holds. (What is made up is what that reply
-        lacks.) ``gold_share``: of the targets that are shown gold, or True.
+        What a turn states is not looked for where a reply to it would be: under ``soft`` the decoder is told to look at
+        the last turn, where ``stating`` (bool [B, R]) holds. (What is made up is what that reply lacks.) ``gold_share``: of the targets that are shown gold, or True.
         """
         seen = fusion.visible(memory, turn)
         if hidden is not None:
@@ -241,12 +242,14 @@ class PersonaTransformer(keras.Model):
         logits = ops.where(seen, logits, MASKED)
         log_probs = fusion.source_log_probs(memory, seen, logits)
         if self.config.fusion == "soft":
-            told, untold = log_probs, None if even is None else even[..., None]
+            told_logits = logits
             if training and self.config.knowledge_dropout:
                 is_kept_back = self._draw((*ops.shape(turn), 1)) < self.config.knowledge_dropout
-                untold = is_kept_back if untold is None else ops.logical_or(untold, is_kept_back)
-            if untold is not None:
-                told = fusion.source_log_probs(memory, seen, ops.where(untold, 0.0, logits))
+                told_logits = ops.where(is_kept_back, 0.0, told_logits)
+            if stating is not None:
+                stated = STATED_NATS * ops.cast(fusion.last_turn(memory, seen), "float32")
+                told_logits = ops.where(stating[..., None], stated, told_logits)
+            told = log_probs if told_logits is logits else fusion.source_log_probs(memory, seen, told_logits)
             needed = fusion.expected_source(memory, told)
             gist = self.gist(self.gist_norm(ops.concatenate([asked, needed], axis=-1)))
             return Choice(seen, log_probs, told, gist)

@@ -27,7 +27,7 @@ class Group:
       turn: int32 [B, Q * K], number of the turn of each target, once for each hypothesis; 0: there is none.
       search: of the B * Q * K hypotheses.
       absorbed: which of the graphs are used, see `cross_attention`.
-      even: whether the facts that a turn states are written, see `Tables.sources`.
+      stating: whether the facts that a turn states are written, see `Tables.sources`.
 
     Attributes:
       search: how far it has come. emotes float32 [B * Q * K, E]; attention float32 [B, Q * K, M] so far; item, turns
@@ -43,7 +43,7 @@ class Group:
         turn: np.ndarray,
         search: NumpySearch | MixedSearch,
         absorbed: bool,
-        even: bool = False,
+        stating: bool = False,
     ):
         self._tables, self._config, self.search = tables, config, search
         self._ending = "_absorbed" if absorbed else ""
@@ -56,7 +56,7 @@ class Group:
             states[row, places] = memory.states
         self.emotes = np.zeros((count, config.emotes), np.float32)
         self.attention = np.zeros((*turn.shape, most), np.float32)
-        sources = [tables.sources(memory, numbers, even) for memory, numbers in zip(memories, turn, strict=True)]
+        sources = [tables.sources(memory, numbers, stating) for memory, numbers in zip(memories, turn, strict=True)]
         self._base = tables.turns(turn).reshape(count, -1)
         if tables.fusion == "soft":
             self._base += np.concatenate([part.gist for part in sources])

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from persona_tf.model.config import STATED_NATS
+
 MASKED = np.float32(-1e9)
 """As `model.layers.MASKED`, which cannot be imported without Keras."""
 _LEAST = np.float32(-30.0)
@@ -73,17 +75,19 @@ class Tables:
         """States [N, D] at <emote> -> logits [N, E]."""
         return state @ self._arrays["emote_kernel"] + self._arrays["emote_bias"]
 
-    def sources(self, memory, turn: np.ndarray, even: bool = False) -> Sources:
+    def sources(self, memory, turn: np.ndarray, stating: bool = False) -> Sources:
         """What targets of the turns ``turn``, int [Q], read of a row's `reader.TokensRead`, all its parts [M, ...].
 
-        ``even``: whether ``soft`` tells of all sources that they are as likely, as it does for the facts of a turn.
+        ``stating``: whether ``soft`` tells to look at the last turn, as it does for the facts that a turn states.
         """
         seen = (memory.turn[None] < turn[:, None]) & memory.mask[None]
         if self.fusion == "concat":
             return Sources(seen, None, None)
         pooled = self._pooled(memory)
-        asked = np.where(self._last(memory, seen), 1, 0).astype(np.float32) @ pooled
-        scores = np.float32(0) if even and self.fusion == "soft" else self._scores(asked, pooled)
+        last = self._last_turn(memory, seen)
+        asked = np.where(last & memory.first, 1, 0).astype(np.float32) @ pooled
+        stated = stating and self.fusion == "soft"
+        scores = STATED_NATS * last.astype(np.float32) if stated else self._scores(asked, pooled)
         logits = np.where(seen, scores, MASKED)
         of_sources = np.where(seen & memory.first, logits, MASKED)
         top = of_sources.max(-1, keepdims=True)
@@ -109,11 +113,11 @@ class Tables:
         return np.repeat(sums, counts, axis=0)
 
     @staticmethod
-    def _last(memory, seen: np.ndarray) -> np.ndarray:
-        """The first token of the last turn that each target sees: bool [Q, M]."""
+    def _last_turn(memory, seen: np.ndarray) -> np.ndarray:
+        """The tokens of the last turn that each target sees: bool [Q, M]."""
         in_history = seen & (memory.item == -1)
         turns = np.where(in_history, memory.turn, -1)
-        return in_history & (turns == turns.max(-1, keepdims=True)) & memory.first
+        return in_history & (turns == turns.max(-1, keepdims=True))
 
     def _scores(self, asked: np.ndarray, pooled: np.ndarray) -> np.ndarray:
         if self.fusion == "select":
