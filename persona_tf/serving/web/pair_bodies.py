@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from persona_tf.chat.answer import Offence
 from persona_tf.serving.web.bodies import MAX_TURNS, Body, Persona, Place, Scene, Seed, TurnBody
 
 Pick = Literal["left", "right", "tie", "bad"]
@@ -30,6 +31,7 @@ class Shown(BaseModel):
     text: str
     action: str
     emote: str
+    offence: Offence
 
 
 class PairOut(BaseModel):

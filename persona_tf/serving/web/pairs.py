@@ -197,4 +197,5 @@ def _kept(answer: Answer) -> dict[str, Any]:
         "tokens": answer.tokens,
         "log_prob": answer.log_prob,
         "cut": answer.cut,
+        "offence": answer.offence,
     }

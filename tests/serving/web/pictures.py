@@ -14,8 +14,14 @@ import httpx
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-SAID = ("Where do you live?", "What is your trade?", "I lost my lantern yesterday.", "What did I lose?")
-COLOURS = 128
+SAID = (
+    "Where do you live?",
+    "What is your trade?",
+    "I lost my lantern yesterday.",
+    "What did I lose?",
+    "Good day! Who are you?",
+)
+COLOURS = 256
 PATIENCE = 240_000
 """Milliseconds."""
 
@@ -24,7 +30,7 @@ PATIENCE = 240_000
 def served(run, other):
     """The address of a server of the two runs."""
     with tempfile.TemporaryDirectory() as folder:
-        runs = [f"--run={run}", f"--other={other}"]
+        runs = [f"--run={run}", f"--other={other}", "--gin.DecodeConfig.method=greedy"]
         command = [sys.executable, "-m", "persona_tf", "serve", *runs, "--port=0", f"--chat_file={folder}/c"]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -101,7 +107,8 @@ def main(run, other, folder, scene):
             (of_pair, "side", "light", wide),
             (of_pair, "side_phone_dark", "dark", narrow),
         ):
-            page = browser.new_page(viewport=size, locale="en-GB", color_scheme=scheme)
+            phone = {"is_mobile": size is narrow, "has_touch": size is narrow}
+            page = browser.new_page(viewport=size, locale="en-GB", color_scheme=scheme, **phone)
             page.goto(address + path)
             page.locator(there).last.wait_for(timeout=PATIENCE)
             keep(page, folder / f"{name}.png")

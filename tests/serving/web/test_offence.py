@@ -1,11 +1,13 @@
 """Offensive replies: marked or kept back, in every way of asking."""
 
 import json
+import time
 
 import pytest
 
 from persona_tf.chat.watched_bot import WatchedBot
 from persona_tf.serving.web.app import WebConfig
+from persona_tf.serving.web.pairs import Other
 
 RUDE = "that toad"
 
@@ -60,3 +62,15 @@ def test_openais_clients_are_told(watched):
     deltas = [json.loads(line)["choices"][0]["delta"] for line in lines[:-1]]
     assert "".join(delta.get("content") or "" for delta in deltas) == message["content"]
     assert deltas[-1]["offence"] == how
+
+
+def test_of_two_side_by_side_each_says_so(serving, fake, tmp_path):
+    bots = [WatchedBot(fake.FakeBot(), blocks, lambda text: ["toad"] * text.count("toad")) for blocks in (False, True)]
+    other = Other(lambda: bots[1], ("a", "b"), tmp_path / "pairs.sqlite")
+    with serving(lambda: bots[0], tmp_path / "c", other=other) as client:
+        while client.get("/api/v1/pairs").json()["status"] == "loading":
+            time.sleep(0.005)
+        pair = client.post("/api/v1/pairs", json={"history": history(RUDE)}).json()
+    told = {pair[side]["offence"]: pair[side]["text"] for side in ("left", "right")}
+    assert "toad" in told["marked"]
+    assert "toad" not in told["blocked"]

@@ -73,7 +73,7 @@ def test_both_answer_the_same_in_random_order_and_nothing_tells_whose_is_whose(p
     for pair in pairs:
         said = "You said: Hello after 1 turns, with 307."
         assert {pair["left"]["text"], pair["right"]["text"]} == {f"ALPHA {said}", f"BETA {said}"}
-        assert set(pair["left"]) == {"text", "action", "emote"}
+        assert set(pair["left"]) == {"text", "action", "emote", "offence"}
         bare = json.dumps({**pair, "left": 0, "right": 0})
         assert not any(word in bare for word in ("runs/", "first", "second", "step", "seed", "tokens"))
     # Of 40 fair draws all fall on one side once in 2**39 times.

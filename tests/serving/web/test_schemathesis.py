@@ -1,5 +1,7 @@
 """Requests that schemathesis makes of the OpenAPI document, fitting and not: none fails, and answers are as it says."""
 
+import time
+
 import hypothesis
 import pytest
 import schemathesis
@@ -7,17 +9,23 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
+from persona_tf.serving.web.pairs import Other
+
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 
 
 @pytest.fixture(scope="module")
 def server(serving, fake, draw, tmp_path_factory):
-    with serving(fake.FakeBot, tmp_path_factory.mktemp("chats") / "c", draw=draw) as client:
+    folder = tmp_path_factory.mktemp("chats")
+    other = Other(fake.FakeBot, ("a", "b"), folder / "pairs.sqlite")
+    with serving(fake.FakeBot, folder / "c", draw=draw, other=other) as client:
+        while client.get("/api/v1/pairs").json()["status"] == "loading":
+            time.sleep(0.005)
         yield client
 
 
 def try_all(server, examples):
-    """Every operation with so many requests; where a conversation is named, every other names one that there is."""
+    """Every operation with so many requests; where something is named, every other names one that there is."""
     schema = schemathesis.openapi.from_dict(server.get("/api/openapi.json").json())
     tried = 0
     for found in schema.get_all_operations():
@@ -33,7 +41,9 @@ def try_all(server, examples):
         def ask(case, exists):
             nonlocal tried
             if exists and "id" in case.path_parameters and case.method != "DELETE":
-                made = server.post("/api/v1/conversations", json={"turns": [{"speaker": "bot", "text": "Hi"}]})
+                is_pair = case.path.startswith("/api/v1/pairs")
+                body = {} if is_pair else {"turns": [{"speaker": "bot", "text": "Hi"}]}
+                made = server.post(f"/api/v1/{'pairs' if is_pair else 'conversations'}", json=body)
                 case.path_parameters["id"] = made.json()["id"]
             case.call_and_validate(base_url=str(server.base_url), checks=CHECKS, timeout=20)
             tried += 1

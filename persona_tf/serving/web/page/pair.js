@@ -12,7 +12,7 @@ export const pickOf = (event) => (event.ctrlKey || event.altKey || event.metaKey
 
 /** `acts`: pick(which), skip(). */
 export function openPair(pair, names, acts) {
-  const answer = (side) => column(side, names, bubble(pair[side]));
+  const answer = (side) => column(side, names, bubble(pair[side]), { offence: pair[side].offence });
   return [
     h("div", { class: "answers" }, answer("left"), answer("right")),
     h("p", { class: "question", id: "question" }, t("pick.what")),
@@ -23,7 +23,7 @@ export function openPair(pair, names, acts) {
 
 /** While both are writing. */
 export function waitingPair(names) {
-  const answer = (side) => column(side, names, h("div", { class: "bubble" }, h("p", { class: "speech live" })), true);
+  const answer = (side) => column(side, names, h("div", { class: "bubble" }, h("p", { class: "speech live" })), { isBusy: true });
   return [h("div", { class: "answers" }, answer("left"), answer("right"))];
 }
 
@@ -39,8 +39,9 @@ export function spokenPair({ left, right }) {
   return `${t("side.left")}: ${words(left)}. ${t("side.right")}: ${words(right)}. ${t("pick.what")}`;
 }
 
-function column(side, names, inside, isBusy = false) {
-  const title = h("h3", { class: "who" }, h("b", {}, t(`side.${side}`)), " ", h("small", {}, names.bot));
+function column(side, names, inside, { offence = "", isBusy = false }) {
+  const mark = offence && h("small", {}, t(`offence.${offence}`));
+  const title = h("h3", { class: "who" }, h("b", {}, t(`side.${side}`)), " ", h("small", {}, names.bot), mark);
   return h("article", { "aria-label": t(`side.${side}`), class: `answer turn ${side}`, "aria-busy": isBusy ? "true" : null }, title, inside);
 }
 

@@ -31,7 +31,8 @@ export class Pairing {
     const { history, pick, left, right } = this.pair;
     if (pick === null) return history;
     if (pick === "bad") return before(history);
-    return [...history, { speaker: "bot", ...(pick === "right" ? right : left) }];
+    const { text, action, emote } = pick === "right" ? right : left;
+    return [...history, { speaker: "bot", text, action, emote }];
   }
 
   /** No pair: what is said next comes after these turns. */
