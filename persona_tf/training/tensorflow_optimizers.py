@@ -64,6 +64,13 @@ def make_optimizer(config: TrainConfig, half: bool = False) -> keras.optimizers.
     return optimizer
 
 
+def moments(config: TrainConfig, variables) -> list[int]:
+    """How many numbers the optimizer keeps for each number of each variable; these need no values."""
+    optimizer = make_optimizer(config)
+    is_muon = isinstance(optimizer, FusedMuon)
+    return [1 if is_muon and not optimizer._should_use_adamw(variable) else 2 for variable in variables]
+
+
 def _adam(optimizer, gradient, variable, learning_rate, moments, betas) -> None:
     step = tf.cast(optimizer.iterations + 1, tf.float32)
     m, v = moments
