@@ -53,7 +53,7 @@ class ModelConfig:
 
     Filled in from the vocabulary and the labels: ``vocabulary_size``, ``kinds``, ``emotes``; ``fact_marks``: how many
     of the ids, the last ones, are marks of facts, the first of which begins what a turn states; ``place_kinds``: the
-    kinds of item that are the place's.
+    kinds of item that are the place's; ``loss_heads``: for how many heads training learns how much they count.
     """
 
     width: int = 256
@@ -81,6 +81,7 @@ class ModelConfig:
     emotes: int = 23
     fact_marks: int = 0
     place_kinds: tuple[int, ...] = (5, 6, 7, 8)
+    loss_heads: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "place_kinds", tuple(self.place_kinds))  # JSON knows lists alone

@@ -70,6 +70,10 @@ class PersonaTransformer(keras.Model):
             self.gist.build((None, None, 4 * self.config.width))
         if self.config.mixes:
             self.mixer.build()
+        if self.config.loss_heads:
+            # Of no use but for the loss; here they are trained and saved with all else.
+            rest = {"initializer": "zeros", "dtype": "float32", "autocast": False}
+            self.log_variances = self.add_weight(name="log_variances", shape=(self.config.loss_heads,), **rest)
         if self.config.copy_head:
             self.copy_head.build()
         self.built = True

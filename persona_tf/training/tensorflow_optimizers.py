@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from persona_tf.training.config import TrainConfig
 
-_NO_DECAY = "bias gamma beta scale kinds tokens positions trust continuity codes asks own".split()
+_NO_DECAY = "bias gamma beta scale kinds tokens positions trust continuity codes asks own log_variances".split()
 """Norms, biases, embeddings and single numbers do not decay."""
 
 

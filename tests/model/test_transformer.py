@@ -359,6 +359,7 @@ def test_config_round_trip(tiny_config):
         selected=2,
         **{**MODERN, "norm_place": "after", "most_positions": 6},
         place_kinds=(3, 4),
+        loss_heads=6,
     )
     changed = dataclasses.asdict(config).items() - dataclasses.asdict(ModelConfig()).items()
     assert {name for name, _ in changed} == {field.name for field in dataclasses.fields(config)}
