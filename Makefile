@@ -39,7 +39,7 @@ EXPERIMENTS = $(notdir $(patsubst %/,%,$(dir $(wildcard experiments/*/config.gin
 NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].lower(), sys.argv[2:], 1))' \
 	$(call quoted,$(EXP)) $(EXPERIMENTS) 2>/dev/null)
 
-.PHONY: help train eval chat serve telegram sweep board bench test test-slow lint format setup clean experiment
+.PHONY: help describe train eval chat serve telegram sweep board bench test test-slow lint format setup clean experiment
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -49,6 +49,7 @@ help:
 	@echo "make serve EXP=quickstart   the same in the browser, and for programs   (OTHER=, HOST=, PORT=, ENGINE=, OFFENSIVE=off|mark|block)"
 	@echo "make telegram EXP=quickstart   the same on Telegram   (RETRIEVER=, NAME=, PLACE=, PERSONA=, CARD=, ENGINE=)"
 	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
+	@echo "make describe EXP=quickstart   draw its model, and count what it costs"
 	@echo "make sweep EXP=quickstart   train it with several seeds, and more of them (EXP=a,b SEEDS=0,1,2)"
 	@echo "make board                  TensorBoard on runs/"
 	@echo "make bench                  speed of ours and of peers"
@@ -59,6 +60,9 @@ help:
 	@echo "Experiments: $(EXPERIMENTS)"
 	@echo 'Options: GIN="BATCH_TOKENS=4096 SEED=2"  RUN=folder of the run  DATA_DIR=folder of the data'
 	@echo "Begin with: make train EXP=quickstart"
+
+describe: experiment $(STAMP)
+	@$(PERSONA_TF) describe$(FLAGS)
 
 train: experiment $(STAMP)
 	@$(PERSONA_TF) train$(FLAGS)

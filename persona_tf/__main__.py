@@ -17,7 +17,7 @@ from persona_tf.data import commands
 from persona_tf.flag_table import in_words, near
 from persona_tf.system_errors import explained
 from persona_tf.text.native_stderr import everything_shown
-from persona_tf.verbs import data, evaluating, talking, training
+from persona_tf.verbs import data, describing, evaluating, talking, training
 
 if TYPE_CHECKING:
     pass
@@ -113,6 +113,7 @@ VERBS: Mapping[str, Verb] = {
         training.vocab,
         ("experiment", "data_dir", "out"),
     ),
+    "describe": Verb("draw a model, and count what it costs", describing.describe, ("experiment", "run")),
     "train": Verb("train an experiment, then evaluate it", training.train, ("experiment", "run", "data_dir")),
     "evaluate": Verb(
         "evaluate a trained bot, or a file of predictions",

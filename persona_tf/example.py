@@ -10,7 +10,7 @@ from persona_tf.episode import EMOTES, KEY_KINDS, Probe
 
 NO_EMOTE = "none"
 EMOTE_LABELS = (NO_EMOTE, *EMOTES)
-"""The classes of the emote head; a label is an index into this tuple."""
+"""The classes of an emote head for LIGHT and the built-in world; a label is an index into this tuple."""
 
 SELF, PARTNER, KNOWN = 0, 1, 2
 """Who a turn is of: the bot, its partner, or nobody, as it is a tagged knowledge item, see `lay_out`."""
@@ -43,8 +43,9 @@ class ExampleConfig:
 
     ``kinds`` names the kinds of knowledge item that are shown (ablations leave some out). By default all but the
     partner's persona, which one does not know of a stranger.
-    ``learn_action`` and ``learn_emote``: whether the source has these labels at all. The head of emotes has LIGHT's 22:
-    with the labels of another source `examples` says so, and without ``learn_emote`` no target has them.
+    ``learn_action`` and ``learn_emote``: whether the source has these labels at all. ``emotes``: those of the source
+    that the head of emotes has, beside "none"; with others `examples` says so, and without ``learn_emote`` no target
+    has any.
     ``learn_facts``: whether it learns to write down the facts that turns state, and to make some up; the source then
     needs the option ``states``.
     ``max_targets``: longer dialogues become several examples of at most so many targets.
@@ -59,6 +60,7 @@ class ExampleConfig:
     kinds: tuple[str, ...] = tuple(kind for kind in KEY_KINDS if kind != "partner_persona")
     learn_action: bool = True
     learn_emote: bool = True
+    emotes: tuple[str, ...] = EMOTES
     learn_facts: bool = False
     max_targets: int = 8
     history_tokens: int = 0
@@ -69,12 +71,21 @@ class ExampleConfig:
         unknown = sorted(set(self.kinds) - set(KEY_KINDS))
         if unknown:
             raise ValueError(f"ExampleConfig.kinds: unknown {unknown}; choose from {list(KEY_KINDS)}")
+        if not self.emotes or len(set(self.emote_labels)) < len(self.emote_labels):
+            raise ValueError(
+                f"ExampleConfig.emotes: expected different labels, and {NO_EMOTE!r} none of them, got {self.emotes}"
+            )
         if self.max_targets < 1:
             raise ValueError(f"ExampleConfig.max_targets must be at least 1, got {self.max_targets}")
         if self.history_tokens < 0:
             raise ValueError(f"ExampleConfig.history_tokens must not be negative, got {self.history_tokens}")
         if self.knowledge_tags and not self.knowledge_as_history:
             raise ValueError("ExampleConfig.knowledge_tags marks turns that knowledge_as_history makes: set both")
+
+    @property
+    def emote_labels(self) -> tuple[str, ...]:
+        """The classes of the emote head."""
+        return (NO_EMOTE, *self.emotes)
 
     @property
     def told_kinds(self) -> tuple[str, ...]:
@@ -152,6 +163,7 @@ class Example:
     """A stretch of one dialogue as one of its characters lives it; several targets share its encodings.
 
     ``told``: how many turns at the beginning tell knowledge items; features count turns from the first of these.
+    ``emotes``: what the targets' emotes are some of.
     """
 
     id: str
@@ -159,6 +171,7 @@ class Example:
     history: tuple[HistoryTurn, ...]
     targets: tuple[Target, ...]
     told: int = 0
+    emotes: tuple[str, ...] = EMOTE_LABELS
 
     @property
     def episode_id(self) -> str:
@@ -239,8 +252,8 @@ class Strings:
     ``history_number`` and ``target_number`` count turns from the first of the row; ``history_aside`` and
     ``target_aside`` number the asides of a row from 1, 0 for what was said.
     ``target_task`` indexes TASKS, ``fact_owner`` OWNERS; ``facts_per_target`` cuts the lists of facts.
-    Labels: ``target_emote`` indexes EMOTE_LABELS; ``target_value`` is the probe's, or ""; ``gold`` holds triples (flat
-    target index, item or -1, turn or -1).
+    Labels: ``target_emote`` indexes `Example.emotes`; ``target_value`` is the probe's, or ""; ``gold`` holds triples
+    (flat target index, item or -1, turn or -1).
     """
 
     items_per_example: list[int]
@@ -294,7 +307,7 @@ def strings(batch: Iterable[Example]) -> Strings:
             out.target_reply.append(target.reply)
             out.target_action.append(target.action)
             out.target_value.append(target.probe.value if target.probe else "")
-            out.target_emote.append(EMOTE_LABELS.index(target.emote))
+            out.target_emote.append(example.emotes.index(target.emote))
             out.facts_per_target.append(len(target.facts))
             out.fact_owner.extend(OWNERS.index(fact.owner) for fact in target.facts)
             out.fact_text.extend(fact.text for fact in target.facts)

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from persona_tf.episode import WORLD, Aside, Character, Episode, Fact, Thing, Turn
 from persona_tf.example import (
-    EMOTE_LABELS,
     NO_EMOTE,
     OWNERS,
     PARTNER,
@@ -64,9 +63,10 @@ def examples(
             if config.max_targets > 1:
                 asked, answered = _beside(here, learner, items, config)
                 facts += _facts_beside(episode, learner, here) if learns else ()
-                yield lay_out(Example(name, items, history + asked, targets + answered + facts), config)
+                targets += answered + facts
+                yield lay_out(Example(name, items, history + asked, targets, emotes=config.emote_labels), config)
             else:
-                yield lay_out(Example(name, items, history, targets + facts), config)
+                yield lay_out(Example(name, items, history, targets + facts, emotes=config.emote_labels), config)
                 yield from (
                     lay_out(_as_if_asked(aside, episode, learner, name, items, config), config) for aside in here
                 )
@@ -218,7 +218,8 @@ def _as_if_asked(
 ) -> Example:
     """An aside as the end of a dialogue of its own."""
     history = history_turns((*episode.turns[: aside.at], aside.question), learner)
-    return Example(name, items, history, (_target(aside.answer, aside.at + 1, items, config),))
+    target = _target(aside.answer, aside.at + 1, items, config)
+    return Example(name, items, history, (target,), emotes=config.emote_labels)
 
 
 def _says_something(turn: Turn) -> bool:
@@ -227,12 +228,12 @@ def _says_something(turn: Turn) -> bool:
 
 def _target(turn: Turn, index: int, items: tuple[Item, ...], config: ExampleConfig) -> Target:
     emote = turn.emote or NO_EMOTE
-    if emote not in EMOTE_LABELS:
+    if emote not in config.emote_labels:
         if config.learn_emote:
             raise ValueError(
                 f"turn {index}: the emote {emote!r} is none of the labels that the emote head knows "
-                f"({', '.join(EMOTE_LABELS)}). Set ExampleConfig.learn_emote = False, or have the source leave its "
-                f"labels out, as DataConfig.options = {{'emote': 'none'}} does for dailydialog"
+                f"({', '.join(config.emote_labels)}). Set ExampleConfig.emotes to those of the source, as "
+                "gin/mixins/emotions.gin does for dailydialog, or ExampleConfig.learn_emote = False"
             )
         emote = NO_EMOTE
     wanted = set(turn.grounding)

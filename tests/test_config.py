@@ -269,7 +269,8 @@ def test_every_experiment_loads_and_is_short(name):
 def test_every_fragment_is_used_or_one_of_several():
     included = {line.split("'")[1] for f in ROOT.glob("**/*.gin") for line in f.open() if line.startswith("include")}
     fragments = {str(f.relative_to(ROOT)) for f in ROOT.glob("gin/**/*.gin")}
-    alternatives = {f for f in fragments if f.startswith(("gin/mixins/", "gin/decoding/", "gin/data/"))}
+    kinds = ("mixins", "decoding", "data", "model", "training")
+    alternatives = {f for f in fragments if f.startswith(tuple(f"gin/{kind}/" for kind in kinds))}
     assert included <= fragments
     assert not fragments - included - alternatives
 
@@ -283,6 +284,17 @@ def test_what_is_read_can_be_changed(data, tmp_path):
     assert data.stem.split("_")[0] == source.name
     assert set(settings.data.options) <= set(source.options)
     assert {settings.data.train_split, settings.data.valid_split, *settings.evaluate.splits} <= set(source.splits)
+
+
+@pytest.mark.parametrize("model", sorted((ROOT / "gin" / "model").glob("*.gin")), ids=lambda f: f.stem)
+def test_every_size_can_be_chosen(model, tmp_path):
+    text = f"include 'experiments/quickstart/config.gin'\ninclude '{model.relative_to(ROOT)}'\n"
+    trained = "include 'gin/training/light_2022.gin'\nSTEPS = 10\n" if model.stem == "light_2022" else ""
+    (tmp_path / "sized.gin").write_text(text + trained)
+    settings = config.load(tmp_path / "sized.gin")
+    widths = {"mini": 64, "bag": 128, "tiny": 128, "slim": 192, "base": 512, "large": 1024}
+    assert settings.model.width == widths.get(model.stem, 256)
+    assert (settings.train.schedule == "constant") == bool(trained)
 
 
 @pytest.mark.parametrize("mixin", sorted((ROOT / "gin" / "mixins").glob("*.gin")), ids=lambda f: f.stem)

@@ -50,3 +50,9 @@ def test_emote_labels_begin_with_none():
 def test_config_errors(fields, message):
     with pytest.raises(ValueError, match=message):
         ExampleConfig(**fields)
+
+
+@pytest.mark.parametrize("emotes", [(), ("joy", "joy"), ("joy", "none")])
+def test_labels_of_emotes_that_cannot_be_told_apart(emotes):
+    with pytest.raises(ValueError, match="emotes: expected different labels, and 'none' none of them"):
+        ExampleConfig(emotes=emotes)

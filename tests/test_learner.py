@@ -421,6 +421,9 @@ def test_a_label_that_the_head_does_not_know_is_an_error_and_never_another_label
     episode = Episode("happy", "demo", None, (Character(""), Character("")), talk, (1,))
     with pytest.raises(ValueError, match=r"turn 1: the emote 'surprise' is none of .*learn_emote = False"):
         list(examples(episode, ExampleConfig()))
+    [example] = examples(episode, ExampleConfig(emotes=("happiness", "surprise")))
+    assert example.targets[0].emote == "surprise"
+    assert strings([example]).target_emote == [2]
     [example] = examples(episode, ExampleConfig(learn_emote=False))
     assert example.targets[0].emote == NO_EMOTE
     assert strings([example]).target_emote == [0]

@@ -15,7 +15,7 @@ from persona_tf.chat.asking import Ask, Told
 from persona_tf.chat.fact_ids import facts_in
 from persona_tf.chat.memories import Memories
 from persona_tf.decoding.config import DecodeConfig
-from persona_tf.example import EMOTE_LABELS, NO_EMOTE, Example, Item, OwnedFact, strings
+from persona_tf.example import NO_EMOTE, Example, Item, OwnedFact, strings
 from persona_tf.export.bundle import Bundle, load_bundle
 from persona_tf.export.engines import open_writer
 from persona_tf.export.writer import LENGTH_STEP
@@ -296,7 +296,7 @@ class Bot:
     def _answer(
         self, written: Written, place: tuple[int, int, int], reply: str, action: str, cut: bool, shares: "_Shares"
     ) -> Answer:
-        emote = EMOTE_LABELS[int(written.emote_logits[place].argmax())]
+        emote = self.bundle.example.emote_labels[int(written.emote_logits[place].argmax())]
         return Answer(
             reply=reply,
             action=action if self.bundle.example.learn_action else "",

@@ -31,7 +31,7 @@ from persona_tf.evaluation.shown_facts import load_finder, shown_facts
 from persona_tf.evaluation.table import Result, write_result
 from persona_tf.evaluation.trigram import train_trigram, trigram_baseline
 from persona_tf.evaluation.written_facts import Ask, WrittenFacts, written_facts
-from persona_tf.example import EMOTE_LABELS, NO_EMOTE, PARTNER, Example, ExampleConfig, HistoryTurn, replies_alone
+from persona_tf.example import NO_EMOTE, PARTNER, Example, ExampleConfig, HistoryTurn, replies_alone
 from persona_tf.learner import examples, knowledge_items
 from persona_tf.retrieval.retriever import Retriever
 from persona_tf.run_dir import RunDir
@@ -310,7 +310,7 @@ def _scored_target(
 ) -> ScoredTarget:
     [target] = example.targets
     probe, (action, action_per_token) = target.probe, actions
-    emote, emote_generated = best_emote(score, EMOTE_LABELS, NO_EMOTE)
+    emote, emote_generated = best_emote(score, example.emotes, NO_EMOTE)
     return ScoredTarget(
         id=f"{example.id}/{target.turn}",
         episode=example.episode_id,

@@ -1,32 +1,46 @@
 """The decoder: sees what it has written so far, and reads the memory."""
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 from keras import ops
 
-from persona_tf.model.layers import Attention, FeedForward, as_bias, layer_norm
+from persona_tf.model.layer_style import LayerStyle
+from persona_tf.model.layers import Attention, FeedForward, as_bias, end_norm, make_norm
 from persona_tf.model.memory import LayerCache
 
 
 class DecoderLayer(keras.layers.Layer):
-    """Self-attention, cross-attention and feed-forward, each with the norm before it and a residual.
+    """Self-attention, cross-attention and feed-forward, each with a residual and, usually, the norm before it.
 
     With ``guided``, each head adds the log-probabilities of the sources to its attention logits, times a learned
     trust (fusion ``soft``); at first half of the heads trust them fully, the other half not at all.
     """
 
-    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float = 0.0, guided: bool = False, **kwargs):
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        feed_forward: int,
+        dropout: float = 0.0,
+        guided: bool = False,
+        style: LayerStyle | Mapping[str, Any] | None = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        self.style = style = LayerStyle.of(style)
         sizes = {"width": width, "heads": heads, "feed_forward": feed_forward, "dropout": dropout}
         self.arguments = {**sizes, "guided": guided}
-        policy = self.dtype_policy
-        self.self_norm = layer_norm("self_norm", policy)
-        self.self_attention = Attention(width, heads, name="self_attention", dtype=policy)
-        self.cross_norm = layer_norm("cross_norm", policy)
-        self.cross_attention = Attention(width, heads, name="cross_attention", dtype=policy)
-        self.feed_forward_norm = layer_norm("feed_forward_norm", policy)
-        self.feed_forward = FeedForward(width, feed_forward, name="feed_forward", dtype=policy)
+        policy, kv_heads = self.dtype_policy, style.kv_heads
+        self.self_norm = make_norm(style, "self_norm", policy)
+        self.self_attention = Attention(width, heads, kv_heads, style.rotary, name="self_attention", dtype=policy)
+        self.cross_norm = make_norm(style, "cross_norm", policy)
+        # What is read comes from many items and turns, each with positions of its own.
+        self.cross_attention = Attention(width, heads, kv_heads, name="cross_attention", dtype=policy)
+        self.feed_forward_norm = make_norm(style, "feed_forward_norm", policy)
+        self.feed_forward = FeedForward(width, feed_forward, style.activation, name="feed_forward", dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
 
     def build(self, shape=None):
@@ -48,10 +62,10 @@ class DecoderLayer(keras.layers.Layer):
             return bias
         return bias + self.trust * ops.maximum(ops.cast(source_log_probs, "float32"), -30.0)[:, None]
 
-    def call(self, x, self_bias, memory, memory_bias, training=False):
+    def call(self, x, self_bias, memory, memory_bias, position=None, training=False):
         """[B, T, D] and memory [B, M, D] -> [B, T, D] and the cross-attention's weights [B, N, T, M]."""
-        attended = self.self_attention(self.self_norm(x), self_bias)
-        x = x + self.dropout(attended, training=training)
+        attended = self.self_attention(self.style.enter(self.self_norm, x), self_bias, position=position)
+        x = self.style.leave(self.self_norm, x + self.dropout(attended, training=training))
         keys, values = self.cross_attention.keys_values(memory)
         return self._read(x, keys, values, memory_bias, training)
 
@@ -64,24 +78,26 @@ class DecoderLayer(keras.layers.Layer):
     def step(self, x, index, self_bias, memory_bias, cache: LayerCache):
         """Token ``index`` of Q targets [B, Q, D] -> output [B, Q, D], weights [B, N, Q, M], the new cache."""
         shape = ops.shape(x)
-        alone = ops.reshape(self.self_norm(x), (-1, 1, shape[2]))
-        key, value = self.self_attention.keys_values(alone)
+        alone = ops.reshape(self.style.enter(self.self_norm, x), (-1, 1, shape[2]))
+        position = ops.reshape(ops.cast(index, "int32"), (1, 1))
+        key, value = self.self_attention.keys_values(alone, position)
         keys = ops.slice_update(cache.keys, (0, 0, index, 0), key)
         values = ops.slice_update(cache.values, (0, 0, index, 0), value)
-        attended, _ = self.self_attention.attend(alone, keys, values, self_bias, exact=False)
-        x = x + ops.reshape(attended, shape)
+        attended, _ = self.self_attention.attend(alone, keys, values, self_bias, exact=False, position=position)
+        x = self.style.leave(self.self_norm, x + ops.reshape(attended, shape))
         x, weights = self._read(x, cache.memory_keys, cache.memory_values, memory_bias, False)
         return x, weights, cache._replace(keys=keys, values=values)
 
     def _read(self, x, memory_keys, memory_values, memory_bias, training):
-        read, weights = self.cross_attention.attend(self.cross_norm(x), memory_keys, memory_values, memory_bias)
-        x = x + self.dropout(read, training=training)
-        transformed = self.feed_forward(self.feed_forward_norm(x))
-        return x + self.dropout(transformed, training=training), weights
+        style, asks = self.style, self.style.enter(self.cross_norm, x)
+        read, weights = self.cross_attention.attend(asks, memory_keys, memory_values, memory_bias)
+        x = style.leave(self.cross_norm, x + self.dropout(read, training=training))
+        transformed = self.feed_forward(style.enter(self.feed_forward_norm, x))
+        return style.leave(self.feed_forward_norm, x + self.dropout(transformed, training=training)), weights
 
     def get_config(self):
         """All constructor arguments."""
-        return {**super().get_config(), **self.arguments}
+        return {**super().get_config(), **self.arguments, "style": dataclasses.asdict(self.style)}
 
 
 def _half_ones(shape, dtype=None):
@@ -89,7 +105,7 @@ def _half_ones(shape, dtype=None):
 
 
 class Decoder(keras.layers.Layer):
-    """A stack of decoder layers and a last norm."""
+    """A stack of decoder layers and, where norms come before, a last norm."""
 
     def __init__(
         self,
@@ -99,34 +115,39 @@ class Decoder(keras.layers.Layer):
         feed_forward: int,
         dropout: float = 0.0,
         guided: bool = False,
+        style: LayerStyle | Mapping[str, Any] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.style = LayerStyle.of(style)
         sizes: dict[str, Any] = {"width": width, "heads": heads, "feed_forward": feed_forward}
         sizes |= {"dropout": dropout, "guided": guided}
         self.arguments = {"layers": layers, **sizes}
-        self.stack = [DecoderLayer(**sizes, name=f"layer_{i}", dtype=self.dtype_policy) for i in range(layers)]
-        self.norm = layer_norm("norm", self.dtype_policy)
+        rest: dict[str, Any] = {"style": self.style, "dtype": self.dtype_policy}
+        self.stack = [DecoderLayer(**sizes, **rest, name=f"layer_{i}") for i in range(layers)]
+        self.norm = end_norm(self.style, self.dtype_policy)
 
     def build(self, shape=None):
         """Builds the stack for inputs [B, T, D]."""
         for layer in self.stack:
             layer.build(shape)
-        self.norm.build((None, None, self.arguments["width"]))
+        if self.norm:
+            self.norm.build((None, None, self.arguments["width"]))
 
-    def call(self, x, mask, memory, shown, source_log_probs, training=False):
+    def call(self, x, mask, memory, shown, source_log_probs, position=None, training=False):
         """[B, T, D] -> [B, T, D] and the last cross-attention, float32 [B, T, M], averaged over heads.
 
-        ``mask`` [B, T, T] and ``shown`` [B, T, M] say who sees whom; ``source_log_probs`` [B, T, M] guide.
+        ``mask`` [B, T, T] and ``shown`` [B, T, M] say who sees whom; ``source_log_probs`` [B, T, M] guide; position
+        int [B, T] is needed if rotary.
         """
         self_bias = as_bias(mask)
         for layer in self.stack:
             memory_bias = layer.memory_bias(shown, source_log_probs)
-            x, weights = layer(x, self_bias, memory, memory_bias, training=training)
-        return self.norm(x), ops.mean(weights, axis=1)
+            x, weights = layer(x, self_bias, memory, memory_bias, position=position, training=training)
+        return self._ended(x), ops.mean(weights, axis=1)
 
     def prepare(self, memory) -> tuple[tuple[Any, Any], ...]:
-        """Keys and values of a memory [B, M, D] for each layer, [B, N, M, C] each; each token's are its own."""
+        """Keys and values of a memory [B, M, D] for each layer, [B, G, M, C] each; each token's are its own."""
         return tuple(layer.cross_attention.keys_values(memory) for layer in self.stack)
 
     def start(self, prepared: tuple[tuple[Any, Any], ...], targets: int, length: int) -> tuple[LayerCache, ...]:
@@ -144,8 +165,11 @@ class Decoder(keras.layers.Layer):
             memory_bias = layer.memory_bias(shown, source_log_probs)
             x, weights, cache = layer.step(x, index, self_bias, memory_bias, cache)
             updated.append(cache)
-        return self.norm(x), ops.mean(weights, axis=1), tuple(updated)
+        return self._ended(x), ops.mean(weights, axis=1), tuple(updated)
+
+    def _ended(self, x):
+        return self.norm(x) if self.norm else x
 
     def get_config(self):
         """All constructor arguments."""
-        return {**super().get_config(), **self.arguments}
+        return {**super().get_config(), **self.arguments, "style": dataclasses.asdict(self.style)}

@@ -3,11 +3,12 @@
 import keras
 from keras import ops
 
+from persona_tf.model.config import ModelConfig
 from persona_tf.model.layers import Linear, sinusoids
 
 
 class FlatEmbedding(keras.layers.Layer):
-    """Embeds flat rows of items, turns or targets; its token table is also the output layer (tied).
+    """Embeds flat rows of items, turns or targets; its token table is also the output layer, where it is tied.
 
     The position counts inside an item or turn, from 0. Turns are numbered from the start of the conversation,
     so nothing that was encoded changes when the conversation goes on.
@@ -18,6 +19,10 @@ class FlatEmbedding(keras.layers.Layer):
       dropout: of the sum.
       word_dropout: share of the words read, not of those written, that training leaves blank. What a sentence is
         about must then be told from any part of it, which helps with sentences that are put in a new way.
+      positions: how a token knows its place: ``sinusoidal``; ``learned``: a vector for each, all from the last on the
+        same one; ``rotary``: not from here, see `layers.rotated`.
+      most_positions: how many learned ones there are.
+      tied: else the output layer has a table of its own.
     """
 
     def __init__(
@@ -27,17 +32,37 @@ class FlatEmbedding(keras.layers.Layer):
         kinds: int,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
+        positions: str = "sinusoidal",
+        most_positions: int = 512,
+        tied: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.vocabulary_size, self.width, self.kinds = vocabulary_size, width, kinds
+        self.positions, self.most_positions, self.tied = positions, most_positions, tied
         self.dropout_rate, self.word_dropout = dropout, word_dropout
         self.word_seed = keras.random.SeedGenerator(0)
         self.turn_projection = Linear(width, use_bias=False, name="turn", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
+    @classmethod
+    def of(cls, config: ModelConfig, dtype, tied: bool = True) -> "FlatEmbedding":
+        """That of a model; one that writes nothing needs no output layer, so it is ``tied``."""
+        return cls(
+            config.vocabulary_size,
+            config.width,
+            config.kinds,
+            config.dropout,
+            config.word_dropout,
+            config.positions,
+            config.most_positions,
+            tied,
+            name="embedding",
+            dtype=dtype,
+        )
+
     def build(self, shape=None):
-        """Makes the tables: tokens [V, D] with variance 1 / D, kinds [1 + kinds, D]."""
+        """Makes the tables: tokens [V, D] with variance 1 / D, kinds [1 + kinds, D], and those that are asked for."""
         normal = keras.initializers.RandomNormal
         self.tokens = self.add_weight(
             name="tokens",
@@ -48,6 +73,16 @@ class FlatEmbedding(keras.layers.Layer):
             name="kinds", shape=(1 + self.kinds, self.width), initializer=normal(stddev=0.1)
         )
         self.turn_projection.build((None, None, self.width))
+        if self.positions == "learned":
+            self.position_table = self.add_weight(
+                name="positions", shape=(self.most_positions, self.width), initializer=normal(stddev=0.1)
+            )
+        if not self.tied:
+            self.output_tokens = self.add_weight(
+                name="output_tokens",
+                shape=(self.vocabulary_size, self.width),
+                initializer=normal(stddev=self.width**-0.5),
+            )
 
     def call(self, ids, position, kind=None, turn=None, training=False, is_read=False):
         """Int [B, L] each -> [B, L, D] in the compute dtype; ``is_read``: word dropout applies."""
@@ -55,7 +90,10 @@ class FlatEmbedding(keras.layers.Layer):
         if training and is_read and self.word_dropout:
             kept = keras.random.uniform(ops.shape(ids), seed=self.word_seed) >= self.word_dropout
             x = x * ops.cast(kept, x.dtype)[..., None]
-        x = x + ops.cast(sinusoids(position, self.width), x.dtype)
+        if self.positions == "sinusoidal":
+            x = x + ops.cast(sinusoids(position, self.width), x.dtype)
+        elif self.positions == "learned":
+            x = x + ops.take(self.position_table, ops.minimum(position, self.most_positions - 1), axis=0)
         x = x + (self.kind_table[0] if kind is None else ops.take(self.kind_table, kind, axis=0))
         if turn is not None:
             x = x + self.turn_projection(ops.cast(sinusoids(turn, self.width), x.dtype))
@@ -65,13 +103,20 @@ class FlatEmbedding(keras.layers.Layer):
         """The tokens alone, scaled to unit variance: int [B, L] -> [B, L, D] in the compute dtype."""
         return ops.take(ops.cast(self.tokens, self.compute_dtype), ids, axis=0) * self.width**0.5
 
+    @property
+    def output_table(self):
+        """What the output layer multiplies with, [V, D]."""
+        return self.tokens if self.tied else self.output_tokens
+
     def logits(self, x):
-        """[B, T, D] -> float32 [B, T, V], with the transposed token table."""
+        """[B, T, D] -> float32 [B, T, V], with the transposed output table."""
         shape = ops.shape(x)
-        flat = ops.matmul(ops.reshape(x, (-1, self.width)), ops.transpose(ops.cast(self.tokens, x.dtype)))
+        flat = ops.matmul(ops.reshape(x, (-1, self.width)), ops.transpose(ops.cast(self.output_table, x.dtype)))
         return ops.cast(ops.reshape(flat, (shape[0], shape[1], self.vocabulary_size)), "float32")
 
     def get_config(self):
         """All constructor arguments."""
         sizes = {"vocabulary_size": self.vocabulary_size, "width": self.width, "kinds": self.kinds}
-        return {**super().get_config(), **sizes, "dropout": self.dropout_rate, "word_dropout": self.word_dropout}
+        sizes |= {"most_positions": self.most_positions, "tied": self.tied}
+        rates = {"dropout": self.dropout_rate, "word_dropout": self.word_dropout}
+        return {**super().get_config(), **sizes, **rates, "positions": self.positions}

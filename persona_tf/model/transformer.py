@@ -40,9 +40,8 @@ class PersonaTransformer(keras.Model):
         self.config = config
         width, rest = config.width, {"dropout": config.dropout, "dtype": self.dtype_policy}
         stack = {"width": width, "heads": config.heads, "feed_forward": config.feed_forward, **rest}
-        self.embedding = FlatEmbedding(
-            config.vocabulary_size, width, config.kinds, word_dropout=config.word_dropout, name="embedding", **rest
-        )
+        stack["style"] = config.style
+        self.embedding = FlatEmbedding.of(config, self.dtype_policy, config.tied)
         self.encoder = Encoder(config.encoder_layers, name="encoder", **stack)
         soft = config.fusion == "soft"
         self.decoder = Decoder(config.decoder_layers, guided=soft, name="decoder", **stack)
@@ -71,6 +70,10 @@ class PersonaTransformer(keras.Model):
             self.gist.build((None, None, 4 * self.config.width))
         if self.config.mixes:
             self.mixer.build()
+        if self.config.loss_heads:
+            # Of no use but for the loss; here they are trained and saved with all else.
+            rest = {"initializer": "zeros", "dtype": "float32", "autocast": False}
+            self.log_variances = self.add_weight(name="log_variances", shape=(self.config.loss_heads,), **rest)
         if self.config.copy_head:
             self.copy_head.build()
         self.built = True
@@ -87,7 +90,7 @@ class PersonaTransformer(keras.Model):
         x = self.embedding(ids, position, kind=features["knowledge_kind"], training=training, is_read=True)
         mask = ids != 0
         same_item = ops.logical_and(item[:, :, None] == item[:, None, :], mask[:, None, :])
-        states = self.encoder(x, same_item, training=training)
+        states = self.encoder(x, same_item, position, training=training)
         first = ops.logical_and(mask, position == 0)
         pooled = fusion.sentence_embedding(same_item, self._poolable(x, states))
         item, kind = ops.where(mask, item, -2), features["knowledge_kind"]
@@ -120,7 +123,7 @@ class PersonaTransformer(keras.Model):
             all_turns, all_mask = ops.concatenate([old.turn, turn], 1), ops.concatenate([old.mask, mask], 1)
         seen = ops.logical_and(fusion.heard(all_turns, turn, self.config.history), all_mask[:, None, :])
         before = (None,) * self.config.encoder_layers if past is None else past.layers
-        states, layers = self.encoder.extend(x, seen, before, training=training)
+        states, layers = self.encoder.extend(x, seen, before, position, training=training)
         same_turn = ops.logical_and(turn[:, None, :] == turn[:, :, None], mask[:, None, :])
         pooled = fusion.sentence_embedding(same_turn, self._poolable(x, states))
         first, item = ops.logical_and(mask, position == 0), ops.where(mask, -1, -2)
@@ -151,7 +154,8 @@ class PersonaTransformer(keras.Model):
         places = ops.arange(ops.shape(ids)[1])
         own = ops.logical_and(own, places[None, None, :] <= places[None, :, None])
         states, shown = self._read_by_decoder(memory, choice)
-        x, attention = self.decoder(x, own, states, shown, choice.told, training=training)
+        position = features["target_position"]
+        x, attention = self.decoder(x, own, states, shown, choice.told, position, training=training)
         written = _before(ids, features["target_position"] == 0, CopyHead.CONTEXT, with_own=True)
         return self._outputs(x, attention, memory, self._places(memory), written, choice)
 

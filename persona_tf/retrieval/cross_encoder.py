@@ -43,7 +43,8 @@ class CrossEncoder(keras.Model):
         context = self.tower.embed_context(ids, position, turn, training)
         x = ops.concatenate([context, self.tower.embed_fact(fact_ids, training)], axis=1)
         mask = ops.concatenate([ids, fact_ids], axis=1) != 0
-        pooled = self.pooling(self.tower.read(x, mask, training), mask)
+        places = ops.concatenate([position, self.tower.fact_position(fact_ids)], axis=1)
+        pooled = self.pooling(self.tower.read(x, mask, places, training), mask)
         return self.worth(pooled)[:, 0]
 
     def call(self, features: dict[str, Any], training=False):

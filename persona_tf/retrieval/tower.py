@@ -30,18 +30,9 @@ class Tower(keras.layers.Layer):
     def __init__(self, config: ModelConfig, dimensions: int, weighs_own: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.config, self.dimensions, self.weighs_own = config, dimensions, weighs_own
-        rest = {"dropout": config.dropout, "dtype": self.dtype_policy}
-        self.embedding = FlatEmbedding(
-            config.vocabulary_size,
-            config.width,
-            config.kinds,
-            word_dropout=config.word_dropout,
-            name="embedding",
-            **rest,
-        )
-        self.encoder = Encoder(
-            config.encoder_layers, config.width, config.heads, config.feed_forward, name="encoder", **rest
-        )
+        sizes = config.encoder_layers, config.width, config.heads, config.feed_forward, config.dropout, config.style
+        self.embedding = FlatEmbedding.of(config, self.dtype_policy)
+        self.encoder = Encoder(*sizes, name="encoder", dtype=self.dtype_policy)
         self.map = Linear(dimensions, name="map", dtype=self.dtype_policy)
 
     def build(self, shape=None):
@@ -60,26 +51,33 @@ class Tower(keras.layers.Layer):
 
     def embed_fact(self, ids, training=False):
         """Int [F, L] -> [F, L, width]."""
-        position = ops.zeros_like(ids) + ops.arange(ops.shape(ids)[1], dtype=ids.dtype)
         kind = ops.zeros_like(ids) + FACT_KIND
-        return self.embedding(ids, position, kind=kind, training=training, is_read=True)
+        return self.embedding(ids, self.fact_position(ids), kind=kind, training=training, is_read=True)
 
-    def read(self, x, mask, training=False):
-        """Embedded tokens [B, L, width], of which ``mask`` bool [B, L] are there -> float32 [B, L, D]."""
+    @staticmethod
+    def fact_position(ids):
+        """Place of each token in its fact, from 0: int [F, L]."""
+        return ops.zeros_like(ids) + ops.arange(ops.shape(ids)[1], dtype=ids.dtype)
+
+    def read(self, x, mask, position, training=False):
+        """Embedded tokens [B, L, width], of which ``mask`` bool [B, L] are there -> float32 [B, L, D].
+
+        ``position``: their places in turn or fact, int [B, L].
+        """
         # One row for all who look: everyone sees everyone.
-        states = self.encoder(x, mask[:, None, :], training=training)
+        states = self.encoder(x, mask[:, None, :], position, training=training)
         return ops.cast(self.map(ops.concatenate([states, x], axis=-1)), "float32")
 
     def context(self, ids, position, turn, training=False):
         """A context's states: int [B, H] each -> float32 [B, H, D]."""
-        states = self.read(self.embed_context(ids, position, turn, training), ids != 0, training)
+        states = self.read(self.embed_context(ids, position, turn, training), ids != 0, position, training)
         if not self.weighs_own:
             return states
         return ops.where(_is_own(ids, position)[:, :, None], states * self.own, states)
 
     def fact(self, ids, training=False):
         """A fact's states: int [F, L] -> float32 [F, L, D]."""
-        return self.read(self.embed_fact(ids, training), ids != 0, training)
+        return self.read(self.embed_fact(ids, training), ids != 0, self.fact_position(ids), training)
 
 
 def _is_own(ids, position):

@@ -115,7 +115,7 @@ def turn(session: Session, said: Turn, ink: Ink) -> str:
     parts = [
         plain(said.speech),
         ink.italic(f"*{plain(said.action)}*") if said.action else "",
-        f"({said.emote}) {FACES[said.emote]}" if said.emote else "",
+        f"({said.emote}) {FACES.get(said.emote, '')}".rstrip() if said.emote else "",
     ]
     return f"{ink.bold(name_of(session, said.speaker))}: {' '.join(part for part in parts if part) or '...'}"
 

@@ -15,6 +15,9 @@ class TrainConfig:
     ``*_weight``: the weight of each head's loss (nats per token of that head). ``knowledge_weight``: of choosing what
     is drawn on, where that is known; ``pointer_weight``: of copying the value that a question asks for, where that is
     known, from where it stands; ``facts_weight``: of writing down the facts that turns state, where that is learned.
+    ``emote_balance``: how much rare emotes count: 0: each turn counts alike, 1: each class does, see
+    `losses.class_weights`. ``learned_weights``: whether training also learns how much each head counts, on top of
+    these weights, see `losses.total_loss`.
     ``gold_share``: of the targets that `select` shows gold items where there are any, and not those that it would
     choose, at first; ``gold_share_at_end``: at the last step. Between them it changes evenly.
     ``validation_examples``: about so many, in whole dialogues; 0: all.
@@ -36,6 +39,8 @@ class TrainConfig:
     knowledge_weight: float = 0.0
     pointer_weight: float = 0.0
     facts_weight: float = 1.0
+    emote_balance: float = 0.0
+    learned_weights: bool = False
     gold_share: float = 1.0
     gold_share_at_end: float = 1.0
     validate_every_steps: int = 500
@@ -55,6 +60,8 @@ class TrainConfig:
         for name in ("gold_share", "gold_share_at_end"):
             if getattr(self, name) > 1:
                 raise ValueError(f"TrainConfig.{name} must lie in [0, 1], got {getattr(self, name)!r}")
+        if not isinstance(self.learned_weights, bool):
+            raise ValueError(f"TrainConfig.learned_weights must be True or False, got {self.learned_weights!r}")
         if self.seed >= 2**32:
             raise ValueError(f"TrainConfig.seed must be below 2 ** 32, got {self.seed!r}")
         if self.schedule not in SCHEDULES:

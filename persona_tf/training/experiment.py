@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from persona_tf.data.config import DataConfig
 from persona_tf.data.corpus import PackedCorpus, pack_corpus
@@ -16,16 +17,19 @@ from persona_tf.data.few_facts import few_facts
 from persona_tf.data.remembered import remember
 from persona_tf.data.sources import read_split
 from persona_tf.episode import KEY_KINDS, SETTING_KINDS, Episode
-from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, replies_alone
+from persona_tf.example import Example, ExampleConfig, replies_alone
 from persona_tf.learner import examples
 from persona_tf.model.config import MIXING
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.run_dir import RunDir
 from persona_tf.text import vocabulary
+from persona_tf.text.features import EMOTE_HEAD
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
 from persona_tf.training.loop import Loop
+from persona_tf.training.losses import HEADS, class_weights
+from persona_tf.training.objective import reply_objective
 from persona_tf.training.summaries import SummaryWriter
 from persona_tf.training.tensorflow_optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
@@ -78,9 +82,10 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
     corpus = _pack_training(settings, data_dir, packer)
     model = build_model(settings, packer.tokenizer.size)
     _log.info("The model has %s weights.", f"{model.count_params():,}")
+    objective = reply_objective(settings.train, _emote_weights(settings, corpus))
     loop = Loop(
         model=model,
-        step=TensorFlowStep(model, _optimizer(settings, model), settings.train),
+        step=TensorFlowStep(model, _optimizer(settings, model), settings.train, objective),
         config=settings.train,
         corpus=corpus,
         valid=valid,
@@ -139,7 +144,8 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
         settings.model,
         vocabulary_size=vocabulary_size + marks,
         kinds=len(KEY_KINDS),
-        emotes=len(EMOTE_LABELS),
+        emotes=len(settings.example.emote_labels),
+        loss_heads=len(HEADS) if settings.train.learned_weights else 0,
         fact_marks=marks,
         place_kinds=tuple(1 + KEY_KINDS.index(kind) for kind in SETTING_KINDS),
     )
@@ -169,6 +175,16 @@ def texts(stream: Iterable[Example]) -> Iterator[str]:
 
 def _optimizer(settings: "Settings", model: PersonaTransformer) -> keras.optimizers.Optimizer:
     return make_optimizer(settings.train, half=model.compute_dtype == "bfloat16")
+
+
+def _emote_weights(settings: "Settings", corpus: PackedCorpus) -> tuple[float, ...]:
+    """The weight of each class of the emote head, by how often training shows it; () where all weigh the same."""
+    if not settings.train.emote_balance:
+        return ()
+    at_emote = corpus.values["target_head"] == EMOTE_HEAD
+    labels = len(settings.example.emote_labels)
+    counts = np.bincount(corpus.values["target_labels"][at_emote], minlength=labels)
+    return class_weights(counts.tolist(), settings.train.emote_balance)
 
 
 def _examples(episodes: Iterable[Episode], config: ExampleConfig) -> Iterator[Example]:

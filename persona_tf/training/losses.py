@@ -1,7 +1,7 @@
 """Each head's summed nats and number of labels, and the one loss that is made of them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from keras import ops
 
@@ -13,18 +13,27 @@ from persona_tf.training.config import TrainConfig
 HEADS = ("reply", "action", "emote", "knowledge", "pointer", "facts")
 _HALF = math.log(2)
 """Nats."""
+_MOST_LOG_VARIANCE = 4.0
 _WORDS = {"reply": REPLY_HEAD, "action": ACTION_HEAD, "facts": FACTS_HEAD}
 """The heads that choose among words, and how ``target_head`` calls them."""
 
 
-def head_sums(outputs: Outputs, features: dict) -> dict[str, tuple]:
+def head_sums(outputs: Outputs, features: dict, emote_weights: Sequence[float] = ()) -> dict[str, tuple]:
     """For each head: (summed nats, number of labels, number of labels that were the best guess), float32 scalars.
+
+    With ``emote_weights``, one for each class, there is also ``balanced_emote``, where each turn counts as often as
+    its class says.
 
     The best guess of a word is that of the vocabulary's logits, copying left out. ``pointer`` is about the
     words of known values, and right where more than half of all probability goes to copying them from where they stand.
     """
     nats = likelihood.nats(outputs, features)
     labels, head = features["target_labels"], features["target_head"]
+    balanced = {}
+    if emote_weights:
+        weights = ops.convert_to_tensor(list(emote_weights), dtype="float32")
+        of_class = ops.take(weights, ops.minimum(labels, len(emote_weights) - 1), axis=0)
+        balanced = {"balanced_emote": _sums(head == EMOTE_HEAD, nats.emote, nats.emote < _HALF, of_class)}
     word_right = ops.argmax(outputs.vocabulary_logits, axis=-1) == labels
     emote_right = ops.argmax(outputs.emote_logits, axis=-1) == labels
     return {
@@ -40,7 +49,19 @@ def head_sums(outputs: Outputs, features: dict) -> dict[str, tuple]:
             ops.logical_and(features["target_value"] == 1, nats.pointer > 0), nats.pointer, nats.pointer < _HALF
         ),
         "facts": _sums(head == FACTS_HEAD, nats.token, word_right),
+        **balanced,
     }
+
+
+def class_weights(counts: Sequence[int], balance: float) -> tuple[float, ...]:
+    """(mean count / count) ** balance for each class that there is, 1 for one that there is not.
+
+    >>> class_weights([8, 2, 0], 1.0), class_weights([8, 2, 0], 0.0)
+    ((0.625, 2.5, 1.0), (1.0, 1.0, 1.0))
+    """
+    found = [count for count in counts if count]
+    mean = sum(found) / max(len(found), 1)
+    return tuple((mean / count) ** balance if count else 1.0 for count in counts)
 
 
 def uniform_sums(outputs: Outputs, features: dict) -> dict:
@@ -49,8 +70,12 @@ def uniform_sums(outputs: Outputs, features: dict) -> dict:
     return {name: ops.sum(ops.where(features["target_head"] == head, nats, 0.0)) for name, head in _WORDS.items()}
 
 
-def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig):
+def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig, log_variances=None):
     """Weighted sum over heads of nats per label of that head; label smoothing acts on words alone.
+
+    With log-variances s, weight * (exp(-s) * nats + s / 2): what is hard to tell counts less (Kendall et al. 2018,
+    arXiv 1705.07115). Differs from the paper in: s stays within `_MOST_LOG_VARIANCE`, as a head that has learned all
+    would count without end; and a head without labels in a batch moves nothing.
 
     Smoothing (Szegedy et al. 2016): (1 - e) * nats + e * mean over the vocabulary of -log p; differs from the
     paper in that the second part leaves copying out.
@@ -59,15 +84,20 @@ def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig):
       sums: of `head_sums`.
       uniform: of `uniform_sums`; empty without smoothing.
       config: weights and smoothing.
+      log_variances: of `HEADS`, float32 [6]; None: all are 0 and stay so.
     """
     loss, smoothing = 0.0, config.label_smoothing
-    for head in HEADS:
+    for number, head in enumerate(HEADS):
         weight = getattr(config, f"{head}_weight")
         if weight:
             total, count, _ = sums[head]
             if head in uniform:
                 total = (1 - smoothing) * total + smoothing * uniform[head]
-            loss = loss + weight * total / ops.maximum(count, 1.0)
+            mean = total / ops.maximum(count, 1.0)
+            if log_variances is not None:
+                s = ops.clip(log_variances[number], -_MOST_LOG_VARIANCE, _MOST_LOG_VARIANCE)
+                mean = ops.exp(-s) * mean + ops.where(count > 0, s / 2, 0.0)
+            loss = loss + weight * mean
     return loss
 
 
@@ -97,11 +127,10 @@ def gold_share(step, config: TrainConfig):
     return config.gold_share + (config.gold_share_at_end - config.gold_share) * progress
 
 
-def _sums(where, nats, right) -> tuple:
+def _sums(where, nats, right, weights=None) -> tuple:
     count = ops.cast(where, "float32")
     zero = ops.zeros_like(count)
-    return (
-        ops.sum(ops.where(where, nats, zero)),
-        ops.sum(count),
-        ops.sum(ops.where(where, ops.cast(right, "float32"), zero)),
-    )
+    right = ops.cast(right, "float32")
+    if weights is not None:
+        count, nats, right = count * weights, nats * weights, right * weights
+    return ops.sum(ops.where(where, nats, zero)), ops.sum(count), ops.sum(ops.where(where, right, zero))

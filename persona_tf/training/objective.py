@@ -1,7 +1,7 @@
 """What is learned: which features a model is fed, and the sums and the loss that are made of what it says."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from persona_tf.retrieval import features as retrieval_features
@@ -28,14 +28,19 @@ class Objective:
     score: Callable[[Any, dict], dict[str, tuple]]
 
 
-def reply_objective(config: TrainConfig) -> Objective:
-    """A bot's: to write replies and actions, to show emotes, to know what it draws on."""
+def reply_objective(config: TrainConfig, emote_weights: Sequence[float] = ()) -> Objective:
+    """A bot's: to write replies and actions, to show emotes, to know what it draws on.
+
+    ``emote_weights``: how much each class of the emote head counts in training; (): all the same.
+    """
 
     def train(model: Any, features: dict, step: Any) -> tuple[Any, dict[str, tuple]]:
         outputs = model(features, training=True, use_gold=losses.gold_share(step, config))
-        sums = losses.head_sums(outputs, features)
+        sums = losses.head_sums(outputs, features, emote_weights)
+        emote = sums.pop("balanced_emote", sums["emote"])
         uniform = losses.uniform_sums(outputs, features) if config.label_smoothing else {}
-        return losses.total_loss(sums, uniform, config), sums
+        log_variances = model.log_variances if config.learned_weights else None
+        return losses.total_loss(sums | {"emote": emote}, uniform, config, log_variances), sums
 
     def score(model: Any, features: dict) -> dict[str, tuple]:
         return losses.head_sums(model(features, training=False), features)

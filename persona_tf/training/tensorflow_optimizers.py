@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from persona_tf.training.config import TrainConfig
 
-_NO_DECAY = ["bias", "gamma", "beta", "kinds", "tokens", "trust", "continuity", "codes", "asks", "own", "log_scale"]
+_NO_DECAY = "bias gamma beta scale kinds tokens positions trust continuity codes asks own log_variances".split()
 """Norms, biases, embeddings and single numbers do not decay."""
 
 
@@ -62,6 +62,13 @@ def make_optimizer(config: TrainConfig, half: bool = False) -> keras.optimizers.
         optimizer = FusedAdamW(name="adamw", beta_2=0.98, **shared)
     optimizer.exclude_from_weight_decay(var_names=_NO_DECAY)
     return optimizer
+
+
+def moments(config: TrainConfig, variables) -> list[int]:
+    """How many numbers the optimizer keeps for each number of each variable; these need no values."""
+    optimizer = make_optimizer(config)
+    is_muon = isinstance(optimizer, FusedMuon)
+    return [1 if is_muon and not optimizer._should_use_adamw(variable) else 2 for variable in variables]
 
 
 def _adam(optimizer, gradient, variable, learning_rate, moments, betas) -> None:

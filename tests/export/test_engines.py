@@ -51,9 +51,10 @@ def test_each_engine_has_its_writer(engine, kind, shaken):
 
 
 def test_what_the_graphs_do_not_do_tensorflow_does(shaken):
-    model = shaken(0.5, fusion="average", copy_head=False)
+    model = shaken(0.5, fusion="average", copy_head=False, positions="rotary")
     assert open_writer("auto", model, DecodeConfig(max_reply_tokens=4)).engine == "tensorflow"
-    with pytest.raises(ValueError, match="the engine onnx_int8 does not do fusion average: take auto or tensorflow"):
+    beyond = "the engine onnx_int8 does not do fusion average, rotary positions: take auto or tensorflow"
+    with pytest.raises(ValueError, match=beyond):
         open_writer("onnx_int8", model, DecodeConfig())
 
 

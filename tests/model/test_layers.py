@@ -1,15 +1,23 @@
-import inspect
+import math
 
 import keras
 import numpy as np
 import pytest
 
-from persona_tf.model.decoder import Decoder, DecoderLayer
 from persona_tf.model.embedding import FlatEmbedding
 from persona_tf.model.encoder import Encoder, EncoderLayer
-from persona_tf.model.fusion import Selector
 from persona_tf.model.heads import CopyHead
-from persona_tf.model.layers import MASKED, Attention, FeedForward, Linear, as_bias, sinusoids
+from persona_tf.model.layer_style import LayerStyle
+from persona_tf.model.layers import (
+    MASKED,
+    Attention,
+    FeedForward,
+    Linear,
+    as_bias,
+    make_norm,
+    rotated,
+    sinusoids,
+)
 
 RNG = np.random.default_rng(0)
 SIZES = {"width": 8, "heads": 2, "feed_forward": 12, "dropout": 0.25}
@@ -127,27 +135,92 @@ def test_embeddings_have_about_unit_variance():
     assert np.std(layer.of_tokens(np.arange(400)[None])) == pytest.approx(1, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [
-        Linear(3, use_bias=False),
-        Attention(8, 2),
-        FeedForward(8, 12),
-        FlatEmbedding(20, 8, 3, 0.25),
-        EncoderLayer(**SIZES),
-        Encoder(2, **SIZES),
-        DecoderLayer(**SIZES, guided=True),
-        Decoder(2, **SIZES, guided=True),
-        CopyHead(8, guided=True),
-        Selector(8, projected=False),
-    ],
-    ids=lambda layer: type(layer).__name__,
-)
-def test_configs_are_complete(layer):
-    config = layer.get_config()
-    arguments = set(inspect.signature(type(layer).__init__).parameters) - {"self", "kwargs"}
-    assert arguments <= config.keys()
-    assert type(layer).from_config(config).get_config() == config
+def test_attention_with_shared_keys_is_that_with_equal_ones():
+    """Grouped-query attention: several heads of queries see the same keys and values."""
+    shared, full = Attention(8, 4, kv_heads=2), Attention(8, 4)
+    for layer in (shared, full):
+        layer.build((None, None, 8))
+    for weight in shared.weights:
+        weight.assign(_normal(*weight.shape))
+    for part in ("query", "output_projection"):
+        for one, other in zip(getattr(full, part).weights, getattr(shared, part).weights, strict=True):
+            one.assign(other.value)
+    kernel, bias = (np.asarray(weight.value) for weight in shared.key_value.weights)
+    twice = lambda rows: np.repeat(rows.reshape(-1, 4, 2), 2, axis=1).reshape(-1, 16)  # noqa: E731
+    full.key_value.kernel.assign(twice(kernel))
+    full.key_value.bias.assign(twice(bias)[0])
+    x, bias = _normal(2, 5, 8), as_bias(np.tril(np.ones((2, 5, 5), bool)))
+    assert shared.keys_values(x)[0].shape == (2, 2, 5, 2)
+    np.testing.assert_allclose(shared(x, bias), full(x, bias), atol=1e-5)
+
+
+def test_rotated_products_depend_on_the_distance_alone():
+    """And are as numbers on the complex plane."""
+    query, key = _normal(8), _normal(8)
+
+    def product(first, second):
+        turned = [np.asarray(rotated(v[None, None, None], np.array([[p]]))) for v, p in ((query, first), (key, second))]
+        return float((turned[0] * turned[1]).sum())
+
+    complex_query, complex_key = (v[:4] + 1j * v[4:] for v in (query, key))
+    rates = 10_000.0 ** (-np.arange(4) / 4)
+    for distance in (-3, 0, 5):
+        wanted = (complex_query * np.exp(1j * distance * rates) * complex_key.conj()).sum().real
+        for start in (0, 20):
+            found = product(start + max(distance, 0), start + max(-distance, 0))
+            assert found == pytest.approx(wanted, abs=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "swiglu"])
+def test_feed_forward_against_numpy(activation):
+    layer = FeedForward(8, 6, activation)
+    layer.build((None, None, 8))
+    x = _normal(2, 3, 8)
+    inner = x @ np.asarray(layer.inner.kernel.value)
+    if activation == "swiglu":
+        gate, inner = np.split(inner, 2, axis=-1)
+        inner = gate / (1 + np.exp(-gate)) * inner
+    elif activation == "gelu":
+        inner = inner * 0.5 * (1 + np.vectorize(math.erf)(inner / np.sqrt(2)))
+    else:
+        inner = np.maximum(inner, 0)
+    np.testing.assert_allclose(layer(x), inner @ np.asarray(layer.outer.kernel.value), atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms"])
+def test_norms_against_numpy(norm):
+    layer = make_norm(LayerStyle(norm=norm), "norm", "float32")
+    layer.build((None, None, 8))
+    x = _normal(2, 3, 8) + 1
+    centred = x - x.mean(-1, keepdims=True) if norm == "layer" else x
+    np.testing.assert_allclose(layer(x), centred / np.sqrt((centred**2).mean(-1, keepdims=True)), atol=1e-4)
+
+
+def test_norms_that_come_after_are_the_last_thing_a_layer_does():
+    """So what comes out has mean 0 and variance 1, and the stack needs no norm at its end."""
+    stack = Encoder(2, **SIZES, style=LayerStyle(norm_place="after"))
+    stack.build((None, None, 8))
+    assert stack.norm is None
+    x = np.asarray(stack(10 * _normal(2, 5, 8), np.ones((2, 5, 5), bool)))
+    np.testing.assert_allclose(x.mean(-1), 0, atol=1e-5)
+    np.testing.assert_allclose(x.std(-1), 1, atol=1e-3)
+
+
+def test_learned_positions_end_with_one_for_all_that_come_later():
+    layer = FlatEmbedding(20, 8, 3, positions="learned", most_positions=3)
+    layer.build()
+    ids = np.full((1, 5), 7)
+    x = np.asarray(layer(ids, np.arange(5)[None]))[0]
+    table = np.asarray(layer.position_table.value)
+    np.testing.assert_allclose(x - x[0], table[[0, 1, 2, 2, 2]] - table[0], atol=1e-5)
+
+
+def test_a_free_output_layer_is_a_table_of_its_own():
+    layer = FlatEmbedding(20, 8, 3, tied=False)
+    layer.build()
+    x = _normal(2, 3, 8)
+    np.testing.assert_allclose(layer.logits(x), x @ np.asarray(layer.output_tokens.value).T, atol=1e-5)
+    assert not np.allclose(layer.output_tokens.value, layer.tokens.value)
 
 
 def test_dropout_acts_in_training_only():

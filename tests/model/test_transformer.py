@@ -16,6 +16,9 @@ TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
 FUSED = [{"fusion": fusion, "copy_head": fusion not in MIXING} for fusion in FUSIONS]
 KINDS = FUSED + [{"fusion": fusion, "copy_head": False} for fusion in FUSIONS if fusion not in MIXING]
 KINDS += [{"fusion": "soft", "history": "apart"}]
+MODERN = {"norm": "rms", "activation": "swiglu", "positions": "rotary", "kv_heads": 1, "tied": False}
+OLD = {"norm_place": "after", "activation": "gelu", "positions": "learned", "most_positions": 6}
+KINDS += [{"fusion": "soft", **MODERN}, {"fusion": "concat", **OLD}]
 
 
 def _named(kind):
@@ -166,9 +169,9 @@ def test_what_a_turn_sees_of_the_others(shaken, features, history):
 
 
 @pytest.mark.parametrize("history", ["causal", "apart"])
-@pytest.mark.parametrize("copy_head", [True, False])
-def test_turns_read_one_after_the_other_are_as_read_at_once(shaken, features, history, copy_head):
-    model = shaken(fusion="soft", history=history, copy_head=copy_head)
+@pytest.mark.parametrize("more", [{}, {"copy_head": False}, MODERN], ids=["usual", "no copying", "modern"])
+def test_turns_read_one_after_the_other_are_as_read_at_once(shaken, features, history, more):
+    model = shaken(fusion="soft", history=history, **more)
     names = ("history_ids", "history_turn", "history_position")
     at_once = model.read_history(features)
     turns = None
@@ -354,7 +357,9 @@ def test_config_round_trip(tiny_config):
         emotes=5,
         fact_marks=4,
         selected=2,
+        **{**MODERN, "norm_place": "after", "most_positions": 6},
         place_kinds=(3, 4),
+        loss_heads=6,
     )
     changed = dataclasses.asdict(config).items() - dataclasses.asdict(ModelConfig()).items()
     assert {name for name, _ in changed} == {field.name for field in dataclasses.fields(config)}

@@ -5,11 +5,12 @@ import types
 import pytest
 
 from persona_tf.data.config import DataConfig
-from persona_tf.episode import KEY_KINDS, Character, Episode, Turn
+from persona_tf.episode import KEY_KINDS, SETTING_KINDS, Character, Episode, Turn
 from persona_tf.example import EMOTE_LABELS, ExampleConfig
 from persona_tf.model.config import ModelConfig
 from persona_tf.training import experiment
 from persona_tf.training.config import TrainConfig
+from persona_tf.training.losses import HEADS
 
 
 def _dialogue(name, turns=8):
@@ -62,10 +63,26 @@ def test_what_is_held_out_is_validated_on_and_not_trained_on(settings, tmp_path)
 
 def test_the_sizes_that_labels_decide_are_filled_in():
     settings = types.SimpleNamespace(
-        model=ModelConfig(kinds=3, emotes=2), example=ExampleConfig(), data=DataConfig("world")
+        model=ModelConfig(kinds=3, emotes=2), example=ExampleConfig(), data=DataConfig("world"), train=TrainConfig()
     )
     config = experiment.model_config(settings, 77)
     assert (config.vocabulary_size, config.kinds, config.emotes) == (77, len(KEY_KINDS), len(EMOTE_LABELS))
+    assert [KEY_KINDS[kind - 1] for kind in config.place_kinds] == list(SETTING_KINDS)
+    assert config.loss_heads == 0
+    settings.example, settings.train = ExampleConfig(emotes=("joy", "fear")), TrainConfig(learned_weights=True)
+    config = experiment.model_config(settings, 77)
+    assert (config.emotes, config.loss_heads) == (3, len(HEADS))
+
+
+def test_rare_emotes_count_more_where_they_are_balanced(corpus, cast):
+    settings = types.SimpleNamespace(example=ExampleConfig(), train=TrainConfig(emote_balance=1.0))
+    weights = experiment._emote_weights(settings, corpus)
+    shown = [target.emote for example in cast for target in example.targets]
+    for label, weight in zip(EMOTE_LABELS, weights, strict=True):
+        mean = len(shown) / len(set(shown))
+        assert weight == pytest.approx(mean / shown.count(label) if label in shown else 1.0)
+    settings.train = TrainConfig()
+    assert experiment._emote_weights(settings, corpus) == ()
 
 
 @pytest.mark.parametrize(("precision", "half"), [("float32", False), ("mixed_bfloat16", True)])
@@ -77,11 +94,12 @@ def test_muon_takes_half_precision_where_the_model_does(make_model, precision, h
 def test_the_default_number_of_kinds_is_that_of_the_kinds():
     defaults = {field.name: field.default for field in dataclasses.fields(ModelConfig)}
     assert (defaults["kinds"], defaults["emotes"]) == (len(KEY_KINDS), len(EMOTE_LABELS))
+    assert [KEY_KINDS[kind - 1] for kind in defaults["place_kinds"]] == list(SETTING_KINDS)
 
 
 def test_facts_have_ids_of_their_own_and_need_data_that_state_them():
     learns, states = ExampleConfig(learn_facts=True), DataConfig("world", options={"states": True})
-    settings = types.SimpleNamespace(model=ModelConfig(), example=learns, data=states)
+    settings = types.SimpleNamespace(model=ModelConfig(), example=learns, data=states, train=TrainConfig())
     config = experiment.model_config(settings, 77)
     assert (config.vocabulary_size, config.fact_marks) == (77 + 4, 4)
     settings.data = DataConfig("world")
@@ -95,7 +113,8 @@ def test_facts_have_ids_of_their_own_and_need_data_that_state_them():
 
 def test_select_needs_items_to_select_from():
     model, example = ModelConfig(fusion="select"), ExampleConfig(knowledge_as_history=True)
+    settings = types.SimpleNamespace(model=model, example=example, data=DataConfig("world"), train=TrainConfig())
     with pytest.raises(ValueError, match="knowledge_as_history leaves no item: take 'soft' or 'concat'"):
-        experiment.model_config(types.SimpleNamespace(model=model, example=example, data=DataConfig("world")), 77)
-    other = types.SimpleNamespace(model=ModelConfig(fusion="soft"), example=example, data=DataConfig("world"))
-    assert experiment.model_config(other, 77).fusion == "soft"
+        experiment.model_config(settings, 77)
+    settings.model = ModelConfig(fusion="soft")
+    assert experiment.model_config(settings, 77).fusion == "soft"

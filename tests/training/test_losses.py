@@ -8,6 +8,7 @@ from persona_tf.training.config import TrainConfig
 from persona_tf.training.loop import head_metrics
 from persona_tf.training.losses import HEADS, gold_share, head_sums, learning_rate, total_loss, uniform_sums
 from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.tensorflow_step import TensorFlowStep
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,40 @@ def test_label_smoothing_acts_on_words_only(outputs, sums, features):
             mean = 0.9 * mean + 0.1 * uniform[features["target_head"] == number].mean()
         wanted += WEIGHTS[f"{head}_weight"] * mean
     assert float(found) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_balanced_emotes_count_as_their_class_says(outputs, sums, features):
+    where = features["target_head"] == 3
+    weights = np.linspace(0.5, 2, outputs.emote_logits.shape[-1])
+    found = head_sums(outputs, features, weights.tolist())
+    of_turns = weights[features["target_labels"][where]]
+    nats = np.asarray(likelihood.nats(outputs, features).emote, np.float64)[where]
+    balanced = [float(value) for value in found["balanced_emote"]]
+    assert balanced[:2] == pytest.approx([(of_turns * nats).sum(), of_turns.sum()], rel=1e-5)
+    assert [float(value) for value in found["emote"]] == sums["emote"], "what is reported is not changed"
+
+
+def test_learned_weights_against_the_paper(outputs, sums, features):
+    """At their best, s = log(2 nats) for each head; beyond 4 they go no further."""
+    config, s = TrainConfig(**WEIGHTS), np.array([0.5, -1.0, 0.0, 2.0, -9.0, 1.0], np.float32)
+    found = total_loss(head_sums(outputs, features), {}, config, s)
+    wanted = 0.0
+    for head, value in zip(HEADS, np.clip(s, -4, 4), strict=True):
+        if sums[head][1]:
+            wanted += WEIGHTS[f"{head}_weight"] * (np.exp(-value) * _mean(sums[head]) + value / 2)
+    assert float(found) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_the_learned_weights_are_learned(make_model, features, tiny_training):
+    """A head that is hard comes to count less than one that is easy; one without labels stays."""
+    config = tiny_training(learned_weights=True, optimizer="adamw", warmup_steps=1, learning_rate=0.1, steps=30)
+    model = make_model(loss_heads=len(HEADS))
+    step = TensorFlowStep(model, make_optimizer(config), config)
+    for _ in range(10):
+        step.train(features)
+    learned = dict(zip(HEADS, model.log_variances.numpy(), strict=True))
+    assert learned["facts"] == 0
+    assert learned["reply"] > 0.1
 
 
 def test_a_batch_without_labels_of_a_head_has_a_finite_loss(make_model, corpus):

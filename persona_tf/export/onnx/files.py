@@ -89,7 +89,8 @@ def write_onnx(model: Any, folder: pathlib.Path, precision: str = "int8", source
 
 def not_laid_out(config: ModelConfig) -> list[str]:
     """What a model has that the graphs do not do, in a user's words."""
-    return [f"fusion {config.fusion}"] if config.mixes else []
+    beyond = [f"fusion {config.fusion}"] if config.mixes else []
+    return [*beyond, "rotary positions"] if config.positions == "rotary" else beyond
 
 
 def read_manifest(folder: pathlib.Path) -> Manifest:

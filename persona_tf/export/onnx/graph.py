@@ -18,7 +18,10 @@ from persona_tf.export.onnx.channels import padded_channels
 
 MICROSOFT = "com.microsoft"
 EPSILON = 1e-6
-"""Of the norms, as `model.layers.layer_norm` has it."""
+"""Of the norms, as `model.layers.EPSILON`, which cannot be imported without Keras."""
+
+Norm = tuple[np.ndarray, np.ndarray | None]
+"""Scale and bias, float32 [D] each; no bias: the mean is not taken away either."""
 
 _OPSETS = {"": 21, MICROSOFT: 1}
 _IR_VERSION = 10
@@ -137,17 +140,32 @@ class Graph:
             made.append(self.node("MatMulIntegerToFloat", *inputs, domain=MICROSOFT))
         return made
 
-    def norm(self, x: str, scale_bias: tuple[np.ndarray, np.ndarray]) -> str:
-        """Layer norm over the last axis."""
-        return self.node("LayerNormalization", x, *map(self.constant, scale_bias), axis=-1, epsilon=EPSILON)
+    def norm(self, x: str, norm: Norm) -> str:
+        """The norm over the last axis."""
+        scale, bias = norm
+        if bias is not None:
+            inputs = x, self.constant(scale), self.constant(bias)
+            return self.node("LayerNormalization", *inputs, axis=-1, epsilon=EPSILON)
+        square = self.node("ReduceMean", self.node("Mul", x, x), self.sizes(-1), keepdims=1)
+        size = self.node("Sqrt", self.node("Add", square, self.constant(np.float32(EPSILON))))
+        return self.node("Mul", self.node("Div", x, size), self.constant(scale))
 
-    def add_norm(self, x: str, more: str | None, scale_bias: tuple[np.ndarray, np.ndarray]) -> tuple[str, str]:
-        """x + more (None: nothing), and the layer norm of that.
+    def activated(self, x: str, activation: str) -> str:
+        """What `model.layers.FeedForward` has between its maps, [X, units] or, of ``swiglu``, [X, 2 * units]."""
+        if activation == "relu":
+            return self.node("Relu", x)
+        if activation == "gelu":
+            return self.node("Gelu", x)
+        gate, x = self.nodes("Split", [x], 2, axis=-1, num_outputs=2)
+        return self.node("Mul", self.node("Mul", gate, self.node("Sigmoid", gate)), x)
+
+    def add_norm(self, x: str, more: str | None, norm: Norm) -> tuple[str, str]:
+        """x + more (None: nothing), and the norm of that.
 
         (The runtime's operator for both at once took three times as long on 128 rows.)
         """
         total = x if more is None else self.node("Add", x, more)
-        return total, self.norm(total, scale_bias)
+        return total, self.norm(total, norm)
 
     def model(self) -> onnx.ModelProto:
         """The graph, finished."""

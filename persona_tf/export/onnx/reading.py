@@ -8,7 +8,10 @@ import onnx
 
 from persona_tf.export.onnx.channels import padded_channels
 from persona_tf.export.onnx.graph import MICROSOFT, Graph
-from persona_tf.export.onnx.weights import attention_maps, feed_forward_maps, norm_of
+from persona_tf.export.onnx.residual import Residual
+from persona_tf.export.onnx.weights import attention_maps, end_norm_of, feed_forward_maps, norm_of
+from persona_tf.model.decoder import DecoderLayer
+from persona_tf.model.encoder import EncoderLayer
 from persona_tf.model.transformer import PersonaTransformer
 
 
@@ -29,10 +32,9 @@ def reading_graph(model: PersonaTransformer, precision: str, reads_on: bool) -> 
     past = {name: graph.input(f"past_{name}", ["G", "P", inner]) for name in names}
     in_rows = graph.node("Concat", graph.node("Shape", tokens, start=0, end=2), graph.sizes(inner), axis=0)
     flat = graph.sizes(-1, inner)
-    x = graph.node("Reshape", tokens, graph.sizes(-1, width))
-    added = None
+    stream = Residual(graph, graph.node("Reshape", tokens, graph.sizes(-1, width)), config.norm_place)
     for number, layer in enumerate(model.encoder.stack):
-        x, normed = graph.add_norm(x, added, norm_of(layer.attention_norm))
+        normed = stream.enter(norm_of(layer.attention_norm))
         *maps, out = attention_maps(layer.attention)
         query, key, value = (graph.node("Reshape", part, in_rows) for part in graph.linear(normed, *maps))
         for name, part in (("key", key), ("value", value)):
@@ -42,11 +44,18 @@ def reading_graph(model: PersonaTransformer, precision: str, reads_on: bool) -> 
             value = graph.node("Concat", past[f"value_{number}"], value, axis=1)
         inputs = (query, key, value, "", "", bias)
         seen = graph.node("MultiHeadAttention", *inputs, domain=MICROSOFT, num_heads=heads, scale=1.0)
-        [added] = graph.linear(graph.node("Reshape", seen, flat), out)
-        x, normed = graph.add_norm(x, added, norm_of(layer.feed_forward_norm))
-        inner_map, outer_map = feed_forward_maps(layer.feed_forward)
-        [hidden] = graph.linear(normed, inner_map)
-        [added] = graph.linear(graph.node("Relu", hidden), outer_map)
-    _, states = graph.add_norm(x, added, norm_of(model.encoder.norm))
+        [made] = graph.linear(graph.node("Reshape", seen, flat), out)
+        stream.leave(norm_of(layer.attention_norm), made)
+        transform(graph, stream, layer)
+    states = stream.end(end_norm_of(model.encoder))
     graph.output(graph.node("Reshape", states, graph.node("Shape", tokens)), "states", ["G", "L", width])
     return graph.model()
+
+
+def transform(graph: Graph, stream: Residual, layer: EncoderLayer | DecoderLayer) -> None:
+    """A layer's feed-forward part."""
+    inner, outer = feed_forward_maps(layer.feed_forward)
+    norm = norm_of(layer.feed_forward_norm)
+    [hidden] = graph.linear(stream.enter(norm), inner)
+    [made] = graph.linear(graph.activated(hidden, layer.feed_forward.activation), outer)
+    stream.leave(norm, made)

@@ -130,7 +130,12 @@ class Tables:
         """The first positions, at least ``count``: made again only when more are wanted."""
         known = getattr(self, "_known_positions", None)
         if known is None or len(known) < count:
-            known = self._known_positions = sinusoids(np.arange(max(64, 2 * count)), self.width)
+            numbers = np.arange(max(64, 2 * count))
+            learned = self._arrays.get("positions")
+            known = (
+                sinusoids(numbers, self.width) if learned is None else learned[np.minimum(numbers, len(learned) - 1)]
+            )
+            self._known_positions = known
         return known
 
     def _turn(self, number: int) -> np.ndarray:

@@ -21,7 +21,9 @@ from onnx import TensorProto
 from persona_tf.export.onnx.channels import padded_channels
 from persona_tf.export.onnx.cross_attention import Absorbed, ByHeads, CrossReader
 from persona_tf.export.onnx.graph import Graph, Map, beside
-from persona_tf.export.onnx.weights import array, attention_maps, feed_forward_maps, linear_map, norm_of
+from persona_tf.export.onnx.reading import transform
+from persona_tf.export.onnx.residual import Residual
+from persona_tf.export.onnx.weights import array, attention_maps, end_norm_of, linear_map, norm_of
 from persona_tf.model.heads import CopyHead
 from persona_tf.model.layers import Attention
 from persona_tf.model.transformer import PersonaTransformer
@@ -87,19 +89,15 @@ def step_graph(model: PersonaTransformer, precision: str, absorbed: bool = False
     x = graph.input("x", ["B * Q", config.width])
     counts = [graph.input("before", ["B * Q"], TensorProto.INT32), graph.input("length", [], TensorProto.INT32)]
     reader: CrossReader = Absorbed(graph, config) if absorbed else ByHeads(graph, config)
-    added = None
+    stream = Residual(graph, x, config.norm_place)
     for number, layer in enumerate(model.decoder.stack):
-        x, normed = graph.add_norm(x, added, norm_of(layer.self_norm))
-        added = _look_back(graph, number, layer.self_attention, normed, counts)
-        x, normed = graph.add_norm(x, added, norm_of(layer.cross_norm))
-        added = reader.read(number, layer.cross_attention, normed)
-        x, normed = graph.add_norm(x, added, norm_of(layer.feed_forward_norm))
-        inner, outer = feed_forward_maps(layer.feed_forward)
-        [hidden] = graph.linear(normed, inner)
-        [added] = graph.linear(graph.node("Relu", hidden), outer)
-    _, state = graph.add_norm(x, added, norm_of(model.decoder.norm))
+        own, cross = norm_of(layer.self_norm), norm_of(layer.cross_norm)
+        stream.leave(own, _look_back(graph, number, layer.self_attention, stream.enter(own), counts))
+        stream.leave(cross, reader.read(number, layer.cross_attention, stream.enter(cross)))
+        transform(graph, stream, layer)
+    state = stream.end(end_norm_of(model.decoder))
     graph.output(state, "state", ["B * Q", config.width])
-    tokens = array(model.embedding.tokens).T
+    tokens = array(model.embedding.output_table).T
     [logits] = graph.linear(state, Map(tokens, np.zeros(tokens.shape[1], np.float32)))
     attention = reader.mean()
     if config.copy_head:

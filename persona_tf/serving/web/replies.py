@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from persona_tf.chat.session import Recall, Session
 from persona_tf.chat.state import QUALITIES, Choices
-from persona_tf.episode import EMOTES, Episode, Turn
+from persona_tf.episode import Episode, Turn
 from persona_tf.serving.display import FACES
 from persona_tf.serving.web import views
 from persona_tf.serving.web.bodies import (
@@ -87,7 +87,7 @@ def router(desk: Desk, draw: Draw | None) -> APIRouter:
             experiment=found.bundle.experiment,
             step=found.bundle.step,
             engine=found.engine,
-            emotes={emote: FACES[emote] for emote in EMOTES},
+            emotes={emote: FACES.get(emote, "") for emote in found.bundle.example.emotes},
             qualities=list(QUALITIES),
             decoding=decoding,
             max_turns=MAX_TURNS,

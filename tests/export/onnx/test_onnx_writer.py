@@ -17,7 +17,7 @@ from persona_tf.export.onnx.files import write_onnx
 from persona_tf.export.onnx.writer import OnnxWriter
 from persona_tf.export.writer import Writer
 from persona_tf.model.heads import CopyHead
-from persona_tf.model.layers import MASKED, layer_norm
+from persona_tf.model.layers import EPSILON, MASKED
 from persona_tf.text.vocabulary import SPECIALS
 
 DECODE = DecodeConfig(max_reply_tokens=6, max_action_tokens=3)
@@ -29,6 +29,8 @@ MODELS = {
     "select": {"fusion": "select"},
     "two selected": {"fusion": "select", "selected": 2},
     "apart, narrow heads": {"history": "apart", "heads": 4},
+    "norms after": {"norm_place": "after", "activation": "gelu", "positions": "learned", "most_positions": 5},
+    "plain norms": {"norm": "rms", "activation": "swiglu", "heads": 4, "kv_heads": 2, "tied": False, "fusion": "soft"},
     "whole, deep": {"history": "whole", "encoder_layers": 2, "decoder_layers": 2, "fusion": "soft"},
 }
 DECODES = {
@@ -220,7 +222,7 @@ def test_two_threads_may_use_what_one_has_read(folder, features, turns):
 
 def test_constants_are_the_models():
     assert (group.CONTEXT, float(tables.MASKED)) == (CopyHead.CONTEXT, MASKED)
-    assert layer_norm("norm", "float32").epsilon == graph.EPSILON
+    assert graph.EPSILON == EPSILON
     assert keras.layers.LayerNormalization(center=False, scale=False).epsilon == tables._EPSILON
 
 

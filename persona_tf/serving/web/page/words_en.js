@@ -208,4 +208,10 @@ export default {
   "emote.wave": "waves",
   "emote.wink": "winks",
   "emote.yawn": "yawns",
+  "emote.anger": "is angry",
+  "emote.disgust": "is disgusted",
+  "emote.fear": "is afraid",
+  "emote.happiness": "is happy",
+  "emote.sadness": "is sad",
+  "emote.surprise": "is surprised",
 };

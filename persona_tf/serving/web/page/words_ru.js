@@ -208,4 +208,10 @@ export default {
   "emote.wave": "машет рукой",
   "emote.wink": "подмигивает",
   "emote.yawn": "зевает",
+  "emote.anger": "злится",
+  "emote.disgust": "морщится",
+  "emote.fear": "боится",
+  "emote.happiness": "радуется",
+  "emote.sadness": "грустит",
+  "emote.surprise": "удивляется",
 };
