@@ -237,7 +237,8 @@ class PersonaTransformer(keras.Model):
         """What targets [B, R] see, and how likely each source of it is to be needed for a reply.
 
         What a turn states is not looked for where a reply to it would be: under ``soft`` the decoder is told to look at
-        the last turn, where ``stating`` (bool [B, R]) holds. (What is made up is what that reply lacks.) ``gold_share``: of the targets that are shown gold, or True.
+        the last turn, where ``stating`` (bool [B, R]) holds. (What is made up is what that reply lacks.)
+        ``gold_share``: of the targets that are shown gold, or True.
         """
         seen = fusion.visible(memory, turn)
         if hidden is not None:

@@ -1,9 +1,9 @@
 """A small builder of ONNX graphs. What is quantised, and how, stands here.
 
-int8: the weights of a product are whole numbers from -127 to 127, a scale for each column; what they are multiplied
-with is quantised to uint8 as it runs, with one scale and zero point for the whole tensor. Hence what is said of a row
-depends a little on the rows beside it. Norms and softmax are float32; so is attention, but where `cross_attention`
-says otherwise.
+int8: the weights of a product are whole numbers from -127 to 127 (see `whole_numbers`), a scale for each column; what
+they are multiplied with is quantised to uint8 as it runs, with one scale and zero point for the whole tensor. Hence
+what is said of a row depends a little on the rows beside it. Norms and softmax are float32; so is attention, but where
+`cross_attention` says otherwise.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from persona_tf.export.onnx.channels import padded_channels
+from persona_tf.export.onnx.whole_numbers import largest
 
 MICROSOFT = "com.microsoft"
 EPSILON = 1e-6
@@ -25,7 +26,6 @@ Norm = tuple[np.ndarray, np.ndarray | None]
 
 _OPSETS = {"": 21, MICROSOFT: 1}
 _IR_VERSION = 10
-_MOST = 127
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,15 +55,15 @@ def beside(*maps: Map) -> Map:
     return Map(np.concatenate([m.kernel for m in maps], axis=1), np.concatenate([m.bias for m in maps]))
 
 
-def quantized(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Float32 [in, out] -> int8 [in, out] and the scales of its columns, float32 [out].
+def quantized(kernel: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Float32 [in, out] -> int8 [in, out], at most ``most``, and the scales of its columns, float32 [out].
 
-    >>> quantized(np.float32([[1.0, 0.0], [-2.0, 0.0]]))[0].tolist()
+    >>> quantized(np.float32([[1.0, 0.0], [-2.0, 0.0]]), 127)[0].tolist()
     [[64, 0], [-127, 0]]
     """
-    most = np.abs(kernel).max(axis=0)
-    scale = np.where(most > 0, most / _MOST, 1).astype(np.float32)
-    return np.clip(np.rint(kernel / scale), -_MOST, _MOST).astype(np.int8), scale
+    reach = np.abs(kernel).max(axis=0)
+    scale = np.where(reach > 0, reach / most, 1).astype(np.float32)
+    return np.clip(np.rint(kernel / scale), -most, most).astype(np.int8), scale
 
 
 class Graph:
@@ -129,13 +129,13 @@ class Graph:
         if self._precision == "float32":
             return [self.float_linear(x, m) for m in maps]
         if len(maps) == 1:
-            kernel, scale = map(self.constant, quantized(maps[0].kernel))
+            kernel, scale = map(self.constant, quantized(maps[0].kernel, largest()))
             bias = self.constant(maps[0].bias)
             return [self.node("DynamicQuantizeMatMul", x, kernel, scale, "", bias, domain=MICROSOFT)]
         whole, x_scale, zero = self.nodes("DynamicQuantizeLinear", [x], 3)
         made = []
         for m in maps:
-            kernel, scale = map(self.constant, quantized(m.kernel))
+            kernel, scale = map(self.constant, quantized(m.kernel, largest()))
             inputs = (whole, kernel, x_scale, scale, zero, "", self.constant(m.bias))
             made.append(self.node("MatMulIntegerToFloat", *inputs, domain=MICROSOFT))
         return made

@@ -24,6 +24,7 @@ from persona_tf.export.onnx.graph import Graph, Map, beside
 from persona_tf.export.onnx.reading import transform
 from persona_tf.export.onnx.residual import Residual
 from persona_tf.export.onnx.weights import array, attention_maps, end_norm_of, linear_map, norm_of
+from persona_tf.export.onnx.whole_numbers import largest
 from persona_tf.model.heads import CopyHead
 from persona_tf.model.layers import Attention
 from persona_tf.model.transformer import PersonaTransformer
@@ -59,7 +60,7 @@ def _keys_values(graph: Graph, model: PersonaTransformer, states: str, flat: str
 
 def _whole_numbers(graph: Graph, states: str, width: int) -> None:
     most = graph.node("ReduceMax", graph.node("Abs", states), graph.sizes(1), keepdims=1)
-    least, part = (graph.constant(np.float32(number)) for number in (1e-6, 1 / 127))
+    least, part = (graph.constant(np.float32(number)) for number in (1e-6, 1 / largest()))
     scale = graph.node("Mul", graph.node("Max", most, least), part)
     memory = graph.node("Cast", graph.node("Round", graph.node("Div", states, scale)), to=TensorProto.INT8)
     graph.output(memory, "memory", ["B", "M", width], TensorProto.INT8)
