@@ -1,6 +1,7 @@
 """Fields of a card's JSON, each of the type that it must have. Missing and null are nothing; errors name the field."""
 
-import math
+import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,11 +39,13 @@ def flag_of(data: Mapping[str, Any], name: str, where: str, default: bool = Fals
 
 
 def number_of(data: Mapping[str, Any], name: str, where: str) -> float | None:
-    """A number."""
+    """A number; of a whole one that no float can hold, it is said that it is too large."""
     value = data.get(name)
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or (is_number and abs(value) <= sys.float_info.max):
         return value
-    raise ValueError(f"{where}{name}: expected a number, got {kind(value)}. Correct it in the program that wrote it")
+    got = "one that is too large, or none" if is_number else kind(value)
+    raise ValueError(f"{where}{name}: expected a number, got {got}. Correct it in the program that wrote it")
 
 
 def optional(data: Mapping[str, Any], name: str, wanted: type, where: str) -> Any:
@@ -63,6 +66,21 @@ def at_most_deep(value: Any) -> None:
         if not level:
             return
     raise ValueError(f"lists and objects more than {MAX_DEPTH} deep within one another")
+
+
+def whole_characters(value: Any) -> Any:
+    """A value of JSON with U+FFFD in the place of halves of characters, which JSON can write, and UTF-8 not.
+
+    >>> whole_characters({"a": ["b\\ud800"]})
+    {'a': ['b\ufffd']}
+    """
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [whole_characters(one) for one in value]
+    if isinstance(value, dict):
+        return {whole_characters(name): whole_characters(one) for name, one in value.items()}
+    return value
 
 
 def kind(value: object) -> str:

@@ -51,7 +51,7 @@ def test_it_says_what_it_lacks(tmp_path):
 @pytest.mark.slow
 def test_no_conversation_is_mixed_up(bundle_dir, tmp_path):
     shutil.copytree(bundle_dir, tmp_path / "bundle")
-    told = many_at_once(tmp_path, clients=16, rounds=1, seconds=5.0)
+    told = many_at_once(tmp_path, clients=16, rounds=1, seconds=10.0)
     found = re.search(r"of (\d+) conversations played both ways (\d+) are the same, of (\d+) (\d+) are kept", told)
     both, same, played, kept = map(int, found.groups())
     assert told.endswith("errors: 0"), told

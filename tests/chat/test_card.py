@@ -292,6 +292,10 @@ def entry(**fields):
         (entry(keys="a"), r"entries\[0\]\.keys: expected a list, got a text"),
         (entry(keys=[1]), r"entries\[0\]\.keys\[0\]: expected a text, got a number"),
         (entry(content=None, enabled=1), r"entries\[0\]\.enabled: expected true or false, got a number"),
+        (
+            entry(insertion_order=10**400),
+            r"entries\[0\]\.insertion_order: expected a number, got one that is too large",
+        ),
         (entry(insertion_order=True), r"entries\[0\]\.insertion_order: expected a number, got true or false"),
         (entry(extensions={"scan_depth": {}}), r"entries\[0\]\.extensions\.scan_depth: expected a number"),
     ],

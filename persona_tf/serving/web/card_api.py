@@ -57,7 +57,7 @@ def router() -> APIRouter:
     def read(file: Annotated[bytes, Body(media_type="application/octet-stream")]) -> CardOut:
         """Reads a character card, V1, V2 or V3, JSON or PNG: the body is the file, as application/octet-stream."""
         try:
-            card = read_card(file)
+            card = cards.shown_whole(read_card(file))
             meant = card_scene(card)
         except ValueError as error:
             raise ApiError(422, str(error), "invalid") from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from persona_tf.chat.card import Card, read_card, write_card
+from persona_tf.chat.card_fields import whole_characters
 from persona_tf.chat.card_scene import CardScene, card_scene
 from persona_tf.chat.session import BOT, PARTNER, Recall
 from persona_tf.serving.web.errors import ApiError
@@ -19,9 +20,15 @@ def parsed(card: Mapping[str, Any] | None) -> Card | None:
     if card is None:
         return None
     try:
-        return read_card(json.dumps(card).encode())
+        return read_card(json.dumps(whole_characters(card)).encode())
     except ValueError as error:
         raise ApiError(422, f"card: {error}", "invalid", "card") from error
+
+
+def shown_whole(card: Card) -> Card:
+    """The same card; where it has halves of characters, which no answer can hold, U+FFFD stands in their place."""
+    value = json.loads(write_card(card))
+    return card if whole_characters(value) == value else parsed(value) or card
 
 
 def checked(card: Mapping[str, Any]) -> str:

@@ -112,3 +112,18 @@ def test_a_conversation_with_what_is_no_card_is_refused(client, card):
     refused = client.post("/api/v1/conversations", content=body, headers={"Content-Type": "application/json"})
     assert refused.status_code == 422, refused.text
     assert refused.json()["error"]["message"].startswith("card")
+
+
+def test_half_a_character_in_a_card_is_no_error(client):
+    data = {"name": "Mira \ud800", "description": "I \udfff bake.", "extensions": {"\ud801": 1}}
+    half = json.dumps({"spec": "chara_card_v2", "spec_version": "2.0", "data": data}).encode()
+    read = client.post("/api/v1/cards/read", content=half, headers=OCTETS)
+    assert read.json()["persona"]["name"] == "Mira \N{REPLACEMENT CHARACTER}"
+    as_json = {"Content-Type": "application/json"}
+    made = client.post("/api/v1/conversations", content=b'{"card": %s}' % half, headers=as_json)
+    assert made.status_code == 201
+    assert client.get(f"/api/v1/conversations/{made.json()['id']}").status_code == 200
+    written = client.post(
+        "/api/v1/cards/write", content=b'{"persona": {"name": "Mira"}, "card": %s}' % half, headers=as_json
+    )
+    assert written.status_code == 200
