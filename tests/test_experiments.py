@@ -51,7 +51,23 @@ def light(data_dir, light_sample):
     return ('DataConfig.options={"check_hash": False, "splits": "proportional"}',)
 
 
-SMALL_DATA = {"world": world, "convai2": convai2, "light": light}
+def toloka(data_dir, light_sample):
+    (data_dir / "toloka").mkdir(parents=True)
+    (data_dir / "toloka" / "small.jsonl").write_text("".join(map(russian, range(60))), encoding="utf-8")
+    return ()
+
+
+def russian(number):
+    """A dialogue as a line of JSON; no two share a persona."""
+    personas = [[f"Я пеку хлеб {number}.", "У меня есть кот."], [f"Я боюсь гусей {number}.", "Я живу на мельнице."]]
+    said = ("Привет! Чем занимаешься?", "Боюсь гусей.", "А я пеку хлеб для кота.", "Где ты живёшь?", "У себя.")
+    gold = ([], [0], [0, 1], [], [])
+    dialog = [{"person": i % 2, "text": text, "gk": gk} for i, (text, gk) in enumerate(zip(said, gold, strict=True))]
+    persons = [{"description": facts} for facts in personas]
+    return json.dumps({"persons": persons, "dialog": dialog}, ensure_ascii=False) + "\n"
+
+
+SMALL_DATA = {"world": world, "convai2": convai2, "light": light, "toloka": toloka}
 
 
 ALSO = {"reply": (), "retrieve": ("RetrieverConfig.dimensions=8",)}

@@ -32,7 +32,8 @@ class BiEncoder(TwoTowers):
     def encode_contexts(self, ids, position, turn, training=False):
         """Int [B, H] each -> float32 [B, D]: times a fact's vector it is the cosine, or the score itself."""
         states = self.context_tower.context(ids, position, turn, training)
-        return self.similarity.context(self.context_pooling(states, ids != 0))
+        weighed = self.context_tower.weighed(states, ids, position)
+        return self.similarity.context(self.context_pooling(states, ids != 0, weighed))
 
     def score(self, contexts, facts):
         """Vectors [B, D] and [F, D] -> float32 [B, F]."""

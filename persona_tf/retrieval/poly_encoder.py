@@ -33,7 +33,8 @@ class PolyEncoder(TwoTowers):
     def encode_contexts(self, ids, position, turn, training=False):
         """Int [B, H] each -> float32 [B, m, D]."""
         states = self.context_tower.context(ids, position, turn, training)
-        return self.similarity.context(self.code_embedding(states, ids != 0))
+        weighed = self.context_tower.weighed(states, ids, position)
+        return self.similarity.context(self.code_embedding(states, ids != 0, weighed))
 
     def score(self, contexts, facts):
         """Codes' vectors [B, m, D] and facts [F, D] -> float32 [B, F]."""
@@ -66,10 +67,11 @@ class CodeEmbedding(keras.layers.Layer):
         self.table = self.add_weight(name="codes", shape=(self.codes, self.width), initializer=normal, trainable=True)
         self.built = True
 
-    def call(self, states, mask):
-        """States [B, H, D], mask bool [B, H] -> float32 [B, m, D]."""
+    def call(self, states, mask, values=None):
+        """States [B, H, D], mask bool [B, H], ``values`` as in `Pooling` -> float32 [B, m, D]."""
+        values = states if values is None else values
         logits = ops.matmul(self.table, ops.transpose(states, (0, 2, 1)))
-        return ops.matmul(ops.softmax(ops.where(mask[:, None, :], logits, MASKED), axis=-1), states)
+        return ops.matmul(ops.softmax(ops.where(mask[:, None, :], logits, MASKED), axis=-1), values)
 
     def get_config(self):
         """All constructor arguments."""

@@ -30,17 +30,21 @@ class Pooling(keras.layers.Layer):
         if self.kind == "attention":
             self.asks = self.add_weight(name="asks", shape=(self.width,), initializer="zeros", trainable=True)
 
-    def call(self, states, mask):
-        """States [B, L, D], mask bool [B, L] with at least one True a row -> float32 [B, D]."""
+    def call(self, states, mask, values=None):
+        """States [B, L, D], mask bool [B, L] with at least one True a row -> float32 [B, D].
+
+        Weights are told by ``states``; what is added up are ``values`` [B, L, D], or the states themselves.
+        """
+        values = states if values is None else values
         if self.kind == "cls":
-            return states[:, 0]
+            return values[:, 0]
         if self.kind == "attention":
             logits = ops.sum(states * self.asks, axis=-1)
             weights = ops.softmax(ops.where(mask, logits, MASKED), axis=-1)
         else:
             weights = ops.cast(mask, states.dtype)
             weights = weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1.0)
-        return ops.sum(states * weights[:, :, None], axis=1)
+        return ops.sum(values * weights[:, :, None], axis=1)
 
     def get_config(self):
         """All constructor arguments."""

@@ -70,7 +70,10 @@ class Tower(keras.layers.Layer):
 
     def context(self, ids, position, turn, training=False):
         """A context's states: int [B, H] each -> float32 [B, H, D]."""
-        states = self.read(self.embed_context(ids, position, turn, training), ids != 0, position, training)
+        return self.read(self.embed_context(ids, position, turn, training), ids != 0, position, training)
+
+    def weighed(self, states, ids, position):
+        """A context's states [B, H, D] as they count in a vector; how much each is looked at, the others tell."""
         if not self.weighs_own:
             return states
         return ops.where(_is_own(ids, position)[:, :, None], states * self.own, states)

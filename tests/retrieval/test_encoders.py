@@ -213,8 +213,10 @@ def test_what_the_speaker_has_said_itself_is_weighed(make_encoder):
     before = numpy(plain.context_tower.context(ids, position, turn))
     for weight in (0.0, -2.0):
         weighed.context_tower.own.assign(np.full(8, weight, np.float32))
-        states = numpy(weighed.context_tower.context(ids, position, turn))
-        np.testing.assert_allclose(states, np.where(own[:, :, None], weight * before, before), rtol=1e-5, atol=1e-6)
+        states = weighed.context_tower.context(ids, position, turn)
+        np.testing.assert_allclose(numpy(states), before, rtol=1e-5, atol=1e-6)
+        values = numpy(weighed.context_tower.weighed(states, ids, position))
+        np.testing.assert_allclose(values, np.where(own[:, :, None], weight * before, before), rtol=1e-5, atol=1e-6)
     facts = np.array([[SELF, 9, 10]], np.int32)
     np.testing.assert_allclose(numpy(weighed.encode_facts(facts)), numpy(plain.encode_facts(facts)), rtol=1e-5)
 

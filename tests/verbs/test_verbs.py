@@ -237,7 +237,7 @@ def test_chat_has_a_memory_where_it_is_told_what_finds_facts(rooms, run, tmp_pat
     words, file = ["chat", f"--run={run.path}"], str(tmp_path / "mind.sqlite")
     assert command.main(words) == 0
     assert command.main([*words, f"--retriever={tmp_path / 'finds'}", f"--memory={file}"]) == 0
-    assert [args[-3:-1] for _, args, _ in rooms] == [(None, ""), (tmp_path / "finds" / "bundle", file)]
+    assert [args[6:8] for _, args, _ in rooms] == [(None, ""), (tmp_path / "finds" / "bundle", file)]
     assert command.main([*words, f"--memory={file}"]) == 1
     assert "--memory needs --retriever=RUN" in capsys.readouterr().err
     assert command.main([*words, f"--retriever={tmp_path}"]) == 1
