@@ -11,6 +11,11 @@ class TrainConfig:
     """How long, how fast and towards what.
 
     ``batch_tokens``: padded tokens of knowledge, history and targets in one batch, about.
+    ``accumulate``: so many batches make one step; it is that of one batch of all their rows.
+    ``average_decay``: of the exponential moving average of the weights, which then is what is validated and put into
+    the bundle; 0: none.
+    ``frozen``: rooms of the model that training leaves as they are, such as ``("encoder", "embedding")``, see
+    `training.freezing`.
     ``optimizer``: Muon or AdamW, see `training.tensorflow_optimizers`.
     ``*_weight``: the weight of each head's loss (nats per token of that head). ``knowledge_weight``: of choosing what
     is drawn on, where that is known; ``pointer_weight``: of copying the value that a question asks for, where that is
@@ -23,12 +28,15 @@ class TrainConfig:
 
     steps: int = 1000
     batch_tokens: int = 8192
+    accumulate: int = 1
     optimizer: str = "muon"
     learning_rate: float = 1e-3
     warmup_steps: int = 100
     schedule: str = "cosine"
     weight_decay: float = 0.01
     clip_norm: float = 1.0
+    average_decay: float = 0.0
+    frozen: tuple[str, ...] = ()
     label_smoothing: float = 0.0
     reply_weight: float = 1.0
     action_weight: float = 1.0
@@ -55,6 +63,8 @@ class TrainConfig:
         for name in ("gold_share", "gold_share_at_end"):
             if getattr(self, name) > 1:
                 raise ValueError(f"TrainConfig.{name} must lie in [0, 1], got {getattr(self, name)!r}")
+        if self.average_decay >= 1:
+            raise ValueError(f"TrainConfig.average_decay must be below 1, got {self.average_decay!r}")
         if self.seed >= 2**32:
             raise ValueError(f"TrainConfig.seed must be below 2 ** 32, got {self.seed!r}")
         if self.schedule not in SCHEDULES:
@@ -64,6 +74,7 @@ class TrainConfig:
         for name in (
             "steps",
             "batch_tokens",
+            "accumulate",
             "validate_every_steps",
             "checkpoint_every_steps",
             "summary_every_steps",

@@ -25,6 +25,7 @@ from persona_tf.text import vocabulary
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
+from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
 from persona_tf.training.summaries import SummaryWriter
 from persona_tf.training.tensorflow_optimizers import make_optimizer
@@ -98,6 +99,7 @@ def build_model(settings: "Settings", vocabulary_size: int) -> PersonaTransforme
     config = model_config(settings, vocabulary_size)
     model = PersonaTransformer(config)
     model.build()
+    freeze(model, settings.train.frozen)
     return model
 
 

@@ -5,6 +5,7 @@ place in the data, and it starts a broken epoch again. Here a run that was kille
 """
 
 import dataclasses
+import itertools
 import pathlib
 import sys
 import time
@@ -17,6 +18,7 @@ import numpy as np
 from persona_tf.data.corpus import Position, batches, evaluation_batches
 from persona_tf.data.progress import progress_bar
 from persona_tf.training import checkpoint
+from persona_tf.training.averaging import averaged
 from persona_tf.training.checkpoint import BEST, LAST, Progress
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.objective import reply_objective
@@ -27,11 +29,11 @@ from persona_tf.training.summaries import SummaryWriter
 class Loop:
     """Everything one run needs; `run` does the work.
 
-    ``step`` has ``train(features) -> dict`` and ``score(features) -> sums`` (see `tensorflow_step`).
+    ``step`` has ``train(*batches) -> dict`` and ``score(features) -> sums`` (see `tensorflow_step`).
     ``weights`` are those of the heads in the validation loss; None: those of what bots learn. ``batches`` and
     ``evaluation_batches`` cut ``corpus`` and ``valid`` (see `data.corpus`).
     ``on_best(step)`` is called when the validation loss is the lowest so far, with the weights that reached it in
-    the model; ``on_validation(writer, step)`` after each validation.
+    the model; ``on_validation(writer, step)`` after each validation. Both see averaged weights, where those are kept.
     """
 
     model: Any
@@ -88,8 +90,9 @@ class Loop:
                     self._save(LAST, progress)
                 if progress.is_over(config.steps, config.patience):
                     return progress
-                position, features = next(stream)
-                result = self.step.train(features)
+                group = list(itertools.islice(stream, config.accumulate))
+                position = group[-1][0]
+                result = self.step.train(*(features for _, features in group))
                 progress = _one_further(progress, position)
                 meter.add(result)
                 if progress.step % config.summary_every_steps == 0 or progress.step == config.steps:
@@ -109,20 +112,24 @@ class Loop:
         return due and progress.validated < progress.step
 
     def _validate(self, progress: Progress, writer: SummaryWriter, meter: "_Meter") -> Progress:
-        sums = self._score_valid()
+        with averaged(self.model, self.step.optimizer):
+            sums = self._score_valid()
         values = head_metrics(sums)
         loss = sum(weight * values.get(f"{head}_loss", 0.0) for head, weight in self._heads.items())
         writer.scalars({f"valid/{name}": value for name, value in {"loss": loss, **values}.items()}, progress.step)
         told = ", ".join(f"{name} {value:.3f}" for name, value in values.items() if name.endswith("loss"))
         meter.say(f"step {progress.step:,}: validation {told}")
         progress = dataclasses.replace(progress, validated=progress.step)
-        if loss < progress.best_loss:
+        is_best = loss < progress.best_loss
+        if is_best:
             progress = dataclasses.replace(progress, best_loss=loss, stale=0)
             self._save(BEST, progress)
-            self.on_best(progress.step)
         else:
             progress = dataclasses.replace(progress, stale=progress.stale + 1)
-        self.on_validation(writer, progress.step)
+        with averaged(self.model, self.step.optimizer):
+            if is_best:
+                self.on_best(progress.step)
+            self.on_validation(writer, progress.step)
         meter.restart_clock()
         return progress
 

@@ -37,7 +37,9 @@ def head_sums(outputs: Outputs, features: dict) -> dict[str, tuple]:
             likelihood.knowledge_is_right(outputs, features),
         ),
         "pointer": _sums(
-            ops.logical_and(features["target_value"] == 1, nats.pointer > 0), nats.pointer, nats.pointer < _HALF
+            ops.logical_and(features["target_value"] == 1, likelihood.can_copy(outputs, features)),
+            nats.pointer,
+            nats.pointer < _HALF,
         ),
         "facts": _sums(head == FACTS_HEAD, nats.token, word_right),
     }
@@ -49,7 +51,7 @@ def uniform_sums(outputs: Outputs, features: dict) -> dict:
     return {name: ops.sum(ops.where(features["target_head"] == head, nats, 0.0)) for name, head in _WORDS.items()}
 
 
-def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig):
+def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig, labels: Mapping | None = None):
     """Weighted sum over heads of nats per label of that head; label smoothing acts on words alone.
 
     Smoothing (Szegedy et al. 2016): (1 - e) * nats + e * mean over the vocabulary of -log p; differs from the
@@ -59,21 +61,25 @@ def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig):
       sums: of `head_sums`.
       uniform: of `uniform_sums`; empty without smoothing.
       config: weights and smoothing.
+      labels: how many labels of each head the whole batch has that this is a part of; None: this is all of it. The
+        losses of all parts add up to that of the whole.
     """
     loss, smoothing = 0.0, config.label_smoothing
     for head in HEADS:
         weight = getattr(config, f"{head}_weight")
         if weight:
             total, count, _ = sums[head]
+            count = labels[head] if labels else count
             if head in uniform:
                 total = (1 - smoothing) * total + smoothing * uniform[head]
             loss = loss + weight * total / ops.maximum(count, 1.0)
     return loss
 
 
-def mean_loss(sums: dict[str, tuple], weights: Mapping[str, float]):
+def mean_loss(sums: dict[str, tuple], weights: Mapping[str, float], labels: Mapping | None = None):
     """Weighted sum over heads of nats per label; as `total_loss`, but for heads of any name and without smoothing."""
-    return sum(weight * sums[head][0] / ops.maximum(sums[head][1], 1.0) for head, weight in weights.items())
+    counts = labels or {head: sums[head][1] for head in weights}
+    return sum(weight * sums[head][0] / ops.maximum(counts[head], 1.0) for head, weight in weights.items())
 
 
 def learning_rate(step, config: TrainConfig):

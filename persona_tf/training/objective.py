@@ -18,24 +18,25 @@ class Objective:
 
     ``features``: names of the model's features, all int32 of two axes; those that end in ``_ids`` hold tokens.
     ``weights``: of each head's nats per label in the loss.
-    ``train(model, features, step)`` gives the loss and the sums of each head, see `losses.head_sums`; ``step`` counts
-    from 0. ``score(model, features)`` gives the sums without dropout.
+    ``train(model, features, step, labels)`` gives the loss and the sums of each head, see `losses.head_sums`; ``step``
+    counts from 0; ``labels``: how many the whole batch has, see `losses.total_loss`. ``score(model, features)`` gives
+    the sums without dropout; its numbers of labels depend on the features alone.
     """
 
     features: tuple[str, ...]
     weights: Mapping[str, float]
-    train: Callable[[Any, dict, Any], tuple[Any, dict[str, tuple]]]
+    train: Callable[[Any, dict, Any, Mapping | None], tuple[Any, dict[str, tuple]]]
     score: Callable[[Any, dict], dict[str, tuple]]
 
 
 def reply_objective(config: TrainConfig) -> Objective:
     """A bot's: to write replies and actions, to show emotes, to know what it draws on."""
 
-    def train(model: Any, features: dict, step: Any) -> tuple[Any, dict[str, tuple]]:
+    def train(model: Any, features: dict, step: Any, labels: Mapping | None = None) -> tuple[Any, dict[str, tuple]]:
         outputs = model(features, training=True, use_gold=losses.gold_share(step, config))
         sums = losses.head_sums(outputs, features)
         uniform = losses.uniform_sums(outputs, features) if config.label_smoothing else {}
-        return losses.total_loss(sums, uniform, config), sums
+        return losses.total_loss(sums, uniform, config, labels), sums
 
     def score(model: Any, features: dict) -> dict[str, tuple]:
         return losses.head_sums(model(features, training=False), features)
@@ -51,9 +52,9 @@ def retrieval_objective(config: RetrieverConfig) -> Objective:
     def sums(model: Any, features: dict, training: bool) -> dict[str, tuple]:
         return batch_contrast(model(features, training=training), features, config.multi_positive)
 
-    def train(model: Any, features: dict, step: Any) -> tuple[Any, dict[str, tuple]]:
+    def train(model: Any, features: dict, step: Any, labels: Mapping | None = None) -> tuple[Any, dict[str, tuple]]:
         found = sums(model, features, True)
-        return losses.mean_loss(found, weights), found
+        return losses.mean_loss(found, weights, labels), found
 
     def score(model: Any, features: dict) -> dict[str, tuple]:
         return sums(model, features, False)

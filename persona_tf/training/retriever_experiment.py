@@ -19,6 +19,7 @@ from persona_tf.run_dir import RunDir
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
 from persona_tf.training.experiment import run_vocabulary, run_writer, training_episodes, validation_episodes
+from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
 from persona_tf.training.objective import retrieval_objective
 from persona_tf.training.pair_corpus import PairCorpus, evaluation_pair_batches, pack_pairs, pair_batches
@@ -71,6 +72,7 @@ def make_encoder(settings: "Settings", vocabulary_size: int) -> Encoder:
     """The encoder of the settings, its weights drawn from the global seed."""
     sizes = dataclasses.replace(settings.model, vocabulary_size=vocabulary_size, kinds=len(KEY_KINDS))
     encoder = build_encoder(settings.retriever, sizes)
+    freeze(encoder, settings.train.frozen)
     _log.info("The retriever has %s weights.", f"{encoder.count_params():,}")
     return encoder
 

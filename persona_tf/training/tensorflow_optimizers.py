@@ -3,13 +3,14 @@
 import keras
 import tensorflow as tf
 
+from persona_tf.training.averaging import WarmAverage
 from persona_tf.training.config import TrainConfig
 
 _NO_DECAY = ["bias", "gamma", "beta", "kinds", "tokens", "trust", "continuity", "codes", "asks", "own", "log_scale"]
 """Norms, biases, embeddings and single numbers do not decay."""
 
 
-class FusedAdamW(keras.optimizers.AdamW):
+class FusedAdamW(WarmAverage, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` with the same numbers and state; only the update runs as TensorFlow's own kernel."""
 
     def update_step(self, gradient, variable, learning_rate):
@@ -19,7 +20,7 @@ class FusedAdamW(keras.optimizers.AdamW):
         _adam(self, gradient, variable, learning_rate, moments, (self.beta_1, self.beta_2))
 
 
-class FusedMuon(keras.optimizers.Muon):
+class FusedMuon(WarmAverage, keras.optimizers.Muon):
     """`keras.optimizers.Muon` with the same state: orthogonal updates for the matrices inside layers, AdamW elsewhere.
 
     Muon (Jordan et al. 2024) takes the momentum of a matrix and sets all its singular values to about 1; scaled as in
@@ -48,10 +49,12 @@ def make_optimizer(config: TrainConfig, half: bool = False) -> keras.optimizers.
     """The optimizer that the config names, betas .9 and .98.
 
     Args:
-      config: ``optimizer`` and ``weight_decay``; the learning rate is set at each step.
+      config: ``optimizer``, ``weight_decay`` and ``average_decay``; the learning rate is set at each step.
       half: the processor is fast in bfloat16.
     """
     shared = {"learning_rate": config.learning_rate, "weight_decay": config.weight_decay, "epsilon": 1e-9}
+    if config.average_decay:
+        shared |= {"use_ema": True, "ema_momentum": config.average_decay}
     # With names of their own: else a second one in a process has other paths.
     if config.optimizer == "muon":
         adam = {"adam_beta_2": 0.98, "adam_weight_decay": config.weight_decay, "adam_lr_ratio": 1.0}

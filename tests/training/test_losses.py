@@ -53,6 +53,18 @@ def test_sums_against_a_reference(outputs, sums, features):
     assert sums["pointer"][2] == (pointer < np.log(2)).sum()
 
 
+def test_a_value_that_is_copied_for_sure_is_counted(outputs, sums, features):
+    labels = features["target_labels"][:, :, None]
+    places = likelihood._gold(outputs, features, whole=True).numpy() & (outputs.memory.ids.numpy()[:, None] == labels)
+    attention = places / np.maximum(places.sum(-1, keepdims=True), 1)
+    sure = outputs._replace(
+        copy_attention=attention.astype(np.float32), copy_gate=np.full_like(labels[..., 0], 99.0, "f")
+    )
+    nats, count, right = (float(value) for value in head_sums(sure, features)["pointer"])
+    assert nats == pytest.approx(0, abs=1e-5)
+    assert right == count == sums["pointer"][1]
+
+
 def test_right_guesses_are_counted(outputs, sums, features):
     for head, number, logits in (
         ("reply", 1, outputs.vocabulary_logits),
