@@ -89,10 +89,14 @@ def _kept_as(name: str) -> type[np.integer]:
 
 @dataclasses.dataclass(frozen=True)
 class Position:
-    """A place in the stream of batches: how many batches of which epoch are done."""
+    """A place in the stream of batches: how many batches of which epoch are done.
+
+    ``source``: whose the last batch was, in a mixture of several.
+    """
 
     epoch: int = 0
     batch: int = 0
+    source: str = ""
 
 
 def batches(

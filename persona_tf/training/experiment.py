@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from persona_tf.data.config import DataConfig
-from persona_tf.data.corpus import PackedCorpus, pack_corpus
+from persona_tf.data.config import TEACHES, DataConfig
+from persona_tf.data.corpus import PackedCorpus, batches, pack_corpus
 from persona_tf.data.few_facts import few_facts
+from persona_tf.data.mixture import Mixture, mixed_batches
 from persona_tf.data.remembered import remember
-from persona_tf.data.sources import read_split
+from persona_tf.data.sources import read_split, source_named
 from persona_tf.episode import KEY_KINDS, SETTING_KINDS, Episode
 from persona_tf.example import EMOTE_LABELS, Example, ExampleConfig, replies_alone
 from persona_tf.learner import examples
@@ -70,28 +71,45 @@ def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hook
 def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hooks) -> Progress:
     keras.utils.set_random_seed(settings.train.seed)
     model_bytes = run_vocabulary(settings, run, data_dir)
-    example = settings.example
-    heads = example.learn_action, example.learn_emote, example.learn_facts
-    packer = Packer(Tokenizer(model_bytes), settings.text, *heads)
-    valid_examples = list(_valid_examples(settings, data_dir))
-    shown = [replies_alone(example) for example in valid_examples[:4]]
-    valid = pack_corpus(valid_examples, packer)
-    corpus = _pack_training(settings, data_dir, packer)
+    parts = {name: _of_part(settings, part) for name, part in settings.data.parts.items()}
+    packers = {name: _packer(part, model_bytes) for name, part in parts.items()}
+    valid_examples = {name: list(_valid_examples(part, data_dir)) for name, part in parts.items()}
+    valid = {name: pack_corpus(found, packers[name]) for name, found in valid_examples.items()}
+    corpora = {name: _pack_training(part, data_dir, packers[name]) for name, part in parts.items()}
+    packer = packers[settings.data.source]
+    shown = [replies_alone(example) for example in valid_examples[settings.data.source][:4]]
+    is_mixed, shares = len(parts) > 1, settings.data.weights
     model = build_model(settings, packer.tokenizer.size)
     _log.info("The model has %s weights.", f"{model.count_params():,}")
     loop = Loop(
         model=model,
         step=TensorFlowStep(model, _optimizer(settings, model), settings.train),
         config=settings.train,
-        corpus=corpus,
-        valid=valid,
+        corpus=Mixture(corpora, shares) if is_mixed else corpora[settings.data.source],
+        valid=Mixture(valid, shares) if is_mixed else valid[settings.data.source],
         checkpoints=run.checkpoints,
         vocabulary=packer.tokenizer.fingerprint,
         writer=lambda step: run_writer(settings, run, step, _ROOMS),
         on_best=lambda step: hooks.save(settings, run, model, model_bytes, step),
         on_validation=lambda writer, step: hooks.show(settings, writer, model, packer, shown, step),
+        batches=mixed_batches if is_mixed else batches,
     )
     return loop.run()
+
+
+def _of_part(settings: "Settings", part: DataConfig) -> "Settings":
+    """The settings as they are for one of several sources, which may teach less than others."""
+    source_named(part.source)
+    learned: dict[str, Any] = {
+        f"learn_{what}": getattr(settings.example, f"learn_{what}") and what in part.teaches for what in TEACHES
+    }
+    return dataclasses.replace(settings, data=part, example=dataclasses.replace(settings.example, **learned))
+
+
+def _packer(settings: "Settings", vocabulary_model: bytes) -> Packer:
+    example = settings.example
+    heads = example.learn_action, example.learn_emote, example.learn_facts
+    return Packer(Tokenizer(vocabulary_model), settings.text, *heads)
 
 
 def build_model(settings: "Settings", vocabulary_size: int) -> PersonaTransformer:
@@ -110,12 +128,16 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
       ValueError: targets that share a history would see each other's future in it, nothing is left to select from, or
         facts are to be learned that the data do not tell.
     """
-    if settings.example.learn_facts and not settings.data.options_of_training.get("states"):
+    parts = settings.data.parts.values()
+    states = [part.options_of_training.get("states") for part in parts if "facts" in part.teaches]
+    if settings.example.learn_facts and not (states and all(states)):
         raise ValueError(
             'ExampleConfig.learn_facts needs data that say which facts their turns state: add "states": True to '
-            "DataConfig.options"
+            'DataConfig.options, or leave "facts" out of what a source teaches'
         )
-    if settings.data.remembered and (not settings.example.learn_facts or settings.example.knowledge_as_history):
+    if any(part.remembered for part in parts) and (
+        not settings.example.learn_facts or settings.example.knowledge_as_history
+    ):
         raise ValueError(
             "DataConfig.remembered shows facts that were written down as knowledge items: expected "
             "ExampleConfig.learn_facts, and no ExampleConfig.knowledge_as_history"
@@ -154,9 +176,16 @@ def make_vocabulary(settings: "Settings", data_dir: pathlib.Path, path: pathlib.
       ValueError, OSError: data are missing or malformed, or ``path`` cannot be written.
     """
     _log.info("Training a vocabulary of %s pieces ...", f"{settings.text.vocabulary_size:,}")
-    episodes = itertools.islice(training_episodes(settings, data_dir), _VOCABULARY_EPISODES)
-    stream = texts(_examples(episodes, settings.example))
+    stream = texts(itertools.chain.from_iterable(_vocabulary_examples(settings, data_dir)))
     return vocabulary.train_vocabulary(stream, settings.text.vocabulary_size, path)
+
+
+def _vocabulary_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Iterator[Example]]:
+    """Those of the first dialogues of each source, as many as it has a share."""
+    parts = {name: _of_part(settings, part) for name, part in settings.data.parts.items()}
+    for name, part in parts.items():
+        most = round(_VOCABULARY_EPISODES * settings.data.weights.get(name, 1))
+        yield _examples(itertools.islice(training_episodes(part, data_dir), most), part.example)
 
 
 def texts(stream: Iterable[Example]) -> Iterator[str]:

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from persona_tf.data.corpus import Position, batches, evaluation_batches
+from persona_tf.data.mixture import Mixture
 from persona_tf.data.progress import progress_bar
 from persona_tf.training import checkpoint
 from persona_tf.training.averaging import averaged
@@ -31,7 +32,8 @@ class Loop:
 
     ``step`` has ``train(*batches) -> dict`` and ``score(features) -> sums`` (see `tensorflow_step`).
     ``weights`` are those of the heads in the validation loss; None: those of what bots learn. ``batches`` and
-    ``evaluation_batches`` cut ``corpus`` and ``valid`` (see `data.corpus`).
+    ``evaluation_batches`` cut ``corpus`` and ``valid`` (see `data.corpus`). Where these are mixtures, there are metrics
+    of each source, and the validation loss is the mean of the sources', each with its share.
     ``on_best(step)`` is called when the validation loss is the lowest so far, with the weights that reached it in
     the model; ``on_validation(writer, step)`` after each validation. Both see averaged weights, where those are kept.
     """
@@ -94,7 +96,7 @@ class Loop:
                 position = group[-1][0]
                 result = self.step.train(*(features for _, features in group))
                 progress = _one_further(progress, position)
-                meter.add(result)
+                meter.add(result, [position.source for position, _ in group])
                 if progress.step % config.summary_every_steps == 0 or progress.step == config.steps:
                     writer.scalars(meter.read(), progress.step)
         except (KeyboardInterrupt, OSError):
@@ -113,9 +115,7 @@ class Loop:
 
     def _validate(self, progress: Progress, writer: SummaryWriter, meter: "_Meter") -> Progress:
         with averaged(self.model, self.step.optimizer):
-            sums = self._score_valid()
-        values = head_metrics(sums)
-        loss = sum(weight * values.get(f"{head}_loss", 0.0) for head, weight in self._heads.items())
+            loss, values = self._score_sources()
         writer.scalars({f"valid/{name}": value for name, value in {"loss": loss, **values}.items()}, progress.step)
         told = ", ".join(f"{name} {value:.3f}" for name, value in values.items() if name.endswith("loss"))
         meter.say(f"step {progress.step:,}: validation {told}")
@@ -133,9 +133,24 @@ class Loop:
         meter.restart_clock()
         return progress
 
-    def _score_valid(self) -> dict[str, np.ndarray]:
+    def _score_sources(self) -> tuple[float, dict[str, float]]:
+        """The validation loss, and the metrics of all heads."""
+        if not isinstance(self.valid, Mixture):
+            values = head_metrics(self._score_valid(self.valid))
+            return self._loss(values), values
+        loss, found = 0.0, dict[str, float]()
+        for source, corpus in self.valid.parts.items():
+            values = head_metrics(self._score_valid(corpus))
+            loss += self.valid.shares[source] * self._loss(values)
+            found |= _named(source, values)
+        return loss, found
+
+    def _loss(self, values: Mapping[str, float]) -> float:
+        return sum(weight * values.get(f"{head}_loss", 0.0) for head, weight in self._heads.items())
+
+    def _score_valid(self, corpus: Any) -> dict[str, np.ndarray]:
         total = {head: np.zeros(3) for head in self._heads}
-        for _, features in self.evaluation_batches(self.valid, 2 * self.config.batch_tokens):
+        for _, features in self.evaluation_batches(corpus, 2 * self.config.batch_tokens):
             for head, sums in self.step.score(features).items():
                 total[head] += [float(value) for value in sums]
         return total
@@ -157,6 +172,10 @@ def head_metrics(sums: dict[str, np.ndarray]) -> dict[str, float]:
     return values
 
 
+def _named(source: str, values: Mapping[str, float]) -> dict[str, float]:
+    return {f"{source}/{name}": value for name, value in values.items()}
+
+
 class _Meter:
     """Adds up what happened since it was last read, and shows a bar with loss, tokens a second and time left."""
 
@@ -164,12 +183,15 @@ class _Meter:
         self._heads = heads
         self._bar = progress_bar(total=steps, initial=step, unit="step")
         self._results: list[dict] = []
+        self._by_source: dict[str, list[dict]] = {}
         self._last: dict | None = None
         self._tokens, self._since, self._loss = 0, time.monotonic(), float("nan")
 
-    def add(self, result: dict) -> None:
-        """Takes the outcome of a step."""
+    def add(self, result: dict, sources: Sequence[str]) -> None:
+        """Takes the outcome of a step, and whose its batches were: "" where there is one source."""
         self._results.append(result)
+        for source, part in zip(sources, result.get("parts", [result]), strict=True):
+            self._by_source.setdefault(source, []).append(part)
         self._last = result
         self._bar.update()
 
@@ -194,13 +216,19 @@ class _Meter:
         """Means since the last call, and the rate in real tokens a second."""
         results, self._results = self._results, []
         seconds, self._since = time.monotonic() - self._since, time.monotonic()
-        sums = {head: np.sum([[float(v) for v in r[head]] for r in results], axis=0) for head in self._heads}
+        by_source, self._by_source = self._by_source, {}
         tokens = sum(int(r["tokens"]) for r in results)
         loss = float(np.mean([float(r["loss"]) for r in results]))
         self.check()
         self._bar.set_postfix_str(f"loss {loss:.3f}, {tokens / seconds:,.0f} tokens/s", refresh=False)
         return {
-            **{f"train/{name}": value for name, value in {"loss": loss, **head_metrics(sums)}.items()},
+            **{f"train/{name}": value for name, value in {"loss": loss, **self._metrics(results)}.items()},
+            **{
+                f"train/{name}": value
+                for source, parts in by_source.items()
+                if source
+                for name, value in _named(source, self._metrics(parts)).items()
+            },
             "train/learning_rate": float(results[-1]["learning_rate"]),
             "train/gradient_norm": float(np.mean([float(r["gradient_norm"]) for r in results])),
             "train/tokens_per_s": tokens / seconds,
@@ -208,7 +236,11 @@ class _Meter:
 
     def restart_clock(self) -> None:
         """Leaves validation out of the rate."""
-        self._since, self._results = time.monotonic(), []
+        self._since, self._results, self._by_source = time.monotonic(), [], {}
+
+    def _metrics(self, results: Sequence[dict]) -> dict[str, float]:
+        sums = {head: np.sum([[float(v) for v in r[head]] for r in results], axis=0) for head in self._heads}
+        return head_metrics(sums)
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""

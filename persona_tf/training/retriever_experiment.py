@@ -42,6 +42,8 @@ def train_retriever(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -
       ValueError, OSError: data are missing or malformed, or the run's files do not fit; the message says what to do.
       KeyboardInterrupt: after saving.
     """
+    if settings.data.others:
+        raise ValueError("DataConfig.others: a retriever learns from one source; leave others and weights out")
     keras.utils.set_random_seed(settings.train.seed)
     model_bytes = run_vocabulary(settings, run, data_dir)
     layout = Layout(Tokenizer(model_bytes), settings.text)

@@ -40,7 +40,8 @@ class TensorFlowStep:
         """Takes one step on a batch, or on several that count as one: the same loss, gradients and step as of all rows.
 
         Returns:
-          ``loss``, ``gradient_norm`` (before clipping), ``learning_rate``, real ``tokens``, and the sums of each head.
+          ``loss``, ``gradient_norm`` (before clipping), ``learning_rate``, real ``tokens``, and the sums of each head;
+          where there are several batches, the same sums of each of them as ``parts``.
         """
         return self._train_several([features, *more]) if more else self._train_whole(features)
 
@@ -51,12 +52,18 @@ class TensorFlowStep:
         seeds = [(seed, seed.numpy()) for seed in self._seeds()]
         try:
             labels = self._sum(self._count(features) for features in batches)
-            gradients, result = self._sum(self._train_part(features, labels) for features in batches)
+            parts: list[dict] = []
+            gradients, result = self._sum(self._noted(features, labels, parts) for features in batches)
         except BaseException:  # a step is taken as a whole or not at all: also its dropout is drawn anew
             for seed, value in seeds:
                 seed.assign(value)
             raise
-        return self._apply(gradients, result)
+        return {**self._apply(gradients, result), "parts": parts}
+
+    def _noted(self, features: dict, labels: dict, parts: list[dict]) -> Any:
+        gradients, result = self._train_part(features, labels)
+        parts.append({head: result[head] for head in self.objective.weights})
+        return gradients, result
 
     def _seeds(self) -> list:
         weights = {id(weight) for weight in self.model.weights}

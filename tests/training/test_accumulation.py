@@ -36,7 +36,11 @@ def test_several_batches_are_one_large_one(make_step, corpus, parts):
     whole, several = make_step(), make_step()
     for _ in range(2):
         wanted = _float(whole.train(corpus.rows(np.concatenate(parts))))
-        found = _float(several.train(*(corpus.rows(np.array(rows)) for rows in parts)))
+        result = several.train(*(corpus.rows(np.array(rows)) for rows in parts))
+        apart = result.pop("parts")
+        found = _float(result)
+        for head in HEADS:
+            np.testing.assert_allclose(np.sum([_float(part)[head] for part in apart], axis=0), found[head], rtol=1e-6)
         assert found.keys() == wanted.keys()
         for name in wanted:
             np.testing.assert_allclose(found[name], wanted[name], rtol=1e-3, err_msg=name)
@@ -88,7 +92,8 @@ def test_a_loop_takes_so_many_batches_a_step_and_goes_on_after_them(make_loop, c
             if len(self.seen) == 3:
                 raise KeyboardInterrupt
             sums = dict.fromkeys(HEADS, (1.0, 1.0, 1.0))
-            return {"loss": 1.0, "gradient_norm": 1.0, "learning_rate": 0.1, "tokens": 10, **sums}
+            result = {"loss": 1.0, "gradient_norm": 1.0, "learning_rate": 0.1, "tokens": 10, **sums}
+            return {**result, "parts": [sums] * len(batches)}
 
     fields = {"accumulate": 3, "steps": 5, "validate_every_steps": 100, "checkpoint_every_steps": 100}
     loop = make_loop(**fields)
@@ -96,7 +101,7 @@ def test_a_loop_takes_so_many_batches_a_step_and_goes_on_after_them(make_loop, c
     with pytest.raises(KeyboardInterrupt):
         loop.run()
     stream = loop.batches(corpus, loop.config.batch_tokens, loop.config.seed)
-    loop._score_valid = lambda: {}
+    loop._score_valid = lambda corpus: {}
     loop.step = second = Noting(first)
     second.seen = [None] * 3
     loop.run()
