@@ -16,7 +16,7 @@ class TrainConfig:
     the bundle; 0: none.
     ``frozen``: rooms of the model that training leaves as they are, such as ``("encoder", "embedding")``, see
     `training.freezing`.
-    ``optimizer``: Muon or AdamW, see `training.tensorflow_optimizers`.
+    ``optimizer``: Muon or AdamW, see `training.optimizers`.
     ``*_weight``: the weight of each head's loss (nats per token of that head). ``knowledge_weight``: of choosing what
     is drawn on, where that is known; ``pointer_weight``: of copying the value that a question asks for, where that is
     known, from where it stands; ``facts_weight``: of writing down the facts that turns state, where that is learned.

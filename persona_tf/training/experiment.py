@@ -28,9 +28,9 @@ from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
 from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
+from persona_tf.training.optimizers import make_optimizer
+from persona_tf.training.steps import make_step
 from persona_tf.training.summaries import SummaryWriter
-from persona_tf.training.tensorflow_optimizers import make_optimizer
-from persona_tf.training.tensorflow_step import TensorFlowStep
 
 if TYPE_CHECKING:
     from persona_tf.config import Settings
@@ -83,7 +83,7 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
     _log.info("The model has %s weights.", f"{model.count_params():,}")
     loop = Loop(
         model=model,
-        step=TensorFlowStep(model, _optimizer(settings, model), settings.train),
+        step=make_step(model, _optimizer(settings, model), settings.train),
         config=settings.train,
         corpus=Mixture(corpora, shares) if is_mixed else corpora[settings.data.source],
         valid=Mixture(valid, shares) if is_mixed else valid[settings.data.source],

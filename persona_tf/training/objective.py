@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from persona_tf.data.corpus import PADDING
 from persona_tf.retrieval import features as retrieval_features
 from persona_tf.retrieval.config import RetrieverConfig
 from persona_tf.retrieval.loss import batch_contrast
@@ -17,6 +18,7 @@ class Objective:
     """What a training step needs to know of a task.
 
     ``features``: names of the model's features, all int32 of two axes; those that end in ``_ids`` hold tokens.
+    ``padding``: what those are padded with that are not padded with 0.
     ``weights``: of each head's nats per label in the loss.
     ``train(model, features, step, labels)`` gives the loss and the sums of each head, see `losses.head_sums`; ``step``
     counts from 0; ``labels``: how many the whole batch has, see `losses.total_loss`. ``score(model, features)`` gives
@@ -24,6 +26,7 @@ class Objective:
     """
 
     features: tuple[str, ...]
+    padding: Mapping[str, int]
     weights: Mapping[str, float]
     train: Callable[[Any, dict, Any, Mapping | None], tuple[Any, dict[str, tuple]]]
     score: Callable[[Any, dict], dict[str, tuple]]
@@ -42,7 +45,7 @@ def reply_objective(config: TrainConfig) -> Objective:
         return losses.head_sums(model(features, training=False), features)
 
     weights = {head: getattr(config, f"{head}_weight") for head in losses.HEADS}
-    return Objective(tuple(FEATURES), weights, train, score)
+    return Objective(tuple(FEATURES), PADDING, weights, train, score)
 
 
 def retrieval_objective(config: RetrieverConfig) -> Objective:
@@ -59,4 +62,4 @@ def retrieval_objective(config: RetrieverConfig) -> Objective:
     def score(model: Any, features: dict) -> dict[str, tuple]:
         return sums(model, features, False)
 
-    return Objective(tuple(retrieval_features.FEATURES), weights, train, score)
+    return Objective(tuple(retrieval_features.FEATURES), {"positive": -1, "candidate": -1}, weights, train, score)

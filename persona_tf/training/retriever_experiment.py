@@ -22,9 +22,9 @@ from persona_tf.training.experiment import run_vocabulary, run_writer, training_
 from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
 from persona_tf.training.objective import retrieval_objective
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.pair_corpus import PairCorpus, evaluation_pair_batches, pack_pairs, pair_batches
-from persona_tf.training.tensorflow_optimizers import make_optimizer
-from persona_tf.training.tensorflow_step import TensorFlowStep
+from persona_tf.training.steps import make_step
 
 if TYPE_CHECKING:
     from persona_tf.config import Settings
@@ -55,7 +55,7 @@ def train_retriever(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -
     name = settings.experiment.name
     loop = Loop(
         model=encoder,
-        step=TensorFlowStep(encoder, optimizer, settings.train, objective),
+        step=make_step(encoder, optimizer, settings.train, objective),
         config=settings.train,
         corpus=corpus,
         valid=valid,

@@ -18,7 +18,7 @@ class TensorFlowStep:
 
     Args:
       model: built.
-      optimizer: from `tensorflow_optimizers.make_optimizer`; is built here.
+      optimizer: from `optimizers.make_optimizer`; is built here.
       config: the training config.
       objective: what is learned; None: what bots learn.
     """

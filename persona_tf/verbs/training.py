@@ -1,8 +1,12 @@
 """The verbs that train: train, vocab, sweep."""
 
 import contextlib
+import importlib.util
+import os
 import pathlib
 import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 from persona_tf.command_line import Arguments
@@ -29,6 +33,7 @@ def train(arguments: Arguments) -> None:
     from persona_tf.evaluation.commands import evaluate
     from persona_tf.run_dir import RunDir
 
+    on_tensorflow = _backend() == "tensorflow"
     settings = config.load(arguments.flags.experiment, arguments.bindings)
     run, data = run_dir(arguments, settings), data_dir(arguments)
     name = settings.experiment.name
@@ -39,14 +44,39 @@ def train(arguments: Arguments) -> None:
         write_atomically(run.operative_config, settings.operative_text.encode())
         with tensorflow_quiet():
             from persona_tf.training import experiment
-        experiment.train(settings, run, data, experiment.Hooks(_save_bundle, _show_samples))
+        hooks = experiment.Hooks(_save_bundle, _show_samples) if on_tensorflow else experiment.Hooks(_save_bundle)
+        experiment.train(settings, run, data, hooks)
     print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
-    evaluate(run, settings, data, board=board)
+    if on_tensorflow:
+        evaluate(run, settings, data, board=board)
+    else:
+        _evaluate_apart(run, data)
     of = f"RUN={shlex.quote(arguments.flags.run)}" if arguments.flags.run else f"EXP={name}"
     print(f"Done. What came of it is in {run.path}. Next:")
     for make, about in _NEXT.items():
         if settings.experiment.task == "reply" or make != _CHAT:
             print(f"  {make.format(of):<{len(of) + 12}} {about}")
+
+
+def _backend() -> str:
+    """What Keras will run on.
+
+    Raises:
+      ValueError: training cannot run there, or that is not installed.
+    """
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend not in ("tensorflow", "jax"):
+        raise ValueError(f"KERAS_BACKEND is {backend!r}: expected tensorflow or jax")
+    if importlib.util.find_spec(backend) is None:
+        raise ValueError(f"KERAS_BACKEND is {backend!r}, which is not installed: pip install '.[{backend}]'")
+    return backend
+
+
+def _evaluate_apart(run: "RunDir", data: pathlib.Path) -> None:
+    """Evaluates in a process of its own, on TensorFlow: what writes answers runs there alone."""
+    command = (sys.executable, "-m", "persona_tf", "evaluate", f"--run={run.path}", f"--data_dir={data}")
+    if subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "tensorflow"}, check=False).returncode:
+        raise ChildProcessError(f"the bot in {run.path} is trained, but was not evaluated; `make eval` tries again")
 
 
 def _save_bundle(settings: "Settings", run: "RunDir", model: Any, vocabulary_model: bytes, step: int) -> None:

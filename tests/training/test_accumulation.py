@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from persona_tf.training.losses import HEADS
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 WEIGHTS = {f"{head}_weight": weight for head, weight in zip(HEADS, (1.0, 0.5, 0.3, 0.7, 0.4, 0.0), strict=True)}

@@ -6,7 +6,7 @@ from persona_tf.npz_file import read_npz
 from persona_tf.training.averaging import averaged
 from persona_tf.training.checkpoint import BEST, LAST, named_variables
 from persona_tf.training.config import OPTIMIZERS
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_something_is_left_to_train(make_model):
 
 
 def test_training_leaves_frozen_weights_as_they_are(make_model, features, tiny_training):
-    from persona_tf.training.tensorflow_optimizers import make_optimizer
+    from persona_tf.training.optimizers import make_optimizer
     from persona_tf.training.tensorflow_step import TensorFlowStep
 
     model = make_model()

@@ -7,7 +7,7 @@ from persona_tf.model import likelihood
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.loop import head_metrics
 from persona_tf.training.losses import HEADS, gold_share, head_sums, learning_rate, total_loss, uniform_sums
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 
 
 @pytest.fixture(scope="module")
