@@ -119,7 +119,9 @@ VERBS: Mapping[str, Verb] = {
         training.vocab,
         ("experiment", "data_dir", "out"),
     ),
-    "train": Verb("train an experiment, then evaluate it", training.train, ("experiment", "run", "data_dir")),
+    "train": Verb(
+        "train an experiment, then evaluate it", training.train, ("experiment", "run", "data_dir", "workers")
+    ),
     "evaluate": Verb(
         "evaluate a trained bot, or a file of predictions",
         evaluating.evaluate,

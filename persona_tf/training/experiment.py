@@ -1,6 +1,8 @@
 """One experiment from its settings to trained weights: data, vocabulary, model, loop."""
 
+import contextlib
 import dataclasses
+import hashlib
 import itertools
 import logging
 import pathlib
@@ -28,8 +30,9 @@ from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
 from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
+from persona_tf.training.meeting import cluster_from, meet
 from persona_tf.training.optimizers import make_optimizer
-from persona_tf.training.steps import make_step
+from persona_tf.training.steps import make_step, make_strategy
 from persona_tf.training.summaries import SummaryWriter
 
 if TYPE_CHECKING:
@@ -69,8 +72,15 @@ def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hook
 
 
 def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hooks) -> Progress:
+    cluster = cluster_from()
+    what = f"{settings.experiment.name} {hashlib.sha256(settings.config_text.encode()).hexdigest()[:12]}"
+    if cluster and not cluster.is_chief:
+        meet(cluster, what)
     keras.utils.set_random_seed(settings.train.seed)
     model_bytes = run_vocabulary(settings, run, data_dir)
+    if cluster and cluster.is_chief:
+        meet(cluster, what)
+    strategy = make_strategy(cluster)
     parts = {name: _of_part(settings, part) for name, part in settings.data.parts.items()}
     packers = {name: _packer(part, model_bytes) for name, part in parts.items()}
     valid_examples = {name: list(_valid_examples(part, data_dir)) for name, part in parts.items()}
@@ -79,11 +89,18 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
     packer = packers[settings.data.source]
     shown = [replies_alone(example) for example in valid_examples[settings.data.source][:4]]
     is_mixed, shares = len(parts) > 1, settings.data.weights
-    model = build_model(settings, packer.tokenizer.size)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = build_model(settings, packer.tokenizer.size)
+        step = make_step(model, _optimizer(settings, model), settings.train, strategy=strategy)
     _log.info("The model has %s weights.", f"{model.count_params():,}")
+
+    def show(writer: SummaryWriter, step: int) -> None:
+        if strategy is None:  # what writes words knows no weights that replicas share
+            hooks.show(settings, writer, model, packer, shown, step)
+
     loop = Loop(
         model=model,
-        step=make_step(model, _optimizer(settings, model), settings.train),
+        step=step,
         config=settings.train,
         corpus=Mixture(corpora, shares) if is_mixed else corpora[settings.data.source],
         valid=Mixture(valid, shares) if is_mixed else valid[settings.data.source],
@@ -91,8 +108,9 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
         vocabulary=packer.tokenizer.fingerprint,
         writer=lambda step: run_writer(settings, run, step, _ROOMS),
         on_best=lambda step: hooks.save(settings, run, model, model_bytes, step),
-        on_validation=lambda writer, step: hooks.show(settings, writer, model, packer, shown, step),
+        on_validation=show,
         batches=mixed_batches if is_mixed else batches,
+        worker=cluster.number if cluster else 0,
     )
     return loop.run()
 

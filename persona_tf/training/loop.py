@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from persona_tf.data.corpus import Position, batches, evaluation_batches
@@ -36,6 +35,8 @@ class Loop:
     of each source, and the validation loss is the mean of the sources', each with its share.
     ``on_best(step)`` is called when the validation loss is the lowest so far, with the weights that reached it in
     the model; ``on_validation(writer, step)`` after each validation. Both see averaged weights, where those are kept.
+    ``worker``: which of several processes this is. The first one alone writes, shows and calls those two; each draws
+    dropout of its own, since the seeds of worker w are those of the checkpoint plus w.
     """
 
     model: Any
@@ -51,6 +52,7 @@ class Loop:
     weights: Mapping[str, float] | None = None
     batches: Callable[..., Iterator] = batches
     evaluation_batches: Callable[..., Iterator] = evaluation_batches
+    worker: int = 0
 
     def run(self) -> Progress:
         """Trains from the last checkpoint, or from the start, to the end. Ctrl-C and a full disk save first.
@@ -62,7 +64,10 @@ class Loop:
         """
         self._variables = checkpoint.named_variables(self.model, self.step.optimizer)
         progress = self._restore()
-        writer = self.writer(progress.step)
+        for name, variable in self._variables.items():
+            if self.worker and name.startswith("seeds/"):
+                variable.assign(variable.numpy() + np.array([self.worker, 0]))
+        writer: Any = _NoWriter() if self.worker else self.writer(progress.step)
         try:
             return self._steps(progress, writer)
         finally:
@@ -79,7 +84,8 @@ class Loop:
         return checkpoint.load_checkpoint(path, self._variables, self.vocabulary)
 
     def _steps(self, progress: Progress, writer: SummaryWriter) -> Progress:
-        config, meter = self.config, _Meter(progress.step, self.config.steps, tuple(self._heads))
+        config, heads = self.config, tuple(self._heads)
+        meter = _Meter(progress.step, config.steps, heads, shown=not self.worker)
         position = Position(progress.epoch, progress.batch)
         stream = self.batches(self.corpus, config.batch_tokens, config.seed, position)
         try:
@@ -102,7 +108,7 @@ class Loop:
         except (KeyboardInterrupt, OSError):
             if meter.is_finite():
                 # It may have come when the weights had taken the step and ``progress`` had not.
-                taken = int(keras.ops.convert_to_numpy(self.step.optimizer.iterations)) > progress.step
+                taken = int(self.step.optimizer.iterations.numpy()) > progress.step
                 self._save(LAST, _one_further(progress, position) if taken else progress)
             raise
         finally:
@@ -126,10 +132,11 @@ class Loop:
             self._save(BEST, progress)
         else:
             progress = dataclasses.replace(progress, stale=progress.stale + 1)
-        with averaged(self.model, self.step.optimizer):
-            if is_best:
-                self.on_best(progress.step)
-            self.on_validation(writer, progress.step)
+        if not self.worker:
+            with averaged(self.model, self.step.optimizer):
+                if is_best:
+                    self.on_best(progress.step)
+                self.on_validation(writer, progress.step)
         meter.restart_clock()
         return progress
 
@@ -156,6 +163,8 @@ class Loop:
         return total
 
     def _save(self, name: str, progress: Progress) -> None:
+        if self.worker:
+            return
         checkpoint.save_checkpoint(self.checkpoints / name, self._variables, progress)
 
 
@@ -176,12 +185,22 @@ def _named(source: str, values: Mapping[str, float]) -> dict[str, float]:
     return {f"{source}/{name}": value for name, value in values.items()}
 
 
+class _NoWriter:
+    """In the place of a `SummaryWriter`, where another process writes."""
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """Writes nothing."""
+
+    def close(self) -> None:
+        """Closes nothing."""
+
+
 class _Meter:
     """Adds up what happened since it was last read, and shows a bar with loss, tokens a second and time left."""
 
-    def __init__(self, step: int, steps: int, heads: Sequence[str]):
+    def __init__(self, step: int, steps: int, heads: Sequence[str], shown: bool = True):
         self._heads = heads
-        self._bar = progress_bar(total=steps, initial=step, unit="step")
+        self._bar = progress_bar(total=steps, initial=step, unit="step", disable=not shown)
         self._results: list[dict] = []
         self._by_source: dict[str, list[dict]] = {}
         self._last: dict | None = None
@@ -244,7 +263,8 @@ class _Meter:
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
-        self._bar.write(text, file=sys.stderr)
+        if not self._bar.disable:
+            self._bar.write(text, file=sys.stderr)
 
     def close(self) -> None:
         """Ends the bar."""

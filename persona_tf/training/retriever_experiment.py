@@ -21,6 +21,7 @@ from persona_tf.training.checkpoint import Progress
 from persona_tf.training.experiment import run_vocabulary, run_writer, training_episodes, validation_episodes
 from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
+from persona_tf.training.meeting import cluster_from
 from persona_tf.training.objective import retrieval_objective
 from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.pair_corpus import PairCorpus, evaluation_pair_batches, pack_pairs, pair_batches
@@ -44,6 +45,8 @@ def train_retriever(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -
     """
     if settings.data.others:
         raise ValueError("DataConfig.others: a retriever learns from one source; leave others and weights out")
+    if cluster_from():
+        raise ValueError("a retriever tells the facts of a whole batch apart: train it in one process")
     keras.utils.set_random_seed(settings.train.seed)
     model_bytes = run_vocabulary(settings, run, data_dir)
     layout = Layout(Tokenizer(model_bytes), settings.text)

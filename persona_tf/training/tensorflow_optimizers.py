@@ -5,7 +5,14 @@ import tensorflow as tf
 from persona_tf.training.optimizers import AdamW, Muon
 
 
-class FusedAdamW(AdamW):
+class SummedBefore:
+    """Goes before an optimizer of Keras: it does not sum gradients over replicas, since they were before clipping."""
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return list(grads_and_vars)
+
+
+class FusedAdamW(SummedBefore, AdamW):
     """`optimizers.AdamW` with the same numbers and state; only the update runs as TensorFlow's own kernel."""
 
     def update_step(self, gradient, variable, learning_rate):
@@ -15,7 +22,7 @@ class FusedAdamW(AdamW):
         _adam(self, gradient, variable, learning_rate, moments, (self.beta_1, self.beta_2))
 
 
-class FusedMuon(Muon):
+class FusedMuon(SummedBefore, Muon):
     """`optimizers.Muon` with the same numbers and state; only AdamW's part runs as TensorFlow's own kernel."""
 
     def _adamw_update_step(self, gradient, variable, learning_rate, m, v):

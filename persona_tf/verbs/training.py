@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import logging
 import os
 import pathlib
 import shlex
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from persona_tf.command_line import Arguments
+from persona_tf.command_line import GIN, Arguments
 from persona_tf.text.native_stderr import tensorflow_quiet
 from persona_tf.verbs.asked import data_dir, duration, run_dir
 
@@ -29,23 +30,24 @@ _NEXT = {
 def train(arguments: Arguments) -> None:
     """Trains an experiment, then evaluates it on its splits."""
     from persona_tf import config
-    from persona_tf.atomic_file import write_atomically
     from persona_tf.evaluation.commands import evaluate
-    from persona_tf.run_dir import RunDir
+    from persona_tf.training.meeting import cluster_from
 
+    if cluster_from():
+        return _train_as_worker(arguments)
     on_tensorflow = _backend() == "tensorflow"
     settings = config.load(arguments.flags.experiment, arguments.bindings)
+    _check_workers(arguments.flags.workers, settings.experiment.task, on_tensorflow)
     run, data = run_dir(arguments, settings), data_dir(arguments)
     name = settings.experiment.name
     print(f"{name}: about {duration(settings.experiment.minutes)} on two cores. The run is kept in {run.path}.")
     print("Ctrl-C stops it; the same command goes on from the last checkpoint.")
     with run.as_it_was_unless_begun():
-        RunDir.create(run.path, name, settings.config_text, arguments.typed)
-        write_atomically(run.operative_config, settings.operative_text.encode())
-        with tensorflow_quiet():
-            from persona_tf.training import experiment
-        hooks = experiment.Hooks(_save_bundle, _show_samples) if on_tensorflow else experiment.Hooks(_save_bundle)
-        experiment.train(settings, run, data, hooks)
+        _begin(arguments, settings, run)
+        if arguments.flags.workers > 1:
+            _train_in_workers(arguments, settings, run, data)
+        else:
+            _train_here(settings, run, data)
     print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
     if on_tensorflow:
         evaluate(run, settings, data, board=board)
@@ -56,6 +58,62 @@ def train(arguments: Arguments) -> None:
     for make, about in _NEXT.items():
         if settings.experiment.task == "reply" or make != _CHAT:
             print(f"  {make.format(of):<{len(of) + 12}} {about}")
+
+
+def _check_workers(workers: int, task: str, on_tensorflow: bool) -> None:
+    if workers < 1:
+        raise ValueError(f"--workers: expected 1 or more, got {workers}")
+    if workers > 1 and not on_tensorflow:
+        raise ValueError(f"--workers={workers}: only TensorFlow trains in several processes; unset KERAS_BACKEND")
+    if workers > 1 and task != "reply":
+        raise ValueError(
+            f"--workers={workers}: a retriever tells the facts of a whole batch apart; train it in one process"
+        )
+
+
+def _begin(arguments: Arguments, settings: "Settings", run: "RunDir") -> None:
+    from persona_tf.atomic_file import write_atomically
+    from persona_tf.run_dir import RunDir
+
+    RunDir.create(run.path, settings.experiment.name, settings.config_text, arguments.typed)
+    write_atomically(run.operative_config, settings.operative_text.encode())
+
+
+def _train_here(settings: "Settings", run: "RunDir", data: pathlib.Path) -> None:
+    with tensorflow_quiet():
+        from persona_tf.training import experiment
+    shows = (_show_samples,) if _backend() == "tensorflow" else ()
+    experiment.train(settings, run, data, experiment.Hooks(_save_bundle, *shows))
+
+
+def _train_in_workers(arguments: Arguments, settings: "Settings", run: "RunDir", data: pathlib.Path) -> None:
+    with tensorflow_quiet():
+        from persona_tf.training import experiment
+    from persona_tf.training.checkpoint import LAST
+    from persona_tf.training.launcher import launch
+
+    experiment.run_vocabulary(settings, run, data)  # once, not by each of them
+    last = run.checkpoints / LAST
+    options = (f"--experiment={arguments.flags.experiment}", f"--run={run.path}", f"--data_dir={data}")
+    bindings = [f"{GIN}{binding}" for binding in arguments.bindings]
+    command = (sys.executable, "-m", "persona_tf", "train", *options, *bindings)
+    launch(command, arguments.flags.workers, lambda: last.stat().st_mtime_ns if last.is_file() else 0)
+
+
+def _train_as_worker(arguments: Arguments) -> None:
+    """Trains with the other workers of TF_CONFIG; who started them evaluates."""
+    from persona_tf import config
+    from persona_tf.training.launcher import die_with_launcher
+    from persona_tf.training.meeting import cluster_from
+
+    is_launched, cluster = die_with_launcher(), cluster_from()
+    settings = config.load(arguments.flags.experiment, arguments.bindings)
+    run = run_dir(arguments, settings)
+    if cluster and not cluster.is_chief:
+        logging.getLogger("persona_tf").setLevel(logging.WARNING)  # the first one tells it all
+    elif not is_launched:
+        _begin(arguments, settings, run)
+    _train_here(settings, run, data_dir(arguments))
 
 
 def _backend() -> str:

@@ -55,10 +55,22 @@ def test_where_results_cannot_be_written_is_told_before_the_work(verb, folder, r
     assert not rooms
 
 
-def test_where_training_cannot_run_is_said_before_it_begins(capsys, monkeypatch, tmp_path):
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
-    assert command.main(["train", "--experiment=quickstart", f"--run={tmp_path / 'run'}"]) == 1
-    assert "KERAS_BACKEND is 'torch': expected tensorflow or jax" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("backend", "flags", "said"),
+    [
+        ("torch", ["--experiment=quickstart"], "KERAS_BACKEND is 'torch': expected tensorflow or jax"),
+        ("tensorflow", ["--experiment=quickstart", "--workers=0"], "--workers: expected 1 or more, got 0"),
+        (
+            "tensorflow",
+            ["--experiment=quickstart", "--gin.Experiment.task=retrieve", "--workers=2"],
+            "--workers=2: a retriever tells the facts of",
+        ),
+    ],
+)
+def test_where_training_cannot_run_is_said_before_it_begins(backend, flags, said, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert command.main(["train", *flags, f"--run={tmp_path / 'run'}"]) == 1
+    assert said in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
