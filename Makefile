@@ -24,6 +24,7 @@ HOST :=
 PORT :=
 RETRIEVER :=
 SEEDS :=
+WORKERS :=
 
 BIN := .venv/bin
 # Only a change of setup.cfg, which holds the dependencies, installs again.
@@ -44,7 +45,7 @@ NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_match
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment"
+	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment   (WORKERS=)"
 	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA=, CARD=, RETRIEVER=, MEMORY=, ENGINE=)"
 	@echo "make serve EXP=quickstart   the same in the browser, and for programs   (OTHER=, HOST=, PORT=, ENGINE=, OFFENSIVE=off|mark|block)"
 	@echo "make telegram EXP=quickstart   the same on Telegram   (RETRIEVER=, NAME=, PLACE=, PERSONA=, CARD=, ENGINE=)"
@@ -65,7 +66,7 @@ describe: experiment $(STAMP)
 	@$(PERSONA_TF) describe$(FLAGS)
 
 train: experiment $(STAMP)
-	@$(PERSONA_TF) train$(FLAGS)
+	@$(PERSONA_TF) train$(FLAGS)$(call flag,workers,$(WORKERS))
 
 eval: experiment $(STAMP)
 	@$(PERSONA_TF) evaluate$(FLAGS)$(call flag,splits,$(SPLITS))

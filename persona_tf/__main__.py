@@ -65,6 +65,7 @@ def entry_point() -> None:
 
 def _run(name: str, arguments: Arguments) -> int:
     _quieten(arguments.flags.debug)
+    _choose_backend(name)
     try:
         with everything_shown() if arguments.flags.debug else contextlib.nullcontext():
             VERBS[name].run(arguments)
@@ -88,11 +89,16 @@ def _fail(message: str, code: int) -> int:
 def _quieten(debug: bool) -> None:
     """Shows our progress and, of TensorFlow, errors only, or all. Must run before TensorFlow is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("persona_tf").setLevel(logging.INFO)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # progress arrives also through a pipe
+
+
+def _choose_backend(name: str) -> None:
+    """Keras chooses when it is imported. Only training runs elsewhere than on TensorFlow."""
+    chosen = os.environ.get("KERAS_BACKEND") if name in ("train", "sweep") else None
+    os.environ["KERAS_BACKEND"] = chosen or "tensorflow"
 
 
 _WHO = ("name", "partner", "place", "persona", "card")
@@ -114,7 +120,9 @@ VERBS: Mapping[str, Verb] = {
         ("experiment", "data_dir", "out"),
     ),
     "describe": Verb("draw a model, and count what it costs", describing.describe, ("experiment", "run")),
-    "train": Verb("train an experiment, then evaluate it", training.train, ("experiment", "run", "data_dir")),
+    "train": Verb(
+        "train an experiment, then evaluate it", training.train, ("experiment", "run", "data_dir", "workers")
+    ),
     "evaluate": Verb(
         "evaluate a trained bot, or a file of predictions",
         evaluating.evaluate,

@@ -73,7 +73,9 @@ class BundleFolder:
             **{name: dataclasses.asdict(configs[name]) for name in self.configs},
         }
         write_atomically(folder / "vocabulary.model", vocabulary_model)
-        weights = {weight.path: keras.ops.convert_to_numpy(weight.value) for weight in model.weights}
+        # By way of a tensor: a variable that several replicas share is no array.
+        tensors = {weight.path: keras.ops.convert_to_tensor(weight) for weight in model.weights}
+        weights = {path: keras.ops.convert_to_numpy(tensor) for path, tensor in tensors.items()}
         write_npz(folder / "weights.npz", weights)
         write_atomically(folder / self.about, (json.dumps(about, indent=2) + "\n").encode())
 

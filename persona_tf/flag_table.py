@@ -9,6 +9,7 @@ FLAGS: Mapping[str, tuple[str, Any, str]] = {
     "experiment": ("string", "", "a folder of experiments/"),
     "run": ("string", "", "folder of the run; default runs/EXPERIMENT/SEED"),
     "data_dir": ("string", "", "folder of the data; default $PERSONA_TF_DATA_DIR, else data/"),
+    "workers": ("integer", 1, "processes on this machine that train together"),
     "other": ("string", "", "folder of another run: whom it talks to (default: itself), or what serve sets beside it"),
     "turns": ("integer", 20, "turns of a chat, both bots together"),
     "chats": ("integer", 10, "how many chats"),

@@ -115,6 +115,11 @@ def test_tensorflow_stays_in_its_places(module):
         assert "keras" not in packages, f"{shown(module)} imports Keras"
 
 
+def test_jax_is_imported_by_its_training_step_alone():
+    users = {shown(m) for m in MODULES if any(name.split(".")[0] == "jax" for name in imported(m))}
+    assert users == {"training/jax_step.py"}
+
+
 def test_gin_is_imported_by_config_alone():
     users = {shown(m) for m in MODULES if any(name.split(".")[0] == "gin" for name in imported(m))}
     assert users == {"config.py"}

@@ -282,7 +282,8 @@ def test_what_is_read_can_be_changed(data, tmp_path):
     settings = config.load(tmp_path / "other.gin")
     source = SOURCES[settings.data.source]
     assert data.stem.split("_")[0] == source.name
-    assert set(settings.data.options) <= set(source.options)
+    for part in settings.data.parts.values():
+        assert set(part.options_of_training) <= set(SOURCES[part.source].options)
     assert {settings.data.train_split, settings.data.valid_split, *settings.evaluate.splits} <= set(source.splits)
 
 

@@ -21,7 +21,7 @@ from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.text.vocabulary import train_vocabulary
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.experiment import texts
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 _BATCH, _SOURCE, _TARGET = 32, 256, 32

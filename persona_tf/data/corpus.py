@@ -14,7 +14,8 @@ from persona_tf.example import Example, strings
 from persona_tf.text.features import FEATURES, check_features
 from persona_tf.text.packer import Packer
 
-_PADDING = {"gold_target": -1, "gold_item": -1}
+PADDING = {"gold_target": -1, "gold_item": -1}
+"""What features are padded with where it is not 0."""
 _COARSENESS = {"S": 32, "H": 32, "T": 16, "G": 8}
 """Lengths are rounded up to multiples of these: each new shape costs the processor's kernels a set-up."""
 
@@ -43,7 +44,7 @@ class PackedCorpus:
         batch = {}
         for name, feature in FEATURES.items():
             axis = feature.shape[1]
-            out = np.full((len(indices), width[axis]), _PADDING.get(name, 0), np.int32)
+            out = np.full((len(indices), width[axis]), PADDING.get(name, 0), np.int32)
             splits, values = self.splits[axis], self.values[name]
             for row, index in enumerate(indices):
                 start, end = splits[index], splits[index + 1]
@@ -89,10 +90,14 @@ def _kept_as(name: str) -> type[np.integer]:
 
 @dataclasses.dataclass(frozen=True)
 class Position:
-    """A place in the stream of batches: how many batches of which epoch are done."""
+    """A place in the stream of batches: how many batches of which epoch are done.
+
+    ``source``: whose the last batch was, in a mixture of several.
+    """
 
     epoch: int = 0
     batch: int = 0
+    source: str = ""
 
 
 def batches(

@@ -35,7 +35,7 @@ def nats(outputs: Outputs, features: dict) -> Nats:
         spelled = outputs.memory.ids[:, None, :] == labels[:, :, None]
         copy = _copy_log_probs(outputs, spelled)
         token = -ops.logaddexp(ops.log_sigmoid(-outputs.copy_gate) - token, copy)
-        needed = ops.logical_and(spelled, _gold(outputs, features, whole=True))
+        needed = _copied_from(outputs, features)
         pointer = ops.where(ops.any(needed, axis=-1), -_copy_log_probs(outputs, needed), 0.0)
     emote = _cross_entropy(ops.minimum(labels, outputs.emote_logits.shape[-1] - 1), outputs.emote_logits)
     return Nats(token, emote, _knowledge_nats(outputs, features), pointer)
@@ -53,10 +53,23 @@ def has_gold(outputs: Outputs, features: dict):
     return ops.logical_and(drawn, features["target_position"] == 0)
 
 
+def can_copy(outputs: Outputs, features: dict):
+    """Where the pointer loss counts: an item or turn that is drawn on holds the label; bool [B, T]."""
+    if outputs.copy_gate is None:
+        return ops.zeros_like(features["target_labels"], "bool")
+    return ops.any(_copied_from(outputs, features), axis=-1)
+
+
 def knowledge_is_right(outputs: Outputs, features: dict):
     """Whether the most probable item or turn is gold: bool [B, T]."""
     best = ops.argmax(ops.where(outputs.memory.first[:, None, :], outputs.source_log_probs, -1e9), axis=-1)
     return ops.take_along_axis(_gold(outputs, features), best[..., None], axis=-1)[..., 0]
+
+
+def _copied_from(outputs: Outputs, features: dict):
+    """The places of what is drawn on that hold the label: bool [B, T, M]."""
+    spelled = outputs.memory.ids[:, None, :] == features["target_labels"][:, :, None]
+    return ops.logical_and(spelled, _gold(outputs, features, whole=True))
 
 
 def _copy_log_probs(outputs: Outputs, places):

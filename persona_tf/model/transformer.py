@@ -140,7 +140,8 @@ class PersonaTransformer(keras.Model):
         """Scores all target tokens of a batch at once.
 
         Args:
-          features: see `text.features.FEATURES`.
+          features: see `text.features.FEATURES`; also int32 [R] ``target_number``, 0..R-1, where the backend must know
+            the number of targets beforehand.
           training: dropout, and knowledge dropout under ``select`` and ``soft``.
           use_gold: under ``select``, show gold items (where there are any) in place of the predicted ones; a number:
             to this share of the targets, drawn anew each time.
@@ -207,7 +208,7 @@ class PersonaTransformer(keras.Model):
         (A gather would have to scatter its gradient, which is slow.)
         """
         ids, index, turn = (features[f"target_{kind}"] for kind in ("ids", "index", "turn"))
-        targets = ops.arange(ops.max(index) + 1)
+        targets = features["target_number"] if "target_number" in features else ops.arange(ops.max(index) + 1)
         whose = ops.logical_and(index[:, :, None] == targets, (ids != 0)[:, :, None])
         turns = ops.max(ops.where(whose, turn[:, :, None], 0), axis=1)
         gold = None if use_gold is False else {**features, "target_index": targets[None]}

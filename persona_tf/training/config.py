@@ -11,7 +11,12 @@ class TrainConfig:
     """How long, how fast and towards what.
 
     ``batch_tokens``: padded tokens of knowledge, history and targets in one batch, about.
-    ``optimizer``: Muon or AdamW, see `training.tensorflow_optimizers`.
+    ``accumulate``: so many batches make one step; it is that of one batch of all their rows.
+    ``average_decay``: of the exponential moving average of the weights, which then is what is validated and put into
+    the bundle; 0: none.
+    ``frozen``: rooms of the model that training leaves as they are, such as ``("encoder", "embedding")``, see
+    `training.freezing`.
+    ``optimizer``: Muon or AdamW, see `training.optimizers`.
     ``*_weight``: the weight of each head's loss (nats per token of that head). ``knowledge_weight``: of choosing what
     is drawn on, where that is known; ``pointer_weight``: of copying the value that a question asks for, where that is
     known, from where it stands; ``facts_weight``: of writing down the facts that turns state, where that is learned.
@@ -26,12 +31,15 @@ class TrainConfig:
 
     steps: int = 1000
     batch_tokens: int = 8192
+    accumulate: int = 1
     optimizer: str = "muon"
     learning_rate: float = 1e-3
     warmup_steps: int = 100
     schedule: str = "cosine"
     weight_decay: float = 0.01
     clip_norm: float = 1.0
+    average_decay: float = 0.0
+    frozen: tuple[str, ...] = ()
     label_smoothing: float = 0.0
     reply_weight: float = 1.0
     action_weight: float = 1.0
@@ -62,6 +70,8 @@ class TrainConfig:
                 raise ValueError(f"TrainConfig.{name} must lie in [0, 1], got {getattr(self, name)!r}")
         if not isinstance(self.learned_weights, bool):
             raise ValueError(f"TrainConfig.learned_weights must be True or False, got {self.learned_weights!r}")
+        if self.average_decay >= 1:
+            raise ValueError(f"TrainConfig.average_decay must be below 1, got {self.average_decay!r}")
         if self.seed >= 2**32:
             raise ValueError(f"TrainConfig.seed must be below 2 ** 32, got {self.seed!r}")
         if self.schedule not in SCHEDULES:
@@ -71,6 +81,7 @@ class TrainConfig:
         for name in (
             "steps",
             "batch_tokens",
+            "accumulate",
             "validate_every_steps",
             "checkpoint_every_steps",
             "summary_every_steps",

@@ -1,6 +1,8 @@
 """One experiment from its settings to trained weights: data, vocabulary, model, loop."""
 
+import contextlib
 import dataclasses
+import hashlib
 import itertools
 import logging
 import pathlib
@@ -11,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from persona_tf.data.config import DataConfig
-from persona_tf.data.corpus import PackedCorpus, pack_corpus
+from persona_tf.data.config import TEACHES, DataConfig
+from persona_tf.data.corpus import PackedCorpus, batches, pack_corpus
 from persona_tf.data.few_facts import few_facts
+from persona_tf.data.mixture import Mixture, mixed_batches
 from persona_tf.data.remembered import remember
-from persona_tf.data.sources import read_split
+from persona_tf.data.sources import read_split, source_named
 from persona_tf.episode import KEY_KINDS, SETTING_KINDS, Episode
 from persona_tf.example import Example, ExampleConfig, replies_alone
 from persona_tf.learner import examples
@@ -27,12 +30,14 @@ from persona_tf.text.features import EMOTE_HEAD
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
+from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
 from persona_tf.training.losses import HEADS, class_weights
+from persona_tf.training.meeting import cluster_from, meet
 from persona_tf.training.objective import reply_objective
+from persona_tf.training.optimizers import make_optimizer
+from persona_tf.training.steps import make_step, make_strategy
 from persona_tf.training.summaries import SummaryWriter
-from persona_tf.training.tensorflow_optimizers import make_optimizer
-from persona_tf.training.tensorflow_step import TensorFlowStep
 
 if TYPE_CHECKING:
     from persona_tf.config import Settings
@@ -71,31 +76,63 @@ def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hook
 
 
 def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hooks) -> Progress:
+    cluster = cluster_from()
+    what = f"{settings.experiment.name} {hashlib.sha256(settings.config_text.encode()).hexdigest()[:12]}"
+    if cluster and not cluster.is_chief:
+        meet(cluster, what)
     keras.utils.set_random_seed(settings.train.seed)
     model_bytes = run_vocabulary(settings, run, data_dir)
-    example = settings.example
-    heads = example.learn_action, example.learn_emote, example.learn_facts
-    packer = Packer(Tokenizer(model_bytes), settings.text, *heads)
-    valid_examples = list(_valid_examples(settings, data_dir))
-    shown = [replies_alone(example) for example in valid_examples[:4]]
-    valid = pack_corpus(valid_examples, packer)
-    corpus = _pack_training(settings, data_dir, packer)
-    model = build_model(settings, packer.tokenizer.size)
+    if cluster and cluster.is_chief:
+        meet(cluster, what)
+    strategy = make_strategy(cluster)
+    parts = {name: _of_part(settings, part) for name, part in settings.data.parts.items()}
+    packers = {name: _packer(part, model_bytes) for name, part in parts.items()}
+    valid_examples = {name: list(_valid_examples(part, data_dir)) for name, part in parts.items()}
+    valid = {name: pack_corpus(found, packers[name]) for name, found in valid_examples.items()}
+    corpora = {name: _pack_training(part, data_dir, packers[name]) for name, part in parts.items()}
+    packer = packers[settings.data.source]
+    shown = [replies_alone(example) for example in valid_examples[settings.data.source][:4]]
+    is_mixed, shares = len(parts) > 1, settings.data.weights
+    objective = reply_objective(settings.train, _emote_weights(settings, corpora.values()))
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = build_model(settings, packer.tokenizer.size)
+        step = make_step(model, _optimizer(settings, model), settings.train, objective, strategy)
     _log.info("The model has %s weights.", f"{model.count_params():,}")
-    objective = reply_objective(settings.train, _emote_weights(settings, corpus))
+
+    def show(writer: SummaryWriter, step: int) -> None:
+        if strategy is None:  # what writes words knows no weights that replicas share
+            hooks.show(settings, writer, model, packer, shown, step)
+
     loop = Loop(
         model=model,
-        step=TensorFlowStep(model, _optimizer(settings, model), settings.train, objective),
+        step=step,
         config=settings.train,
-        corpus=corpus,
-        valid=valid,
+        corpus=Mixture(corpora, shares) if is_mixed else corpora[settings.data.source],
+        valid=Mixture(valid, shares) if is_mixed else valid[settings.data.source],
         checkpoints=run.checkpoints,
         vocabulary=packer.tokenizer.fingerprint,
         writer=lambda step: run_writer(settings, run, step, _ROOMS),
         on_best=lambda step: hooks.save(settings, run, model, model_bytes, step),
-        on_validation=lambda writer, step: hooks.show(settings, writer, model, packer, shown, step),
+        on_validation=show,
+        batches=mixed_batches if is_mixed else batches,
+        worker=cluster.number if cluster else 0,
     )
     return loop.run()
+
+
+def _of_part(settings: "Settings", part: DataConfig) -> "Settings":
+    """The settings as they are for one of several sources, which may teach less than others."""
+    source_named(part.source)
+    learned: dict[str, Any] = {
+        f"learn_{what}": getattr(settings.example, f"learn_{what}") and what in part.teaches for what in TEACHES
+    }
+    return dataclasses.replace(settings, data=part, example=dataclasses.replace(settings.example, **learned))
+
+
+def _packer(settings: "Settings", vocabulary_model: bytes) -> Packer:
+    example = settings.example
+    heads = example.learn_action, example.learn_emote, example.learn_facts
+    return Packer(Tokenizer(vocabulary_model), settings.text, *heads)
 
 
 def build_model(settings: "Settings", vocabulary_size: int) -> PersonaTransformer:
@@ -103,6 +140,7 @@ def build_model(settings: "Settings", vocabulary_size: int) -> PersonaTransforme
     config = model_config(settings, vocabulary_size)
     model = PersonaTransformer(config)
     model.build()
+    freeze(model, settings.train.frozen)
     return model
 
 
@@ -113,12 +151,16 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
       ValueError: targets that share a history would see each other's future in it, nothing is left to select from, or
         facts are to be learned that the data do not tell.
     """
-    if settings.example.learn_facts and not settings.data.options_of_training.get("states"):
+    parts = settings.data.parts.values()
+    states = [part.options_of_training.get("states") for part in parts if "facts" in part.teaches]
+    if settings.example.learn_facts and not (states and all(states)):
         raise ValueError(
             'ExampleConfig.learn_facts needs data that say which facts their turns state: add "states": True to '
-            "DataConfig.options"
+            'DataConfig.options, or leave "facts" out of what a source teaches'
         )
-    if settings.data.remembered and (not settings.example.learn_facts or settings.example.knowledge_as_history):
+    if any(part.remembered for part in parts) and (
+        not settings.example.learn_facts or settings.example.knowledge_as_history
+    ):
         raise ValueError(
             "DataConfig.remembered shows facts that were written down as knowledge items: expected "
             "ExampleConfig.learn_facts, and no ExampleConfig.knowledge_as_history"
@@ -158,9 +200,16 @@ def make_vocabulary(settings: "Settings", data_dir: pathlib.Path, path: pathlib.
       ValueError, OSError: data are missing or malformed, or ``path`` cannot be written.
     """
     _log.info("Training a vocabulary of %s pieces ...", f"{settings.text.vocabulary_size:,}")
-    episodes = itertools.islice(training_episodes(settings, data_dir), _VOCABULARY_EPISODES)
-    stream = texts(_examples(episodes, settings.example))
+    stream = texts(itertools.chain.from_iterable(_vocabulary_examples(settings, data_dir)))
     return vocabulary.train_vocabulary(stream, settings.text.vocabulary_size, path)
+
+
+def _vocabulary_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Iterator[Example]]:
+    """Those of the first dialogues of each source, as many as it has a share."""
+    parts = {name: _of_part(settings, part) for name, part in settings.data.parts.items()}
+    for name, part in parts.items():
+        most = round(_VOCABULARY_EPISODES * settings.data.weights.get(name, 1))
+        yield _examples(itertools.islice(training_episodes(part, data_dir), most), part.example)
 
 
 def texts(stream: Iterable[Example]) -> Iterator[str]:
@@ -177,13 +226,15 @@ def _optimizer(settings: "Settings", model: PersonaTransformer) -> keras.optimiz
     return make_optimizer(settings.train, half=model.compute_dtype == "bfloat16")
 
 
-def _emote_weights(settings: "Settings", corpus: PackedCorpus) -> tuple[float, ...]:
+def _emote_weights(settings: "Settings", corpora: Iterable[PackedCorpus]) -> tuple[float, ...]:
     """The weight of each class of the emote head, by how often training shows it; () where all weigh the same."""
     if not settings.train.emote_balance:
         return ()
-    at_emote = corpus.values["target_head"] == EMOTE_HEAD
     labels = len(settings.example.emote_labels)
-    counts = np.bincount(corpus.values["target_labels"][at_emote], minlength=labels)
+    counts = np.zeros(labels, np.int64)
+    for corpus in corpora:
+        at_emote = corpus.values["target_head"] == EMOTE_HEAD
+        counts += np.bincount(corpus.values["target_labels"][at_emote], minlength=labels)
     return class_weights(counts.tolist(), settings.train.emote_balance)
 
 

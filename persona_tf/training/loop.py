@@ -5,18 +5,20 @@ place in the data, and it starts a broken epoch again. Here a run that was kille
 """
 
 import dataclasses
+import itertools
 import pathlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from persona_tf.data.corpus import Position, batches, evaluation_batches
+from persona_tf.data.mixture import Mixture
 from persona_tf.data.progress import progress_bar
 from persona_tf.training import checkpoint
+from persona_tf.training.averaging import averaged
 from persona_tf.training.checkpoint import BEST, LAST, Progress
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.objective import reply_objective
@@ -27,11 +29,14 @@ from persona_tf.training.summaries import SummaryWriter
 class Loop:
     """Everything one run needs; `run` does the work.
 
-    ``step`` has ``train(features) -> dict`` and ``score(features) -> sums`` (see `tensorflow_step`).
+    ``step`` has ``train(*batches) -> dict`` and ``score(features) -> sums`` (see `tensorflow_step`).
     ``weights`` are those of the heads in the validation loss; None: those of what bots learn. ``batches`` and
-    ``evaluation_batches`` cut ``corpus`` and ``valid`` (see `data.corpus`).
+    ``evaluation_batches`` cut ``corpus`` and ``valid`` (see `data.corpus`). Where these are mixtures, there are metrics
+    of each source, and the validation loss is the mean of the sources', each with its share.
     ``on_best(step)`` is called when the validation loss is the lowest so far, with the weights that reached it in
-    the model; ``on_validation(writer, step)`` after each validation.
+    the model; ``on_validation(writer, step)`` after each validation. Both see averaged weights, where those are kept.
+    ``worker``: which of several processes this is. The first one alone writes, shows and calls those two; each draws
+    dropout of its own, since the seeds of worker w are those of the checkpoint plus w.
     """
 
     model: Any
@@ -47,6 +52,7 @@ class Loop:
     weights: Mapping[str, float] | None = None
     batches: Callable[..., Iterator] = batches
     evaluation_batches: Callable[..., Iterator] = evaluation_batches
+    worker: int = 0
 
     def run(self) -> Progress:
         """Trains from the last checkpoint, or from the start, to the end. Ctrl-C and a full disk save first.
@@ -58,7 +64,10 @@ class Loop:
         """
         self._variables = checkpoint.named_variables(self.model, self.step.optimizer)
         progress = self._restore()
-        writer = self.writer(progress.step)
+        for name, variable in self._variables.items():
+            if self.worker and name.startswith("seeds/"):
+                variable.assign(variable.numpy() + np.array([self.worker, 0]))
+        writer: Any = _NoWriter() if self.worker else self.writer(progress.step)
         try:
             return self._steps(progress, writer)
         finally:
@@ -75,7 +84,8 @@ class Loop:
         return checkpoint.load_checkpoint(path, self._variables, self.vocabulary)
 
     def _steps(self, progress: Progress, writer: SummaryWriter) -> Progress:
-        config, meter = self.config, _Meter(progress.step, self.config.steps, tuple(self._heads))
+        config, heads = self.config, tuple(self._heads)
+        meter = _Meter(progress.step, config.steps, heads, shown=not self.worker)
         position = Position(progress.epoch, progress.batch)
         stream = self.batches(self.corpus, config.batch_tokens, config.seed, position)
         try:
@@ -88,16 +98,17 @@ class Loop:
                     self._save(LAST, progress)
                 if progress.is_over(config.steps, config.patience):
                     return progress
-                position, features = next(stream)
-                result = self.step.train(features)
+                group = list(itertools.islice(stream, config.accumulate))
+                position = group[-1][0]
+                result = self.step.train(*(features for _, features in group))
                 progress = _one_further(progress, position)
-                meter.add(result)
+                meter.add(result, [position.source for position, _ in group])
                 if progress.step % config.summary_every_steps == 0 or progress.step == config.steps:
                     writer.scalars(meter.read(), progress.step)
         except (KeyboardInterrupt, OSError):
             if meter.is_finite():
                 # It may have come when the weights had taken the step and ``progress`` had not.
-                taken = int(keras.ops.convert_to_numpy(self.step.optimizer.iterations)) > progress.step
+                taken = int(self.step.optimizer.iterations.numpy()) > progress.step
                 self._save(LAST, _one_further(progress, position) if taken else progress)
             raise
         finally:
@@ -109,31 +120,51 @@ class Loop:
         return due and progress.validated < progress.step
 
     def _validate(self, progress: Progress, writer: SummaryWriter, meter: "_Meter") -> Progress:
-        sums = self._score_valid()
-        values = head_metrics(sums)
-        loss = sum(weight * values.get(f"{head}_loss", 0.0) for head, weight in self._heads.items())
+        with averaged(self.model, self.step.optimizer):
+            loss, values = self._score_sources()
         writer.scalars({f"valid/{name}": value for name, value in {"loss": loss, **values}.items()}, progress.step)
         told = ", ".join(f"{name} {value:.3f}" for name, value in values.items() if name.endswith("loss"))
         meter.say(f"step {progress.step:,}: validation {told}")
         progress = dataclasses.replace(progress, validated=progress.step)
-        if loss < progress.best_loss:
+        is_best = loss < progress.best_loss
+        if is_best:
             progress = dataclasses.replace(progress, best_loss=loss, stale=0)
             self._save(BEST, progress)
-            self.on_best(progress.step)
         else:
             progress = dataclasses.replace(progress, stale=progress.stale + 1)
-        self.on_validation(writer, progress.step)
+        if not self.worker:
+            with averaged(self.model, self.step.optimizer):
+                if is_best:
+                    self.on_best(progress.step)
+                self.on_validation(writer, progress.step)
         meter.restart_clock()
         return progress
 
-    def _score_valid(self) -> dict[str, np.ndarray]:
+    def _score_sources(self) -> tuple[float, dict[str, float]]:
+        """The validation loss, and the metrics of all heads."""
+        if not isinstance(self.valid, Mixture):
+            values = head_metrics(self._score_valid(self.valid))
+            return self._loss(values), values
+        loss, found = 0.0, dict[str, float]()
+        for source, corpus in self.valid.parts.items():
+            values = head_metrics(self._score_valid(corpus))
+            loss += self.valid.shares[source] * self._loss(values)
+            found |= _named(source, values)
+        return loss, found
+
+    def _loss(self, values: Mapping[str, float]) -> float:
+        return sum(weight * values.get(f"{head}_loss", 0.0) for head, weight in self._heads.items())
+
+    def _score_valid(self, corpus: Any) -> dict[str, np.ndarray]:
         total = {head: np.zeros(3) for head in self._heads}
-        for _, features in self.evaluation_batches(self.valid, 2 * self.config.batch_tokens):
+        for _, features in self.evaluation_batches(corpus, 2 * self.config.batch_tokens):
             for head, sums in self.step.score(features).items():
                 total[head] += [float(value) for value in sums]
         return total
 
     def _save(self, name: str, progress: Progress) -> None:
+        if self.worker:
+            return
         checkpoint.save_checkpoint(self.checkpoints / name, self._variables, progress)
 
 
@@ -150,19 +181,36 @@ def head_metrics(sums: dict[str, np.ndarray]) -> dict[str, float]:
     return values
 
 
+def _named(source: str, values: Mapping[str, float]) -> dict[str, float]:
+    return {f"{source}/{name}": value for name, value in values.items()}
+
+
+class _NoWriter:
+    """In the place of a `SummaryWriter`, where another process writes."""
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """Writes nothing."""
+
+    def close(self) -> None:
+        """Closes nothing."""
+
+
 class _Meter:
     """Adds up what happened since it was last read, and shows a bar with loss, tokens a second and time left."""
 
-    def __init__(self, step: int, steps: int, heads: Sequence[str]):
+    def __init__(self, step: int, steps: int, heads: Sequence[str], shown: bool = True):
         self._heads = heads
-        self._bar = progress_bar(total=steps, initial=step, unit="step")
+        self._bar = progress_bar(total=steps, initial=step, unit="step", disable=not shown)
         self._results: list[dict] = []
+        self._by_source: dict[str, list[dict]] = {}
         self._last: dict | None = None
         self._tokens, self._since, self._loss = 0, time.monotonic(), float("nan")
 
-    def add(self, result: dict) -> None:
-        """Takes the outcome of a step."""
+    def add(self, result: dict, sources: Sequence[str]) -> None:
+        """Takes the outcome of a step, and whose its batches were: "" where there is one source."""
         self._results.append(result)
+        for source, part in zip(sources, result.get("parts", [result]), strict=True):
+            self._by_source.setdefault(source, []).append(part)
         self._last = result
         self._bar.update()
 
@@ -187,13 +235,19 @@ class _Meter:
         """Means since the last call, and the rate in real tokens a second."""
         results, self._results = self._results, []
         seconds, self._since = time.monotonic() - self._since, time.monotonic()
-        sums = {head: np.sum([[float(v) for v in r[head]] for r in results], axis=0) for head in self._heads}
+        by_source, self._by_source = self._by_source, {}
         tokens = sum(int(r["tokens"]) for r in results)
         loss = float(np.mean([float(r["loss"]) for r in results]))
         self.check()
         self._bar.set_postfix_str(f"loss {loss:.3f}, {tokens / seconds:,.0f} tokens/s", refresh=False)
         return {
-            **{f"train/{name}": value for name, value in {"loss": loss, **head_metrics(sums)}.items()},
+            **{f"train/{name}": value for name, value in {"loss": loss, **self._metrics(results)}.items()},
+            **{
+                f"train/{name}": value
+                for source, parts in by_source.items()
+                if source
+                for name, value in _named(source, self._metrics(parts)).items()
+            },
             "train/learning_rate": float(results[-1]["learning_rate"]),
             "train/gradient_norm": float(np.mean([float(r["gradient_norm"]) for r in results])),
             "train/tokens_per_s": tokens / seconds,
@@ -201,11 +255,16 @@ class _Meter:
 
     def restart_clock(self) -> None:
         """Leaves validation out of the rate."""
-        self._since, self._results = time.monotonic(), []
+        self._since, self._results, self._by_source = time.monotonic(), [], {}
+
+    def _metrics(self, results: Sequence[dict]) -> dict[str, float]:
+        sums = {head: np.sum([[float(v) for v in r[head]] for r in results], axis=0) for head in self._heads}
+        return head_metrics(sums)
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
-        self._bar.write(text, file=sys.stderr)
+        if not self._bar.disable:
+            self._bar.write(text, file=sys.stderr)
 
     def close(self) -> None:
         """Ends the bar."""

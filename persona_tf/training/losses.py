@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from keras import ops
 
@@ -21,7 +22,7 @@ _WORDS = {"reply": REPLY_HEAD, "action": ACTION_HEAD, "facts": FACTS_HEAD}
 def head_sums(outputs: Outputs, features: dict, emote_weights: Sequence[float] = ()) -> dict[str, tuple]:
     """For each head: (summed nats, number of labels, number of labels that were the best guess), float32 scalars.
 
-    With ``emote_weights``, one for each class, there is also ``balanced_emote``, where each turn counts as often as
+    With ``emote_weights``, one for each class, there is also ``balanced_emote``, where the nats of each turn weigh what
     its class says.
 
     The best guess of a word is that of the vocabulary's logits, copying left out. ``pointer`` is about the
@@ -29,13 +30,13 @@ def head_sums(outputs: Outputs, features: dict, emote_weights: Sequence[float] =
     """
     nats = likelihood.nats(outputs, features)
     labels, head = features["target_labels"], features["target_head"]
+    word_right = ops.argmax(outputs.vocabulary_logits, axis=-1) == labels
+    emote_right = ops.argmax(outputs.emote_logits, axis=-1) == labels
     balanced = {}
     if emote_weights:
         weights = ops.convert_to_tensor(list(emote_weights), dtype="float32")
         of_class = ops.take(weights, ops.minimum(labels, len(emote_weights) - 1), axis=0)
-        balanced = {"balanced_emote": _sums(head == EMOTE_HEAD, nats.emote, nats.emote < _HALF, of_class)}
-    word_right = ops.argmax(outputs.vocabulary_logits, axis=-1) == labels
-    emote_right = ops.argmax(outputs.emote_logits, axis=-1) == labels
+        balanced = {"balanced_emote": _sums(head == EMOTE_HEAD, nats.emote * of_class, emote_right)}
     return {
         "reply": _sums(head == REPLY_HEAD, nats.token, word_right),
         "action": _sums(head == ACTION_HEAD, nats.token, word_right),
@@ -46,7 +47,9 @@ def head_sums(outputs: Outputs, features: dict, emote_weights: Sequence[float] =
             likelihood.knowledge_is_right(outputs, features),
         ),
         "pointer": _sums(
-            ops.logical_and(features["target_value"] == 1, nats.pointer > 0), nats.pointer, nats.pointer < _HALF
+            ops.logical_and(features["target_value"] == 1, likelihood.can_copy(outputs, features)),
+            nats.pointer,
+            nats.pointer < _HALF,
         ),
         "facts": _sums(head == FACTS_HEAD, nats.token, word_right),
         **balanced,
@@ -70,7 +73,13 @@ def uniform_sums(outputs: Outputs, features: dict) -> dict:
     return {name: ops.sum(ops.where(features["target_head"] == head, nats, 0.0)) for name, head in _WORDS.items()}
 
 
-def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig, log_variances=None):
+def total_loss(
+    sums: dict[str, tuple],
+    uniform: dict,
+    config: TrainConfig,
+    labels: Mapping | None = None,
+    log_variances: Any = None,
+):
     """Weighted sum over heads of nats per label of that head; label smoothing acts on words alone.
 
     With log-variances s, weight * (exp(-s) * nats + s / 2): what is hard to tell counts less (Kendall et al. 2018,
@@ -84,26 +93,30 @@ def total_loss(sums: dict[str, tuple], uniform: dict, config: TrainConfig, log_v
       sums: of `head_sums`.
       uniform: of `uniform_sums`; empty without smoothing.
       config: weights and smoothing.
+      labels: how many labels of each head the whole batch has that this is a part of; None: this is all of it. The
+        losses of all parts add up to that of the whole.
       log_variances: of `HEADS`, float32 [6]; None: all are 0 and stay so.
     """
     loss, smoothing = 0.0, config.label_smoothing
     for number, head in enumerate(HEADS):
         weight = getattr(config, f"{head}_weight")
         if weight:
-            total, count, _ = sums[head]
+            total, own, _ = sums[head]
+            count = ops.maximum(labels[head] if labels else own, 1.0)
             if head in uniform:
                 total = (1 - smoothing) * total + smoothing * uniform[head]
-            mean = total / ops.maximum(count, 1.0)
+            mean = total / count
             if log_variances is not None:
                 s = ops.clip(log_variances[number], -_MOST_LOG_VARIANCE, _MOST_LOG_VARIANCE)
-                mean = ops.exp(-s) * mean + ops.where(count > 0, s / 2, 0.0)
+                mean = ops.exp(-s) * mean + own / count * s / 2
             loss = loss + weight * mean
     return loss
 
 
-def mean_loss(sums: dict[str, tuple], weights: Mapping[str, float]):
+def mean_loss(sums: dict[str, tuple], weights: Mapping[str, float], labels: Mapping | None = None):
     """Weighted sum over heads of nats per label; as `total_loss`, but for heads of any name and without smoothing."""
-    return sum(weight * sums[head][0] / ops.maximum(sums[head][1], 1.0) for head, weight in weights.items())
+    counts = labels or {head: sums[head][1] for head in weights}
+    return sum(weight * sums[head][0] / ops.maximum(counts[head], 1.0) for head, weight in weights.items())
 
 
 def learning_rate(step, config: TrainConfig):
@@ -127,10 +140,8 @@ def gold_share(step, config: TrainConfig):
     return config.gold_share + (config.gold_share_at_end - config.gold_share) * progress
 
 
-def _sums(where, nats, right, weights=None) -> tuple:
+def _sums(where, nats, right) -> tuple:
     count = ops.cast(where, "float32")
     zero = ops.zeros_like(count)
     right = ops.cast(right, "float32")
-    if weights is not None:
-        count, nats, right = count * weights, nats * weights, right * weights
     return ops.sum(ops.where(where, nats, zero)), ops.sum(count), ops.sum(ops.where(where, right, zero))

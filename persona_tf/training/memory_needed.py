@@ -5,7 +5,7 @@ from typing import NamedTuple
 from persona_tf.model.budget import Row, activations, size
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.training.config import TrainConfig
-from persona_tf.training.tensorflow_optimizers import moments
+from persona_tf.training.optimizers import moments
 
 
 class MemoryNeeded(NamedTuple):

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from persona_tf.data.corpus import PADDING
 from persona_tf.retrieval import features as retrieval_features
 from persona_tf.retrieval.config import RetrieverConfig
 from persona_tf.retrieval.loss import batch_contrast
@@ -17,14 +18,17 @@ class Objective:
     """What a training step needs to know of a task.
 
     ``features``: names of the model's features, all int32 of two axes; those that end in ``_ids`` hold tokens.
+    ``padding``: what those are padded with that are not padded with 0.
     ``weights``: of each head's nats per label in the loss.
-    ``train(model, features, step)`` gives the loss and the sums of each head, see `losses.head_sums`; ``step`` counts
-    from 0. ``score(model, features)`` gives the sums without dropout.
+    ``train(model, features, step, labels)`` gives the loss and the sums of each head, see `losses.head_sums`; ``step``
+    counts from 0; ``labels``: how many the whole batch has, see `losses.total_loss`. ``score(model, features)`` gives
+    the sums without dropout; its numbers of labels depend on the features alone.
     """
 
     features: tuple[str, ...]
+    padding: Mapping[str, int]
     weights: Mapping[str, float]
-    train: Callable[[Any, dict, Any], tuple[Any, dict[str, tuple]]]
+    train: Callable[[Any, dict, Any, Mapping | None], tuple[Any, dict[str, tuple]]]
     score: Callable[[Any, dict], dict[str, tuple]]
 
 
@@ -34,19 +38,19 @@ def reply_objective(config: TrainConfig, emote_weights: Sequence[float] = ()) ->
     ``emote_weights``: how much each class of the emote head counts in training; (): all the same.
     """
 
-    def train(model: Any, features: dict, step: Any) -> tuple[Any, dict[str, tuple]]:
+    def train(model: Any, features: dict, step: Any, labels: Mapping | None = None) -> tuple[Any, dict[str, tuple]]:
         outputs = model(features, training=True, use_gold=losses.gold_share(step, config))
         sums = losses.head_sums(outputs, features, emote_weights)
         emote = sums.pop("balanced_emote", sums["emote"])
         uniform = losses.uniform_sums(outputs, features) if config.label_smoothing else {}
         log_variances = model.log_variances if config.learned_weights else None
-        return losses.total_loss(sums | {"emote": emote}, uniform, config, log_variances), sums
+        return losses.total_loss(sums | {"emote": emote}, uniform, config, labels, log_variances), sums
 
     def score(model: Any, features: dict) -> dict[str, tuple]:
         return losses.head_sums(model(features, training=False), features)
 
     weights = {head: getattr(config, f"{head}_weight") for head in losses.HEADS}
-    return Objective(tuple(FEATURES), weights, train, score)
+    return Objective(tuple(FEATURES), PADDING, weights, train, score)
 
 
 def retrieval_objective(config: RetrieverConfig) -> Objective:
@@ -56,11 +60,11 @@ def retrieval_objective(config: RetrieverConfig) -> Objective:
     def sums(model: Any, features: dict, training: bool) -> dict[str, tuple]:
         return batch_contrast(model(features, training=training), features, config.multi_positive)
 
-    def train(model: Any, features: dict, step: Any) -> tuple[Any, dict[str, tuple]]:
+    def train(model: Any, features: dict, step: Any, labels: Mapping | None = None) -> tuple[Any, dict[str, tuple]]:
         found = sums(model, features, True)
-        return losses.mean_loss(found, weights), found
+        return losses.mean_loss(found, weights, labels), found
 
     def score(model: Any, features: dict) -> dict[str, tuple]:
         return sums(model, features, False)
 
-    return Objective(tuple(retrieval_features.FEATURES), weights, train, score)
+    return Objective(tuple(retrieval_features.FEATURES), {"positive": -1, "candidate": -1}, weights, train, score)

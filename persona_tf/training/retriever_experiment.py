@@ -19,11 +19,13 @@ from persona_tf.run_dir import RunDir
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import Progress
 from persona_tf.training.experiment import run_vocabulary, run_writer, training_episodes, validation_episodes
+from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
+from persona_tf.training.meeting import cluster_from
 from persona_tf.training.objective import retrieval_objective
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.pair_corpus import PairCorpus, evaluation_pair_batches, pack_pairs, pair_batches
-from persona_tf.training.tensorflow_optimizers import make_optimizer
-from persona_tf.training.tensorflow_step import TensorFlowStep
+from persona_tf.training.steps import make_step
 
 if TYPE_CHECKING:
     from persona_tf.config import Settings
@@ -41,6 +43,10 @@ def train_retriever(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -
       ValueError, OSError: data are missing or malformed, or the run's files do not fit; the message says what to do.
       KeyboardInterrupt: after saving.
     """
+    if settings.data.others:
+        raise ValueError("DataConfig.others: a retriever learns from one source; leave others and weights out")
+    if cluster_from():
+        raise ValueError("a retriever tells the facts of a whole batch apart: train it in one process")
     keras.utils.set_random_seed(settings.train.seed)
     model_bytes = run_vocabulary(settings, run, data_dir)
     layout = Layout(Tokenizer(model_bytes), settings.text)
@@ -52,7 +58,7 @@ def train_retriever(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -
     name = settings.experiment.name
     loop = Loop(
         model=encoder,
-        step=TensorFlowStep(encoder, optimizer, settings.train, objective),
+        step=make_step(encoder, optimizer, settings.train, objective),
         config=settings.train,
         corpus=corpus,
         valid=valid,
@@ -71,6 +77,7 @@ def make_encoder(settings: "Settings", vocabulary_size: int) -> Encoder:
     """The encoder of the settings, its weights drawn from the global seed."""
     sizes = dataclasses.replace(settings.model, vocabulary_size=vocabulary_size, kinds=len(KEY_KINDS))
     encoder = build_encoder(settings.retriever, sizes)
+    freeze(encoder, settings.train.frozen)
     _log.info("The retriever has %s weights.", f"{encoder.count_params():,}")
     return encoder
 

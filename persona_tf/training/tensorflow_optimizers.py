@@ -1,16 +1,19 @@
-"""The optimizers: those of Keras, with Adam's update as one fused operation a variable where Keras makes a dozen."""
+"""The optimizers under TensorFlow: Adam's update as one fused operation a variable where Keras makes a dozen."""
 
-import keras
 import tensorflow as tf
 
-from persona_tf.training.config import TrainConfig
-
-_NO_DECAY = "bias gamma beta scale kinds tokens positions trust continuity codes asks own log_variances".split()
-"""Norms, biases, embeddings and single numbers do not decay."""
+from persona_tf.training.optimizers import AdamW, Muon
 
 
-class FusedAdamW(keras.optimizers.AdamW):
-    """`keras.optimizers.AdamW` with the same numbers and state; only the update runs as TensorFlow's own kernel."""
+class SummedBefore:
+    """Goes before an optimizer of Keras: it does not sum gradients over replicas, since they were before clipping."""
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return list(grads_and_vars)
+
+
+class FusedAdamW(SummedBefore, AdamW):
+    """`optimizers.AdamW` with the same numbers and state; only the update runs as TensorFlow's own kernel."""
 
     def update_step(self, gradient, variable, learning_rate):
         """Updates one variable, given as TensorFlow's own: gradient of its shape, learning rate a scalar."""
@@ -19,56 +22,11 @@ class FusedAdamW(keras.optimizers.AdamW):
         _adam(self, gradient, variable, learning_rate, moments, (self.beta_1, self.beta_2))
 
 
-class FusedMuon(keras.optimizers.Muon):
-    """`keras.optimizers.Muon` with the same state: orthogonal updates for the matrices inside layers, AdamW elsewhere.
-
-    Muon (Jordan et al. 2024) takes the momentum of a matrix and sets all its singular values to about 1; scaled as in
-    Liu et al. 2025 (arXiv 2502.16982), so that AdamW's learning rate and weight decay suit. Differs from Keras in:
-    the Newton-Schulz iterations run in bfloat16, as in the original, where ``half`` is true.
-    """
-
-    def __init__(self, *args, half: bool = False, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.half = half
-
-    def get_config(self):
-        """What `from_config` takes."""
-        return {**super().get_config(), "half": self.half}
-
-    def zeropower_via_newtonschulz5(self, x, steps: int):
-        """Momentum [m, n] -> its orthogonal factor, nearly."""
-        dtype = tf.bfloat16 if self.half else x.dtype
-        return tf.cast(super().zeropower_via_newtonschulz5(tf.cast(x, dtype), steps), x.dtype)
+class FusedMuon(SummedBefore, Muon):
+    """`optimizers.Muon` with the same numbers and state; only AdamW's part runs as TensorFlow's own kernel."""
 
     def _adamw_update_step(self, gradient, variable, learning_rate, m, v):
         _adam(self, gradient, variable, learning_rate, (m, v), (self.adam_beta_1, self.adam_beta_2))
-
-
-def make_optimizer(config: TrainConfig, half: bool = False) -> keras.optimizers.Optimizer:
-    """The optimizer that the config names, betas .9 and .98.
-
-    Args:
-      config: ``optimizer`` and ``weight_decay``; the learning rate is set at each step.
-      half: the processor is fast in bfloat16.
-    """
-    shared = {"learning_rate": config.learning_rate, "weight_decay": config.weight_decay, "epsilon": 1e-9}
-    # With names of their own: else a second one in a process has other paths.
-    if config.optimizer == "muon":
-        adam = {"adam_beta_2": 0.98, "adam_weight_decay": config.weight_decay, "adam_lr_ratio": 1.0}
-        # What is no map between hidden states is left to AdamW.
-        outer = ["embedding/", "emote_head/", "gate/", "worth/"]
-        optimizer = FusedMuon(name="muon", half=half, exclude_layers=outer, **adam, **shared)
-    else:
-        optimizer = FusedAdamW(name="adamw", beta_2=0.98, **shared)
-    optimizer.exclude_from_weight_decay(var_names=_NO_DECAY)
-    return optimizer
-
-
-def moments(config: TrainConfig, variables) -> list[int]:
-    """How many numbers the optimizer keeps for each number of each variable; these need no values."""
-    optimizer = make_optimizer(config)
-    is_muon = isinstance(optimizer, FusedMuon)
-    return [1 if is_muon and not optimizer._should_use_adamw(variable) else 2 for variable in variables]
 
 
 def _adam(optimizer, gradient, variable, learning_rate, moments, betas) -> None:

@@ -1,11 +1,16 @@
 """The verbs that train: train, vocab, sweep."""
 
 import contextlib
+import importlib.util
+import logging
+import os
 import pathlib
 import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
-from persona_tf.command_line import Arguments
+from persona_tf.command_line import GIN, Arguments
 from persona_tf.text.native_stderr import tensorflow_quiet
 from persona_tf.verbs.asked import data_dir, duration, run_dir
 
@@ -25,28 +30,111 @@ _NEXT = {
 def train(arguments: Arguments) -> None:
     """Trains an experiment, then evaluates it on its splits."""
     from persona_tf import config
-    from persona_tf.atomic_file import write_atomically
     from persona_tf.evaluation.commands import evaluate
-    from persona_tf.run_dir import RunDir
+    from persona_tf.training.meeting import cluster_from
 
+    if cluster_from():
+        return _train_as_worker(arguments)
+    on_tensorflow = _backend() == "tensorflow"
     settings = config.load(arguments.flags.experiment, arguments.bindings)
+    _check_workers(arguments.flags.workers, settings.experiment.task, on_tensorflow)
     run, data = run_dir(arguments, settings), data_dir(arguments)
     name = settings.experiment.name
     print(f"{name}: about {duration(settings.experiment.minutes)} on two cores. The run is kept in {run.path}.")
     print("Ctrl-C stops it; the same command goes on from the last checkpoint.")
     with run.as_it_was_unless_begun():
-        RunDir.create(run.path, name, settings.config_text, arguments.typed)
-        write_atomically(run.operative_config, settings.operative_text.encode())
-        with tensorflow_quiet():
-            from persona_tf.training import experiment
-        experiment.train(settings, run, data, experiment.Hooks(_save_bundle, _show_samples))
+        _begin(arguments, settings, run)
+        if arguments.flags.workers > 1:
+            _train_in_workers(arguments, settings, run, data)
+        else:
+            _train_here(settings, run, data)
     print(f"Trained. Evaluating on {', '.join(settings.evaluate.splits)} ...")
-    evaluate(run, settings, data, board=board)
+    if on_tensorflow:
+        evaluate(run, settings, data, board=board)
+    else:
+        _evaluate_apart(run, data)
     of = f"RUN={shlex.quote(arguments.flags.run)}" if arguments.flags.run else f"EXP={name}"
     print(f"Done. What came of it is in {run.path}. Next:")
     for make, about in _NEXT.items():
         if settings.experiment.task == "reply" or make != _CHAT:
             print(f"  {make.format(of):<{len(of) + 12}} {about}")
+
+
+def _check_workers(workers: int, task: str, on_tensorflow: bool) -> None:
+    if workers < 1:
+        raise ValueError(f"--workers: expected 1 or more, got {workers}")
+    if workers > 1 and not on_tensorflow:
+        raise ValueError(f"--workers={workers}: only TensorFlow trains in several processes; unset KERAS_BACKEND")
+    if workers > 1 and task != "reply":
+        raise ValueError(
+            f"--workers={workers}: a retriever tells the facts of a whole batch apart; train it in one process"
+        )
+
+
+def _begin(arguments: Arguments, settings: "Settings", run: "RunDir") -> None:
+    from persona_tf.atomic_file import write_atomically
+    from persona_tf.run_dir import RunDir
+
+    RunDir.create(run.path, settings.experiment.name, settings.config_text, arguments.typed)
+    write_atomically(run.operative_config, settings.operative_text.encode())
+
+
+def _train_here(settings: "Settings", run: "RunDir", data: pathlib.Path) -> None:
+    with tensorflow_quiet():
+        from persona_tf.training import experiment
+    shows = (_show_samples,) if _backend() == "tensorflow" else ()
+    experiment.train(settings, run, data, experiment.Hooks(_save_bundle, *shows))
+
+
+def _train_in_workers(arguments: Arguments, settings: "Settings", run: "RunDir", data: pathlib.Path) -> None:
+    with tensorflow_quiet():
+        from persona_tf.training import experiment
+    from persona_tf.training.checkpoint import LAST
+    from persona_tf.training.launcher import launch
+
+    experiment.run_vocabulary(settings, run, data)  # once, not by each of them
+    last = run.checkpoints / LAST
+    options = (f"--experiment={arguments.flags.experiment}", f"--run={run.path}", f"--data_dir={data}")
+    bindings = [f"{GIN}{binding}" for binding in arguments.bindings]
+    command = (sys.executable, "-m", "persona_tf", "train", *options, *bindings)
+    launch(command, arguments.flags.workers, lambda: last.stat().st_mtime_ns if last.is_file() else 0)
+
+
+def _train_as_worker(arguments: Arguments) -> None:
+    """Trains with the other workers of TF_CONFIG; who started them evaluates."""
+    from persona_tf import config
+    from persona_tf.training.launcher import die_with_launcher
+    from persona_tf.training.meeting import cluster_from
+
+    is_launched, cluster = die_with_launcher(), cluster_from()
+    settings = config.load(arguments.flags.experiment, arguments.bindings)
+    run = run_dir(arguments, settings)
+    if cluster and not cluster.is_chief:
+        logging.getLogger("persona_tf").setLevel(logging.WARNING)  # the first one tells it all
+    elif not is_launched:
+        _begin(arguments, settings, run)
+    _train_here(settings, run, data_dir(arguments))
+
+
+def _backend() -> str:
+    """What Keras will run on.
+
+    Raises:
+      ValueError: training cannot run there, or that is not installed.
+    """
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend not in ("tensorflow", "jax"):
+        raise ValueError(f"KERAS_BACKEND is {backend!r}: expected tensorflow or jax")
+    if importlib.util.find_spec(backend) is None:
+        raise ValueError(f"KERAS_BACKEND is {backend!r}, which is not installed: pip install '.[{backend}]'")
+    return backend
+
+
+def _evaluate_apart(run: "RunDir", data: pathlib.Path) -> None:
+    """Evaluates in a process of its own, on TensorFlow: what writes answers runs there alone."""
+    command = (sys.executable, "-m", "persona_tf", "evaluate", f"--run={run.path}", f"--data_dir={data}")
+    if subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "tensorflow"}, check=False).returncode:
+        raise ChildProcessError(f"the bot in {run.path} is trained, but was not evaluated; `make eval` tries again")
 
 
 def _save_bundle(settings: "Settings", run: "RunDir", model: Any, vocabulary_model: bytes, step: int) -> None:

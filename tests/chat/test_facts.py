@@ -17,7 +17,7 @@ from persona_tf.text.config import TextConfig
 from persona_tf.text.packer import Packer
 from persona_tf.text.vocabulary import FACT_MARKS
 from persona_tf.training.config import TrainConfig
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 LEARNS = ExampleConfig(learn_facts=True)

@@ -55,7 +55,7 @@ class Rig:
 
 @pytest.fixture(scope="session")
 def shared_rig(make_model, tiny_training):
-    from persona_tf.training.tensorflow_optimizers import make_optimizer
+    from persona_tf.training.optimizers import make_optimizer
     from persona_tf.training.tensorflow_step import TensorFlowStep
 
     model = make_model(dropout=0.2, fusion="select", knowledge_dropout=0.2)

@@ -19,8 +19,8 @@ from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.loop import Loop
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.summaries import SummaryWriter
-from persona_tf.training.tensorflow_optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 

@@ -12,7 +12,7 @@ from persona_tf.npz_file import read_npz
 from persona_tf.training import checkpoint
 from persona_tf.training.checkpoint import Progress, load_checkpoint, named_variables, save_checkpoint
 from persona_tf.training.config import TrainConfig
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 
 PROGRESS = Progress(step=7, epoch=2, batch=3, validated=6, best_loss=1.25, stale=1, vocabulary="abc")
 

@@ -15,6 +15,8 @@ from persona_tf.training.config import TrainConfig
         ({"batch_tokens": 0}, "batch_tokens must be at least 1, got 0"),
         ({"learned_weights": 1}, "learned_weights must be True or False, got 1"),
         ({"gold_share": 1.1}, r"gold_share must lie in \[0, 1\], got 1.1"),
+        ({"accumulate": 0}, "accumulate must be at least 1, got 0"),
+        ({"average_decay": 1.0}, r"average_decay must be below 1, got 1\.0"),
         ({"seed": 2**32}, r"seed must be below 2 \*\* 32, got 4294967296"),
         ({"summary_every_steps": 0}, "summary_every_steps must be at least 1, got 0"),
     ],

@@ -11,8 +11,8 @@ from persona_tf.export.bundle import load_bundle, save_bundle
 from persona_tf.text.config import TextConfig
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.loop import Loop
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.summaries import SummaryWriter
-from persona_tf.training.tensorflow_optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 

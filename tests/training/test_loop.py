@@ -1,3 +1,4 @@
+import dataclasses
 import errno
 import json
 import os
@@ -6,7 +7,10 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from persona_tf.data.corpus import PackedCorpus
+from persona_tf.data.mixture import Mixture, mixed_batches
 from persona_tf.npz_file import read_npz
+from persona_tf.text.features import FEATURES
 from persona_tf.training.loop import BEST, LAST
 from persona_tf.training.losses import HEADS
 from persona_tf.training.summaries import SummaryWriter
@@ -259,14 +263,15 @@ def test_validation_does_not_depend_on_the_size_of_batches(rig, make_loop):
     for tokens in (150, 400, 8000):
         rig.reset()
         loop = make_loop(f"{tokens}", batch_tokens=tokens)
-        found.append(loop._score_valid())
+        found.append(loop._score_valid(loop.valid))
     for other in found[1:]:
         for head in HEADS:
             np.testing.assert_allclose(other[head], found[0][head], rtol=1e-4)
 
 
 def test_validation_leaves_everything_as_it_was(rig, make_loop):
-    make_loop()._score_valid()
+    loop = make_loop()
+    loop._score_valid(loop.valid)
     _assert_equal(rig.values(), rig.initial)
 
 
@@ -313,6 +318,42 @@ def test_summaries_that_cannot_be_written_cost_no_step(rig, make_loop, undisturb
     assert make_loop(step=second).run() == progress
     assert first.losses + second.losses == losses
     _assert_equal(rig.values(), values)
+
+
+def test_sources_of_a_mixture_have_metrics_of_their_own(rig, make_loop, corpus):
+    class BySource(Scripted):
+        """Of the short corpus each reply costs 3 nats, of the other 1."""
+
+        def score(self, features):
+            short = len(features["target_ids"]) == 1
+            return super().score(features) | {"reply": (6.0, 2.0, 1.0) if short else (2.0, 2.0, 1.0)}
+
+        def train(self, *batches):
+            results = [super(BySource, self).train(batch) | self.score(batch) for batch in batches]
+            return results[0] | {"parts": [{head: result[head] for head in HEADS} for result in results]}
+
+    few = pack_corpus_of(corpus, 1)
+    loop = make_loop(step=BySource(rig), accumulate=2, steps=8, validate_every_steps=8, summary_every_steps=8)
+    shares = {"many": 0.75, "few": 0.25}
+    loop.corpus = loop.valid = Mixture({"many": corpus, "few": few}, shares)
+    loop.config = dataclasses.replace(loop.config, batch_tokens=8000)
+    loop.batches = mixed_batches
+    progress = loop.run()
+    assert progress.best_loss == pytest.approx(0.75 * 1 + 0.25 * 3)
+    assert (progress.epoch, progress.batch) == (0, 16)
+    read = EventAccumulator(str(loop.checkpoints / "summaries"))
+    read.Reload()
+    for part in ("train", "valid"):
+        assert [p.value for p in read.Scalars(f"{part}/many/reply_loss")] == [1.0]
+        assert [p.value for p in read.Scalars(f"{part}/few/reply_loss")] == [3.0]
+    assert read.Scalars("valid/loss")[0].value == pytest.approx(1.5)
+
+
+def pack_corpus_of(corpus, rows):
+    """The first rows of a packed corpus."""
+    splits = {axis: split[: rows + 1] for axis, split in corpus.splits.items()}
+    values = {name: corpus.values[name][: splits[FEATURES[name].shape[1]][-1]] for name in FEATURES}
+    return PackedCorpus(values, splits)
 
 
 def test_hooks_are_told_the_step(rig, make_loop):

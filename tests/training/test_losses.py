@@ -7,7 +7,7 @@ from persona_tf.model import likelihood
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.loop import head_metrics
 from persona_tf.training.losses import HEADS, gold_share, head_sums, learning_rate, total_loss, uniform_sums
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 
@@ -52,6 +52,18 @@ def test_sums_against_a_reference(outputs, sums, features):
     pointer = np.asarray(nats.pointer, np.float64)[features["target_value"] == 1]
     assert sums["pointer"][0] == pytest.approx(pointer.sum(), rel=1e-5)
     assert sums["pointer"][2] == (pointer < np.log(2)).sum()
+
+
+def test_a_value_that_is_copied_for_sure_is_counted(outputs, sums, features):
+    labels = features["target_labels"][:, :, None]
+    places = likelihood._gold(outputs, features, whole=True).numpy() & (outputs.memory.ids.numpy()[:, None] == labels)
+    attention = places / np.maximum(places.sum(-1, keepdims=True), 1)
+    sure = outputs._replace(
+        copy_attention=attention.astype(np.float32), copy_gate=np.full_like(labels[..., 0], 99.0, "f")
+    )
+    nats, count, right = (float(value) for value in head_sums(sure, features)["pointer"])
+    assert nats == pytest.approx(0, abs=1e-5)
+    assert right == count == sums["pointer"][1]
 
 
 def test_right_guesses_are_counted(outputs, sums, features):
@@ -146,14 +158,14 @@ def test_balanced_emotes_count_as_their_class_says(outputs, sums, features):
     of_turns = weights[features["target_labels"][where]]
     nats = np.asarray(likelihood.nats(outputs, features).emote, np.float64)[where]
     balanced = [float(value) for value in found["balanced_emote"]]
-    assert balanced[:2] == pytest.approx([(of_turns * nats).sum(), of_turns.sum()], rel=1e-5)
+    assert balanced[:2] == pytest.approx([(of_turns * nats).sum(), len(nats)], rel=1e-5)
     assert [float(value) for value in found["emote"]] == sums["emote"], "what is reported is not changed"
 
 
 def test_learned_weights_against_the_paper(outputs, sums, features):
     """At their best, s = log(2 nats) for each head; beyond 4 they go no further."""
     config, s = TrainConfig(**WEIGHTS), np.array([0.5, -1.0, 0.0, 2.0, -9.0, 1.0], np.float32)
-    found = total_loss(head_sums(outputs, features), {}, config, s)
+    found = total_loss(head_sums(outputs, features), {}, config, log_variances=s)
     wanted = 0.0
     for head, value in zip(HEADS, np.clip(s, -4, 4), strict=True):
         if sums[head][1]:

@@ -10,7 +10,7 @@ import pytest
 from persona_tf.model import budget
 from persona_tf.training.config import TrainConfig
 from persona_tf.training.memory_needed import memory_needed
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -37,7 +37,7 @@ from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.text.features import FEATURES
 from persona_tf.training.experiment import model_config
 from persona_tf.training.memory_needed import memory_needed
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -106,8 +106,8 @@ def test_a_retriever_learns_through_the_loop(make, layout, tiny_config, tmp_path
     from persona_tf.training.config import TrainConfig
     from persona_tf.training.loop import Loop
     from persona_tf.training.objective import retrieval_objective
+    from persona_tf.training.optimizers import make_optimizer
     from persona_tf.training.summaries import SummaryWriter
-    from persona_tf.training.tensorflow_optimizers import make_optimizer
     from persona_tf.training.tensorflow_step import TensorFlowStep
 
     pairs = [asked(i, range(7), (i,), f"Where is the {fact[3:7]}?") for i, fact in enumerate(FACTS)]

@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from persona_tf.training.config import OPTIMIZERS, TrainConfig
-from persona_tf.training.tensorflow_optimizers import FusedAdamW, FusedMuon, make_optimizer
+from persona_tf.training.optimizers import make_optimizer
+from persona_tf.training.tensorflow_optimizers import FusedAdamW, FusedMuon
 
 SHAPES = {"kernel": (6, 4), "bias": (4,)}
 

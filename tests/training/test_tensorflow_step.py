@@ -3,7 +3,7 @@
 import pytest
 
 from persona_tf.training import losses
-from persona_tf.training.tensorflow_optimizers import make_optimizer
+from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 import shutil
 import socket
@@ -52,6 +53,32 @@ def test_where_results_cannot_be_written_is_told_before_the_work(verb, folder, r
     assert "RUN= (--run)" in err
     assert (run.path / folder).read_text() == "mine"
     assert not rooms
+
+
+@pytest.mark.parametrize(
+    ("backend", "flags", "said"),
+    [
+        ("torch", ["--experiment=quickstart"], "KERAS_BACKEND is 'torch': expected tensorflow or jax"),
+        ("tensorflow", ["--experiment=quickstart", "--workers=0"], "--workers: expected 1 or more, got 0"),
+        (
+            "tensorflow",
+            ["--experiment=quickstart", "--gin.Experiment.task=retrieve", "--workers=2"],
+            "--workers=2: a retriever tells the facts of",
+        ),
+    ],
+)
+def test_where_training_cannot_run_is_said_before_it_begins(backend, flags, said, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert command.main(["train", *flags, f"--run={tmp_path / 'run'}"]) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("verb", "chosen"), [("train", "jax"), ("sweep", "jax"), ("chat", "tensorflow")])
+def test_only_training_runs_elsewhere_than_on_tensorflow(verb, chosen, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    command._choose_backend(verb)
+    assert os.environ["KERAS_BACKEND"] == chosen
 
 
 def test_a_port_in_use_is_said_before_the_bot_is_loaded(run, capsys):
