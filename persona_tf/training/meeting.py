@@ -106,6 +106,8 @@ def _call(cluster: Cluster, what: str, until: float, patience_s: float) -> None:
     while True:
         try:
             with socket.create_connection(_address(chief), timeout=_patience(until)) as call:
+                # The first worker gives up first, and says who is missing.
+                call.settimeout(_patience(until) + _HEAR_S)
                 call.sendall(json.dumps([cluster.number, what]).encode() + b"\n")
                 if call.makefile("rb").readline(_MOST_BYTES) == b"begin\n":
                     return

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from persona_tf.training.config import TrainConfig
-from persona_tf.training.objective import Objective
 from persona_tf.training.meeting import Cluster
+from persona_tf.training.objective import Objective
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
 
