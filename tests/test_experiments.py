@@ -71,10 +71,15 @@ SMALL_DATA = {"world": world, "convai2": convai2, "light": light, "toloka": tolo
 
 
 ALSO = {"reply": (), "retrieve": ("RetrieverConfig.dimensions=8",)}
+QUICK = "quickstart", "retrieval_world"
+"""Those that are tried each time; the others in the slow tier."""
 FIGURE = {"reply": "reply_ppl", "facts": "persona_r1", "speaker": "speaker_r1"}
 
 
-@pytest.mark.parametrize("name", sorted(config.experiments()))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in sorted(config.experiments())],
+)
 def test_an_experiment_trains_and_is_evaluated(name, tmp_path, light_sample, capsys):
     settings = config.load(name)
     source, task = settings.data.source, settings.experiment.task

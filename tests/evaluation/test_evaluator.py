@@ -82,6 +82,7 @@ def test_what_the_bot_is_not_shown_is_needed_all_the_same():
     assert {key for context in contexts for key, _ in context.items} == {"self_name/0"}
 
 
+@pytest.mark.slow
 def test_a_bot_can_be_left_without_anything_to_know(bundle):
     bare = dataclasses.replace(bundle, example=ExampleConfig(kinds=("persona",)))
     targets, _ = score_episodes(Bot(bare), Scorer(bare), list(episodes("test", 2)), EvalConfig(gaps=True))
@@ -276,6 +277,7 @@ def test_the_action_chosen_by_nats_a_token_may_be_another(bundle):
     assert report(targets)["action_accuracy_per_token"]["value"] == right / len(acting)
 
 
+@pytest.mark.slow
 def test_a_reply_longer_than_those_of_training_is_scored_whole_or_not_at_all(bundle, monkeypatch):
     [example] = [e for episode in episodes("test", 1) for e in examples(episode, ExampleConfig(max_targets=1))][:1]
     words = bundle.packer.config.target_tokens * ["no"]

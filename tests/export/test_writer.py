@@ -116,6 +116,7 @@ def test_attention_is_one_for_each_token_of_reply_and_action(written, turns):
 @pytest.mark.parametrize(
     "decode", [{}, {"method": "sample", "top_p": 0.9}, {"method": "beam", "hypotheses": 3}], ids=str
 )
+@pytest.mark.slow
 def test_compiled_by_xla_it_is_the_same(write, decode):
     one, other = write(**decode), write(**decode, jit_compile=True)
     np.testing.assert_array_equal(one.ids, other.ids)

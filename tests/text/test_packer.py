@@ -431,6 +431,7 @@ def test_facts_are_written_between_marks(tokenizer, stating):
         ("extract", ["self: My cat is called Fig.", "world: The rake here is rusty."]),
         ("extract", []),
         ("invent", []),
+        ("invent", []),
         ("invent", ["self: I live in Tarn."]),
         ("extract", []),
         ("invent", []),
@@ -440,7 +441,7 @@ def test_facts_are_written_between_marks(tokenizer, stating):
     heads = {(index in facts, head) for index, head in zip(row["target_index"], row["target_head"], strict=True)}
     assert heads == {(True, FACTS_HEAD), (False, REPLY_HEAD), (False, ACTION_HEAD), (False, EMOTE_HEAD)}
     turns = dict(zip(row["target_index"], row["target_turn"], strict=True))
-    assert [turns[i] for i in facts] == [2, 3, 4, 5, 6, 4, 6, 4 + ASIDE, 4 + ASIDE, 6 + 2 * ASIDE, 6 + 2 * ASIDE]
+    assert [turns[i] for i in facts] == [2, 3, 4, 5, 6, 2, 4, 6, 4 + ASIDE, 4 + ASIDE, 6 + 2 * ASIDE, 6 + 2 * ASIDE]
     without = _row(packer, next(examples(stating, learns, with_asides=True)))
     count = len(without["target_ids"])
     for name, part in without.items():

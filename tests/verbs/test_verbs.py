@@ -331,6 +331,7 @@ def test_data_in_a_file_are_refused(words, below, rooms, tmp_path, capsys):
     assert not rooms
 
 
+@pytest.mark.slow
 def test_two_bots_talk_and_the_chats_are_in_the_run(run, bundle_dir, tmp_path, capsys):
     run.bundle.rmdir()
     shutil.copytree(bundle_dir, run.bundle)

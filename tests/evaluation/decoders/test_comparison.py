@@ -62,6 +62,7 @@ def test_each_way_is_measured_on_its_own_replies(answered, rows):
         assert row.milliseconds > 0
 
 
+@pytest.mark.slow
 def test_the_perplexity_of_a_way_is_that_of_its_own_replies(bundle, answered, rows):
     for row in rows[1:]:
         alone = [
@@ -109,6 +110,7 @@ def test_every_engine_of_the_ways_is_there():
     assert {fields.get("engine", "auto") for fields in WAYS.values()} <= set(ENGINES)
 
 
+@pytest.mark.slow
 def test_as_many_targets_are_answered_as_are_asked_for(bundle, monkeypatch):
     asked = []
     answer = Bot.answer
