@@ -30,6 +30,7 @@ BIN := .venv/bin
 # Only a change of setup.cfg, which holds the dependencies, installs again.
 STAMP := .venv/.installed-$(shell cksum setup.cfg | cut -d ' ' -f 1)
 BENCH_STAMP := $(subst .installed,.bench,$(STAMP))
+SLOW_STAMP := $(subst .installed,.slow,$(STAMP))
 quoted = '$(subst ','\'',$(1))'
 flag = $(if $(2), --$(1) $(call quoted,$(2)))
 FLAGS = $(call flag,experiment,$(EXP))$(call flag,run,$(RUN))$(call flag,data_dir,$(DATA_DIR))$(foreach b,$(GIN), $(call quoted,--gin.$(b)))
@@ -97,8 +98,8 @@ test: $(STAMP)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 	@echo "All is well. Next: make train EXP=quickstart, or make chat EXP=quickstart where that is done."
 
-test-slow: $(STAMP)
-	@echo "Running the slow tests (some ten minutes on two cores) ..."
+test-slow: $(SLOW_STAMP)
+	@echo "Running the slow tests (a quarter of an hour on two cores) ..."
 	@$(BIN)/python -m pytest -m slow
 
 lint: $(STAMP)
@@ -128,11 +129,17 @@ $(STAMP):
 	  echo "$(PYTHON) lacks its venv module. Debian, Ubuntu: sudo apt install python3-venv; then make again." >&2; \
 	  exit 2; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf .venv; $(PYTHON) -m venv .venv; }
-	@echo "Installing TensorFlow and friends into .venv (about 2 minutes, 2.6 GB) ..."
+	@echo "Installing TensorFlow and friends into .venv (about 3 minutes, 3.1 GB) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[serve,telegram,filter,test,lint]' || { \
-	  echo "The installation failed: see above. It needs the network and 2.6 GB of disk. The same make tries again." >&2; \
+	  echo "The installation failed: see above. It needs the network and 3.1 GB of disk. The same make tries again." >&2; \
 	  exit 2; }
 	@rm -f .venv/.installed-* && touch $@
+
+$(SLOW_STAMP): $(STAMP)
+	@echo "Installing JAX (500 MB) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[jax]' || { \
+	  echo "The installation failed: see above. Without JAX: $(BIN)/python -m pytest -m slow" >&2; exit 2; }
+	@rm -f .venv/.slow-* && touch $@
 
 $(BENCH_STAMP): $(STAMP)
 	@echo "Installing what the bench compares with: PyTorch for processors, transformers ... (2 minutes, 1.5 GB) ..."
