@@ -87,7 +87,8 @@ class DistributedStep(TensorFlowStep):
 
         found = self.strategy.run(on_replica)
         flat = [self.strategy.experimental_local_results(value) for value in tf.nest.flatten(found)]
-        return [tf.nest.pack_sequence_as(found, [value[i] for value in flat]) for i in range(self._local)]
+        # What is one tensor for all replicas comes once.
+        return [tf.nest.pack_sequence_as(found, [v[min(i, len(v) - 1)] for v in flat]) for i in range(self._local)]
 
     def _shards(self, features: dict) -> list[dict]:
         """The rows of each replica of this process, a row of padding where none is left for it."""
