@@ -99,7 +99,7 @@ test: $(STAMP)
 	@echo "All is well. Next: make train EXP=quickstart, or make chat EXP=quickstart where that is done."
 
 test-slow: $(SLOW_STAMP)
-	@echo "Running the slow tests (a quarter of an hour on two cores) ..."
+	@echo "Running the slow tests (half an hour on two cores) ..."
 	@$(BIN)/python -m pytest -m slow
 
 lint: $(STAMP)

@@ -180,10 +180,10 @@ def _beside(
 
 def _facts_beside(episode: Episode, learner: int, asides: Sequence[Aside]) -> tuple[Target, ...]:
     """The same of what is asked aside."""
-    found = []
+    found, known = [], _knows_answers(episode)
     for number, aside in enumerate(asides, 1):
         at = aside.at + 1
-        made_up = _invention(aside.answer, at) if _knows_answers(episode) else None
+        made_up = _invention(aside.answer, at) if known else None
         targets = _extraction(episode, learner, aside.question, at), made_up
         found += [dataclasses.replace(target, aside=number) for target in targets if target]
     return tuple(found)

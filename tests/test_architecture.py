@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "episode": set(),
     "atomic_file": set(),
     "npz_file": set(),
+    "whole_text": set(),
     "bundle_folder": {"text"},
     "run_dir": set(),
     "chat_file": set(),
@@ -50,6 +51,7 @@ PURE = {
     "learner",
     "atomic_file",
     "npz_file",
+    "whole_text",
     "chat_file",
     "run_dir",
     "system_errors",
@@ -102,7 +104,7 @@ def shown(module: pathlib.Path) -> str:
 def test_a_room_imports_what_the_table_allows(module):
     own = room(module)
     assert own in ROOMS, f"{shown(module)}: a room that the table does not know"
-    forbidden = rooms_imported(module) - MAY_IMPORT[own] - {own, "run_dir", "atomic_file", "npz_file"}
+    forbidden = rooms_imported(module) - MAY_IMPORT[own] - {own, "run_dir", "atomic_file", "npz_file", "whole_text"}
     assert not forbidden, f"{shown(module)} imports {sorted(forbidden)}"
 
 

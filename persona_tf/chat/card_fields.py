@@ -1,9 +1,10 @@
 """Fields of a card's JSON, each of the type that it must have. Missing and null are nothing; errors name the field."""
 
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
+
+from persona_tf.whole_text import whole_text
 
 MAX_DEPTH = 100
 """Most lists and objects within one another."""
@@ -75,7 +76,7 @@ def whole_characters(value: Any) -> Any:
     {'a': ['b\ufffd']}
     """
     if isinstance(value, str):
-        return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", value)
+        return whole_text(value)
     if isinstance(value, list):
         return [whole_characters(one) for one in value]
     if isinstance(value, dict):

@@ -10,7 +10,6 @@ Whoever may wait for the bot calls `Session.say` and its like. Whoever may not, 
 
 import dataclasses
 import random
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from persona_tf.chat.window import first_kept
 from persona_tf.episode import EMOTES, Character, Episode, Fact, Setting, Turn
 from persona_tf.example import Example, Item, Target, lay_out
 from persona_tf.learner import history_turns, knowledge_items
+from persona_tf.whole_text import whole_text
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Bot
@@ -438,7 +438,7 @@ class Session:
 def _turn(speaker: int, text: str, action: str, emote: str) -> Turn:
     if emote and emote not in EMOTES:
         raise ValueError(f'emote: expected one of {", ".join(EMOTES)} or "", got {emote!r}')
-    return Turn(speaker, _text(text).strip(), _text(action).strip(), emote)
+    return Turn(speaker, whole_text(text).strip(), whole_text(action).strip(), emote)
 
 
 def _turn_of(answer: Answer) -> Turn:
@@ -470,14 +470,10 @@ def _noise(seed: int, turn: int, attempt: int) -> int:
     return random.Random(f"{seed}/{turn}/{attempt}").getrandbits(31)
 
 
-def _text(text: str) -> str:
-    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
-
-
 def _clean(value: Any) -> Any:
-    """An episode, or a part of one, with `_text` applied to every string of it."""
+    """An episode, or a part of one, with `whole_text` applied to every string of it."""
     if isinstance(value, str):
-        return _text(value)
+        return whole_text(value)
     if isinstance(value, tuple):
         return tuple(map(_clean, value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

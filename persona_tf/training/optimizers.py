@@ -65,10 +65,10 @@ def make_optimizer(config: TrainConfig, half: bool = False) -> keras.optimizers.
 
 
 def moments(config: TrainConfig, variables: Iterable[Any]) -> list[int]:
-    """How many numbers the optimizer keeps for each number of each variable; these need no values."""
+    """How many numbers the optimizer keeps for each number of each variable, averages too; these need no values."""
     optimizer = make_optimizer(config)
-    is_muon = isinstance(optimizer, Muon)
-    return [1 if is_muon and not optimizer._should_use_adamw(variable) else 2 for variable in variables]
+    is_muon, averages = isinstance(optimizer, Muon), bool(config.average_decay)
+    return [averages + (1 if is_muon and not optimizer._should_use_adamw(variable) else 2) for variable in variables]
 
 
 def _classes() -> tuple[type[Muon], type[AdamW]]:

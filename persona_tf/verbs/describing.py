@@ -1,5 +1,6 @@
 """The verb that draws a model and says what it costs: describe."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ def drawing(shapes: Mapping[str, tuple[int, ...]], notes: Mapping[str, str]) -> 
       shapes: of the weights, by path.
       notes: what is said of a part, by its path without weights and numbers of layers.
     """
-    yield f"{'bot':<{_NAMES}}{sum(map(_size, shapes.values())):>{_COUNTS},}"
+    yield f"{'bot':<{_NAMES}}{sum(map(math.prod, shapes.values())):>{_COUNTS},}"
     yield from _branches(_nested(shapes), "", "", notes)
 
 
@@ -110,15 +111,8 @@ def _shapes(part: Any) -> str:
     return " -> ".join(f"{length:,}" for length in kernels[0]) if kernels else ""
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
-
-
 def _size_of(part: Any) -> int:
-    return sum(map(_size_of, part.values())) if isinstance(part, dict) else _size(part)
+    return sum(map(_size_of, part.values())) if isinstance(part, dict) else math.prod(part)
 
 
 def _notes(config: "ModelConfig") -> dict[str, str]:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from persona_tf.example import EMOTE_LABELS
 from persona_tf.training.losses import HEADS
+from persona_tf.training.objective import reply_objective
 from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.tensorflow_step import TensorFlowStep
 
@@ -20,9 +22,10 @@ def _eagerly():
 
 @pytest.fixture
 def make_step(make_model, tiny_training):
-    def make(model=None, **fields):
+    def make(model=None, emote_weights=(), **fields):
         config = tiny_training(**{"optimizer": "adamw", **WEIGHTS, **fields})
-        return TensorFlowStep(model or make_model(fusion="soft"), make_optimizer(config), config)
+        model = model or make_model(fusion="soft", loss_heads=len(HEADS) if config.learned_weights else 0)
+        return TensorFlowStep(model, make_optimizer(config), config, reply_objective(config, emote_weights))
 
     return make
 
@@ -31,9 +34,17 @@ def _float(result):
     return {name: np.array(value, np.float64) for name, value in result.items()}
 
 
-@pytest.mark.parametrize("parts", [([0, 5, 3], [4], [1, 2]), ([0, 1, 2], [3, 4, 5])], ids=str)
-def test_several_batches_are_one_large_one(make_step, corpus, parts):
-    whole, several = make_step(), make_step()
+PLAIN = {}
+WEIGHED = {"learned_weights": True, "emote_weights": tuple(np.linspace(0.2, 3.0, len(EMOTE_LABELS)))}
+
+
+@pytest.mark.parametrize(
+    ("parts", "fields"),
+    [(([0, 5, 3], [4], [1, 2]), PLAIN), (([0, 1, 2], [3, 4, 5]), PLAIN), (([0, 5, 3], [4], [1, 2]), WEIGHED)],
+    ids=["uneven", "even", "heads and emotes weighed"],
+)
+def test_several_batches_are_one_large_one(make_step, corpus, parts, fields):
+    whole, several = make_step(**fields), make_step(**fields)
     for _ in range(2):
         wanted = _float(whole.train(corpus.rows(np.concatenate(parts))))
         result = several.train(*(corpus.rows(np.array(rows)) for rows in parts))

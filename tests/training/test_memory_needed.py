@@ -15,9 +15,10 @@ from persona_tf.training.optimizers import make_optimizer
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.parametrize("average_decay", [0.0, 0.99])
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
-def test_state_is_counted_to_the_number(make_model, optimizer):
-    config = TrainConfig(optimizer=optimizer)
+def test_state_is_counted_to_the_number(make_model, optimizer, average_decay):
+    config = TrainConfig(optimizer=optimizer, average_decay=average_decay)
     model = make_model()
     found = memory_needed(budget.skeleton(model.config), config, budget.Row(8, 8, 8), 1)
     real = make_optimizer(config)

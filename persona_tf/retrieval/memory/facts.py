@@ -1,10 +1,10 @@
 """The nouns of a memory: a fact that was told, one that is remembered, and what became of one that was added."""
 
 import dataclasses
-import re
 from typing import Literal
 
 from persona_tf.episode import Character
+from persona_tf.whole_text import whole_text
 
 OWNERS = ("self", "partner", "world")
 """Whom a fact is about: the bot, whom it talks to, or neither."""
@@ -98,7 +98,7 @@ def clean(text: str, name: str = "text") -> str:
     """
     if not isinstance(text, str):
         raise ValueError(f"{name}: expected a string, got {text!r:.40}")
-    return " ".join(re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text).replace("\0", " ").split())
+    return " ".join(whole_text(text).replace("\0", " ").split())
 
 
 def given_facts(character: Character, owner: str) -> list[NewFact]:

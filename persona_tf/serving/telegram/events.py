@@ -5,6 +5,8 @@ import re
 
 from telegram import CallbackQuery, Message, Update
 
+from persona_tf.whole_text import whole_text
+
 ALLOWED = ["message", "callback_query"]
 """The kinds of update that are asked for."""
 
@@ -84,7 +86,7 @@ def _pressed(update: int, query: CallbackQuery) -> Event | None:
 def _what(message: Message) -> Said | Command | Sent | Unread | None:
     if message.text is not None:
         # Half characters are no text, and no file takes them.
-        text = re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", message.text)
+        text = whole_text(message.text)
         command = _COMMAND.fullmatch(text)
         return Command(command[1].lower(), command[2]) if command else Said(text)
     if message.document is not None:
