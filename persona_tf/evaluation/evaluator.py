@@ -333,6 +333,7 @@ def _scored_target(
         missing=missing,
         reply_nats=score.reply_nats if score.reply_whole else 0.0,
         reply_tokens=score.reply_tokens if score.reply_whole else 0,
+        reply_right=score.reply_right if score.reply_whole else None,
         reply_words=len(target.reply.split()),
         reply_bytes=len(target.reply.encode()),
         changed_nats=changed_nats if score.reply_whole else {},

@@ -13,6 +13,7 @@ _NEEDS = {
     "reply_ppl": "no reply_nats and reply_tokens",
     "reply_word_ppl": "no reply_nats and reply_words",
     "reply_bits_per_byte": "no reply_nats and reply_bytes",
+    "reply_token_accuracy": "no reply_right",
     **dict.fromkeys((*FACTS_SHOWN.values(), *GAPS.values()), "no such changed_nats"),
     **dict.fromkeys((name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))), "not ranked"),
     "knowledge_r1": "no knowledge_gold or no knowledge_chosen",

@@ -18,6 +18,7 @@
 | missing | null, or the reply to the probe when all that tells the answer is taken away |
 | reply_nats | of the gold reply: summed nats of its target tokens |
 | reply_tokens, reply_words, reply_bytes | of the gold reply: target tokens with END, words, UTF-8 bytes |
+| reply_right | how many of these tokens were the likeliest in their place; null: not known |
 | changed_nats | of the gold reply when the bot was shown something else, by name: see `CHANGES` and `SHOWN` |
 | ranked | null, or ``{"candidates", "nats", "tokens"}``: what each candidate would cost as the reply |
 | knowledge_gold | keys of the items and turns that the turn draws on |
@@ -100,6 +101,7 @@ class ScoredTarget:
     reply_tokens: int = 0
     reply_words: int = 0
     reply_bytes: int = 0
+    reply_right: int | None = None
     changed_nats: Mapping[str, float] = dataclasses.field(default_factory=dict)
     ranked: Ranked | None = None
     knowledge_gold: tuple[str, ...] = ()
@@ -253,6 +255,7 @@ _TYPES: Types = {
     **dict.fromkeys(_LISTS, (list, tuple)),
     **_NUMBERS,
     **dict.fromkeys(("action_generated", "emote_generated"), (str, type(None))),
+    "reply_right": (int, type(None)),
     "swapped": (dict, type(None)),
     **dict.fromkeys(("missing", "made_up"), (str, type(None))),
     "ranked": (dict, type(None)),
@@ -291,6 +294,9 @@ def _check_likelihood(data: Mapping[str, Any]) -> None:
     for name in ("reply_nats", "reply_tokens"):
         if given and name not in given:
             raise ValueError(f"field {name!r} is missing, but {' and '.join(given)} is there: give both or none")
+    right, tokens = data.get("reply_right"), data.get("reply_tokens", 0)
+    if right is not None and not 0 <= right <= tokens:
+        raise ValueError(f"field 'reply_right': expected a number of the {tokens} reply_tokens, got {right}")
 
 
 def _check_probe(data: Mapping[str, Any]) -> None:

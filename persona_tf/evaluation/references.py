@@ -17,6 +17,7 @@ _ANSWER = (
     "missing",
     "reply_nats",
     "reply_tokens",
+    "reply_right",
     "changed_nats",
     "ranked",
     "said_by",

@@ -3,6 +3,7 @@
 | name | over | definition |
 |---|---|---|
 | reply_ppl, reply_word_ppl, reply_bits_per_byte | targets with a likelihood | see `perplexity.Perplexity` |
+| reply_token_accuracy | the same, if known | tokens of the gold reply that are the likeliest, given those before |
 | reply_<source>_gap | the same, if scored | nats a token more when persona, setting or history is another dialogue's |
 | reply_<source>_missing_gap | the same | nats a token more when it is not there |
 | reply_facts_<shown>_bits_per_byte | replies that draw on facts, if scored | when some facts alone are shown |
@@ -83,7 +84,14 @@ _BEFORE = {"facts_found": "facts_gold", "facts_none": "facts_found"}
 GAPS = {change: f"reply_{change}_gap".replace("_shuffled", "") for change in (*CHANGES, *_BEFORE)}
 """Change to the name of what it costs."""
 
-_LIKELIHOODS = ("reply_ppl", "reply_word_ppl", "reply_bits_per_byte", *FACTS_SHOWN.values(), *GAPS.values())
+_LIKELIHOODS = (
+    "reply_ppl",
+    "reply_word_ppl",
+    "reply_bits_per_byte",
+    "reply_token_accuracy",
+    *FACTS_SHOWN.values(),
+    *GAPS.values(),
+)
 
 _RANKS = tuple(f"reply_{part}{ending}" for ending in ("", "_per_token") for part in ("r1", "r5", "mrr"))
 
@@ -283,6 +291,8 @@ def _likelihood(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
         yield "reply_ppl", target.reply_nats, target.reply_tokens
         yield "reply_word_ppl", target.reply_nats, target.reply_words
         yield "reply_bits_per_byte", target.reply_nats, target.reply_bytes
+        if target.reply_right is not None:
+            yield "reply_token_accuracy", target.reply_right, target.reply_tokens
         costs = {"": target.reply_nats, **target.changed_nats}
         for change, nats in target.changed_nats.items():
             if change in FACTS_SHOWN:

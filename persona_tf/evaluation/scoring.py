@@ -19,15 +19,16 @@ from persona_tf.text.packer import Packer
 class TargetScore:
     """What the model thinks of one target, each head given the true words before it.
 
-    ``reply_nats`` over ``reply_tokens`` (END counted, unless it is not ``reply_whole``: of a reply that is longer than
-    `LONGEST_REPLY_TOKENS` the beginning is read alone); ``action_nats`` of the given action, END counted, over
-    ``action_tokens``; ``no_action`` is the probability that nothing is done after the reply; ``emote_logits``
-    float32 [E]; ``item`` is the index of the likeliest knowledge item, -1 when a turn is likelier, and then ``turn``
-    is its number, as `Example.turn_key` takes it, -1 for none.
+    ``reply_nats`` over ``reply_tokens``, of which ``reply_right`` are the likeliest in their place (END counted, unless
+    it is not ``reply_whole``: of a reply that is longer than `LONGEST_REPLY_TOKENS` the beginning is read alone);
+    ``action_nats`` of the given action, END counted, over ``action_tokens``; ``no_action`` is the probability that
+    nothing is done after the reply; ``emote_logits`` float32 [E]; ``item`` is the index of the likeliest knowledge
+    item, -1 when a turn is likelier, and then ``turn`` is its number, as `Example.turn_key` takes it, -1 for none.
     """
 
     reply_nats: float
     reply_tokens: int
+    reply_right: int
     reply_whole: bool
     action_nats: float
     action_tokens: int
@@ -126,6 +127,7 @@ def _target_score(row: dict[str, np.ndarray], index: int) -> TargetScore:
     return TargetScore(
         reply_nats=float(row["nats"][reply].sum()),
         reply_tokens=int(reply.sum()),
+        reply_right=int(row["right"][reply].sum()),
         reply_whole=bool((reply & (row["target_labels"] == v.ACTION)).any()),
         action_nats=float(row["nats"][action].sum()),
         action_tokens=int(action.sum()),

@@ -21,7 +21,8 @@ class ScoringModel:
     def score(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Scores the targets of a batch of FEATURES.
 
-        Returns, for each target token [B, T]: ``nats`` of its label, ``stop_nats`` of <emote> in its place,
+        Returns, for each target token [B, T]: ``nats`` of its label, whether it is ``right``: the likeliest
+        of all, ``stop_nats`` of <emote> in its place,
         ``emote_logits`` [B, T, E], and the likeliest source: ``item`` (-1: a turn) and ``turn``.
         """
         return {name: value.numpy() for name, value in self._score(features).items()}
@@ -31,8 +32,10 @@ class ScoringModel:
         stop = features | {"target_labels": tf.fill(tf.shape(features["target_labels"]), v.EMOTE)}
         sources = tf.where(outputs.memory.first[:, None, :], outputs.source_log_probs, float("-inf"))
         best = tf.argmax(sources, axis=-1, output_type=tf.int32)
+        nats = likelihood.nats(outputs, features).token
         return {
-            "nats": likelihood.nats(outputs, features).token,
+            "nats": nats,
+            "right": likelihood.token_is_likeliest(outputs, features, nats),
             "stop_nats": likelihood.nats(outputs, stop).token,
             "emote_logits": outputs.emote_logits,
             "item": tf.gather(outputs.memory.item, best, batch_dims=1),

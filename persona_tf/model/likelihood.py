@@ -7,6 +7,9 @@ from keras import ops
 from persona_tf.model import fusion
 from persona_tf.model.heads import Outputs
 
+_ROUNDING_NATS = 1e-4
+"""Two ways of adding up the same probability may differ by less."""
+
 
 class Nats(NamedTuple):
     """Negative log-likelihoods, float32 [B, T]; each is meaningful only where its label stands.
@@ -39,6 +42,27 @@ def nats(outputs: Outputs, features: dict) -> Nats:
         pointer = ops.where(ops.any(needed, axis=-1), -_copy_log_probs(outputs, needed), 0.0)
     emote = _cross_entropy(ops.minimum(labels, outputs.emote_logits.shape[-1] - 1), outputs.emote_logits)
     return Nats(token, emote, _knowledge_nats(outputs, features), pointer)
+
+
+def token_is_likeliest(outputs: Outputs, features: dict, token_nats):
+    """Whether no token is likelier than the label, generated or copied: bool [B, T].
+
+    A token that is written nowhere in the memory is as likely as the output layer says; so all that is needed are the
+    likeliest of the vocabulary, and those that can be copied.
+
+    Args:
+      token_nats: float32 [B, T], of `nats`.
+    """
+    log_probs = outputs.vocabulary_logits - ops.logsumexp(outputs.vocabulary_logits, axis=-1, keepdims=True)
+    if outputs.copy_gate is None:
+        return -token_nats >= ops.max(log_probs, axis=-1) - _ROUNDING_NATS
+    log_probs += ops.log_sigmoid(-outputs.copy_gate)[..., None]
+    ids = outputs.memory.ids
+    alike = ops.cast(ids[:, :, None] == ids[:, None, :], "float32")
+    copied = ops.log_sigmoid(outputs.copy_gate)[..., None] + ops.log(outputs.copy_attention @ alike + 1e-20)
+    generated = ops.take_along_axis(log_probs, ops.broadcast_to(ids[:, None, :], ops.shape(copied)), axis=-1)
+    best = ops.maximum(ops.max(log_probs, axis=-1), ops.max(ops.logaddexp(generated, copied), axis=-1))
+    return -token_nats >= best - _ROUNDING_NATS
 
 
 def uniform_nats(outputs: Outputs):

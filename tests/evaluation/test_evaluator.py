@@ -137,7 +137,7 @@ class Echo:
     def score(self, examples):
         logits = np.zeros(len(EMOTE_LABELS))
         return [
-            [TargetScore(zlib.crc32(_seen(e, t).encode()), 1, True, 0.0, 0, 1.0, logits, -1, -1) for t in e.targets]
+            [TargetScore(zlib.crc32(_seen(e, t).encode()), 1, 1, True, 0.0, 0, 1.0, logits, -1, -1) for t in e.targets]
             for e in examples
         ]
 

@@ -35,6 +35,7 @@ FULL = ScoredTarget(
     reply_tokens=4,
     reply_words=3,
     reply_bytes=10,
+    reply_right=4,
     changed_nats={"persona_shuffled": 4.0, "history_missing": 3},
     ranked=Ranked(("No.", "It is Rex!"), (2.0, 3.5), (2, 4)),
     knowledge_gold=("persona/2",),
@@ -166,6 +167,15 @@ def test_a_number_that_cannot_be_is_refused_with_its_place(tmp_path, field, bad)
     with pytest.raises(ValueError, match=expected) as caught:
         read_predictions(path)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("right", [-1, 5])
+def test_no_more_tokens_are_right_than_there_are(tmp_path, right):
+    path = tmp_path / "theirs.jsonl"
+    line = {"id": "x", "episode": "e", "gold_reply": "ok", "reply_nats": 3.0, "reply_tokens": 4, "reply_right": right}
+    path.write_text(json.dumps(line) + "\n")
+    with pytest.raises(ValueError, match=rf"theirs\.jsonl:1: field 'reply_right': .* 4 reply_tokens, got {right}"):
+        read_predictions(path)
 
 
 def test_what_rounding_leaves_below_zero_is_read(tmp_path):

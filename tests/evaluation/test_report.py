@@ -36,6 +36,13 @@ def test_likelihood_is_that_of_the_sum():
     assert metrics["reply_bits_per_byte"]["value"] == pytest.approx(14 / 20 / math.log(2))
 
 
+def test_token_accuracy_is_that_of_all_tokens():
+    likely = {"reply_nats": 1.0, "reply_words": 2, "reply_bytes": 9}
+    known = [target(0, reply_tokens=3, reply_right=3, **likely), target(1, reply_tokens=5, reply_right=1, **likely)]
+    metrics = report([*known, target(2, reply_tokens=9, **likely)])
+    assert metrics["reply_token_accuracy"] == {"value": 0.5, "count": 2}, "of the third it is not known"
+
+
 def test_replies_are_scored_where_there_is_a_gold_one():
     targets = [
         target(0, gold_reply="I am the king", reply="I am king"),
@@ -101,6 +108,7 @@ HAND = (
         missing="It is Rex",
         reply_nats=6.0,
         reply_tokens=3,
+        reply_right=2,
         reply_words=4,
         reply_bytes=13,
         changed_nats={
@@ -193,6 +201,7 @@ BY_HAND = {
     "reply_ppl": math.exp(14 / 5),
     "reply_word_ppl": math.exp(14 / 5),
     "reply_bits_per_byte": 14 / 16 / math.log(2),
+    "reply_token_accuracy": 2 / 3,
     "reply_facts_gold_bits_per_byte": 5.5 / 13 / math.log(2),
     "reply_facts_found_bits_per_byte": 6.25 / 13 / math.log(2),
     "reply_facts_none_bits_per_byte": 7.75 / 13 / math.log(2),
@@ -279,7 +288,7 @@ def test_what_a_bot_cannot_do_is_no_zero():
     }
     assert "knowledge_f1" not in report(silent)
     ranks = [name for name in NAMES if name.startswith(("reply_r1", "reply_r5", "reply_mrr"))]
-    assert [name for name in report(silent) if name.startswith("reply")] == [*NAMES[:14], *ranks]
+    assert [name for name in report(silent) if name.startswith("reply")] == [*NAMES[:15], *ranks]
 
 
 def test_what_a_file_does_not_say_is_no_zero():

@@ -38,7 +38,7 @@ class Silly:
     def score(self, batch):
         """As likely as any other; nothing done; the first emote, the first item."""
         same = np.zeros(len(EMOTE_LABELS), np.float32)
-        return [[TargetScore(1.0, 1, True, 1.0, 1, 0.0, same, 0, -1) for _ in e.targets] for e in batch]
+        return [[TargetScore(1.0, 1, 1, True, 1.0, 1, 0.0, same, 0, -1) for _ in e.targets] for e in batch]
 
     def rank_actions(self, batch):
         return [dict.fromkeys(e.targets[0].available_actions, (1.0, 1)) for e in batch]

@@ -37,6 +37,23 @@ def test_words_against_a_reference(shaken, features, to_numpy, fusion, copies):
         assert nats[row, column] == pytest.approx(-log_probs[row, column, label], abs=1e-3)
 
 
+@pytest.mark.parametrize("copies", [True, False])
+def test_the_likeliest_token_against_a_reference(shaken, features, to_numpy, copies):
+    """Half of the labels are made the likeliest token: these are right, and of the others those that are, too."""
+    outputs = shaken(copy_head=copies)(features)
+    log_probs = np.asarray(next_token_log_probs(outputs))
+    labels = features["target_labels"].copy()
+    labels[:, ::2] = log_probs.argmax(-1)[:, ::2]
+    own = {**features, "target_labels": labels}
+    found = np.asarray(likelihood.token_is_likeliest(outputs, own, likelihood.nats(outputs, own).token))
+    outputs, seen = to_numpy(outputs), set()
+    for row, column in zip(*np.nonzero(features["target_ids"]), strict=True):
+        wanted = _mixture(outputs, row, column)
+        assert found[row, column] == (wanted[labels[row, column]] > wanted.max() - 1e-4 * wanted.max())
+        seen.add((bool(column % 2), bool(found[row, column])))
+    assert {(False, True), (True, False)} <= seen
+
+
 def test_the_pointer_points_at_what_is_seen_and_sums_to_one(shaken, features, to_numpy):
     outputs = to_numpy(shaken()(features))
     for row, column in zip(*np.nonzero(features["target_ids"]), strict=True):

@@ -67,7 +67,7 @@ print(json.dumps({"params": model.count_params(), "loss": loss, "moved": moved, 
 
 @pytest.mark.slow
 def test_large_takes_a_step_in_the_memory_that_was_counted(tmp_path):
-    """More than 300 M weights, with AdamW, on 48 tokens: 7.3 GB of weights, gradients (as they are, and clipped) and moments.
+    """More than 300 M weights, with AdamW, on 48 tokens: 7.3 GB of weights, gradients, these clipped, and moments.
 
     The clipped gradients need not all be there at once: that goes by the order in which TensorFlow's threads take up
     the update, so that some machines need a fifth less than is counted, and a quarter less was seen.

@@ -20,7 +20,7 @@ from persona_tf.evaluation.comparison.statistics import (
 from persona_tf.evaluation.report import GAPS
 from persona_tf.evaluation.table import markdown_table, shown, shown_range, write_json
 
-_BY_TOKENS = ("reply_ppl", *GAPS.values())
+_BY_TOKENS = ("reply_ppl", "reply_token_accuracy", *GAPS.values())
 """Metrics a token: they mean the same only where the tokens are the same."""
 
 
@@ -170,7 +170,8 @@ def _notes(columns: Sequence[Column], comparisons: int, dialogues: int, tokens_d
         )
     if tokens_differ:
         notes.append(
-            "reply_ppl and the gaps are left out: the vocabularies differ, and with them what a token is. "
+            "reply_ppl, reply_token_accuracy and the gaps are left out: the vocabularies differ, and with them "
+            "what a token is. "
             "reply_word_ppl and reply_bits_per_byte can be compared."
         )
     return notes
