@@ -22,7 +22,6 @@ ENGINE :=
 OFFENSIVE :=
 HOST :=
 PORT :=
-RETRIEVER :=
 SEEDS :=
 WORKERS :=
 
@@ -48,7 +47,7 @@ NEAR = $(shell $(PYTHON) -c 'import difflib, sys; print(*difflib.get_close_match
 help:
 	@echo "make train EXP=quickstart   train a bot, then evaluate it on every split of the experiment   (WORKERS=)"
 	@echo "make chat EXP=quickstart    talk to it          (SEED=, NAME=, PARTNER=, PLACE=, PERSONA=, CARD=, RETRIEVER=, MEMORY=, ENGINE=)"
-	@echo "make serve EXP=quickstart   the same in the browser, and for programs   (OTHER=, HOST=, PORT=, ENGINE=, OFFENSIVE=off|mark|block)"
+	@echo "make serve EXP=quickstart   the same in the browser, and for programs   (OTHER=, RETRIEVER=, HOST=, PORT=, ENGINE=, OFFENSIVE=off|mark|block)"
 	@echo "make telegram EXP=quickstart   the same on Telegram   (RETRIEVER=, NAME=, PLACE=, PERSONA=, CARD=, ENGINE=)"
 	@echo "make eval EXP=quickstart    evaluate it again   (SPLITS=test,test_unseen)"
 	@echo "make describe EXP=quickstart   draw its model, and count what it costs"
@@ -76,7 +75,7 @@ chat: experiment $(STAMP)
 	@$(PERSONA_TF) chat$(CHAT_FLAGS)
 
 serve: experiment $(STAMP)
-	@$(PERSONA_TF) serve$(FLAGS)$(call flag,other,$(OTHER))$(call flag,host,$(HOST))$(call flag,port,$(PORT))$(call flag,engine,$(ENGINE))$(call flag,offensive,$(OFFENSIVE))
+	@$(PERSONA_TF) serve$(FLAGS)$(call flag,other,$(OTHER))$(call flag,retriever,$(RETRIEVER))$(call flag,host,$(HOST))$(call flag,port,$(PORT))$(call flag,engine,$(ENGINE))$(call flag,offensive,$(OFFENSIVE))
 
 telegram: experiment $(STAMP)
 	@$(PERSONA_TF) telegram$(FLAGS)$(call flag,retriever,$(RETRIEVER))$(call flag,name,$(NAME))$(call flag,place,$(PLACE))$(call flag,persona,$(PERSONA))$(call flag,card,$(CARD))$(call flag,engine,$(ENGINE))$(call flag,offensive,$(OFFENSIVE))

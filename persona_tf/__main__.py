@@ -149,7 +149,7 @@ VERBS: Mapping[str, Verb] = {
     "serve": Verb(
         "talk to a trained bot in the browser; for programs an API of its own, and that of OpenAI's clients",
         talking.serve,
-        ("experiment", "run", "other", "engine", "host", "port", "chat_file", "each_minute", "offensive"),
+        tuple("experiment run other retriever engine host port chat_file each_minute offensive".split()),
     ),
     "telegram": Verb(
         "talk to a trained bot on Telegram; its token is in TELEGRAM_TOKEN", talking.telegram, _ON_TELEGRAM

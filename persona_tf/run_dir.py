@@ -10,7 +10,7 @@ runs/quickstart/0/
     bundle/                all that talking needs
     evaluation/            <split>.json, .csv and .md; decoders_<split> and override likewise, with a .png; remember
     predictions/           <split>.jsonl, override.jsonl, remember.jsonl
-    chats.sqlite           conversations that people had with it on the server
+    chats.sqlite           conversations that people had with it on the server; chats.memory.sqlite: what they learned
     pairs.sqlite           which of two runs' answers people preferred there
 """
 

@@ -49,14 +49,24 @@ BARN = Setting(
 )
 
 
-@pytest.fixture(scope="session")
-def light_sample():
-    """The module tests/light_sample.py."""
-    path = pathlib.Path(__file__).with_name("light_sample.py")
-    spec = importlib.util.spec_from_file_location("light_sample", path)
+def _module(name):
+    path = pathlib.Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def light_sample():
+    """The module tests/light_sample.py."""
+    return _module("light_sample")
+
+
+@pytest.fixture(scope="session")
+def word_encoder():
+    """The module tests/word_encoder.py."""
+    return _module("word_encoder")
 
 
 @pytest.fixture(scope="session")

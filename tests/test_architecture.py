@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "export": SEAM | {"text", "model", "retrieval", "decoding", "bundle_folder"},
     "chat": SEAM | {"text", "model", "decoding", "retrieval", "export"},
     "evaluation": SEAM | {"data", "text", "model", "decoding", "retrieval", "export", "chat"},
-    "serving": {"episode", "chat", "export", "chat_file"},
+    "serving": {"episode", "example", "chat", "export", "chat_file"},
 }
 """What a room may import of ours. ``bench`` may import all but serving, ``config``, ``verbs`` and ``__main__`` all."""
 ROOMS = {*MAY_IMPORT, "bench", "config", "verbs", "__main__"}

@@ -86,6 +86,8 @@ def test_options_pass_through(clone):
         clone, "-n", "chat", "EXP=quickstart", "SEED=3", "PLACE=the tower", "PERSONA=I'm old.", "CARD=my card.png",
         "RETRIEVER=runs/retrieval_world/0", "MEMORY=my mind.sqlite",
     ).stdout  # fmt: skip
+    serve = make(clone, "-n", "serve", "EXP=quickstart", "RETRIEVER=runs/retrieval_world/0").stdout
+    assert "serve --experiment 'quickstart' --retriever 'runs/retrieval_world/0'" in serve
     swept = make(clone, "-n", "sweep", "EXP=a,b", "SEEDS=0,1", "RUN=there", "GIN=STEPS=9").stdout
     assert "sweep --experiments 'a,b' --seeds '0,1' --runs 'there' '--gin.STEPS=9'" in swept
     assert "--seed '3' --place 'the tower' --persona 'I'\\''m old.' --card 'my card.png'" in chat

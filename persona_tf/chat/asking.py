@@ -2,9 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from persona_tf.chat.answer import Answer
 from persona_tf.example import Example
 
 if TYPE_CHECKING:
@@ -24,12 +23,21 @@ class Ask:
     told: bool = True
 
 
+@dataclasses.dataclass(frozen=True)
+class FactsAsk:
+    """A wish for facts, for each target of an example: see `Bot.extract` and `Bot.invent`."""
+
+    example: Example
+    task: Literal["extract", "invent"]
+
+
 class Told(NamedTuple):
     """How far an answer has come: the reply so far (whole characters, "" where nobody listens), and whether it is done.
 
-    ``answer`` gives it; before it is done, what there is of it. It is to be called before the bot writes on.
+    ``answer`` gives it, an `Answer`; before it is done, what there is of it. It is to be called before the bot writes
+    on. Of a `FactsAsk` it is the facts of each target, tuples of `OwnedFact`, and to be called when it is done.
     """
 
     text: str
     done: bool
-    answer: Callable[[], Answer]
+    answer: Callable[[], Any]

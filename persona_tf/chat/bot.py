@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from persona_tf.chat.answer import Answer
-from persona_tf.chat.asking import Ask, Told
+from persona_tf.chat.asking import Ask, FactsAsk, Told
 from persona_tf.chat.fact_ids import facts_in
 from persona_tf.chat.memories import Memories
 from persona_tf.decoding.config import DecodeConfig
@@ -26,6 +26,8 @@ from persona_tf.text.tokenizer import ESCAPE
 _MOST_OTHERS = 4
 """Each takes the engine some seconds to make, and memory."""
 _MOST_WAYS = 256
+_MOST_FACT_TOKENS = 1 << 10
+"""More than any turn's facts have: all are written at once."""
 
 
 class Bot:
@@ -162,37 +164,55 @@ class Bot:
         Raises:
           ValueError: the bot has not learned to.
         """
-        return self._facts(examples, "extract")
+        return self._facts([FactsAsk(example, "extract") for example in examples])
 
     def invent(self, examples: Sequence[Example]) -> list[list[str]]:
         """A fact of the bot's own that would answer the last turn that each target sees; "" where none is lacking.
 
         Shown among its knowledge items, as ``persona``, the bot answers with it. Raises what `extract` does.
         """
-        return [[facts[0].text if facts else "" for facts in row] for row in self._facts(examples, "invent")]
+        found = self._facts([FactsAsk(example, "invent") for example in examples])
+        return [[facts[0].text if facts else "" for facts in row] for row in found]
 
-    def _facts(self, examples: Sequence[Example], task: str) -> list[list[tuple[OwnedFact, ...]]]:
+    def noting(self, asks: Sequence[FactsAsk], tokens: int = 2) -> Iterator[list[Told]]:
+        """As `answering`, for wishes of one task; nothing of them is told before it is done.
+
+        Raises:
+          ValueError: the tasks differ, or the bot has not learned to write facts.
+        """
+        if len({ask.task for ask in asks}) > 1:
+            raise ValueError("expected wishes of one task, extract or invent, got both: ask for one after the other")
         if self._facts_writer is None:
             self._facts_writer = self._writer.of_facts()
+        return self._noting(asks, tokens, self._beside)
+
+    def _facts(self, asks: Sequence[FactsAsk]) -> list[list[tuple[OwnedFact, ...]]]:
+        if self._facts_writer is None:
+            self._facts_writer = self._writer.of_facts()
+        *_, told = [[], *self._noting(asks, _MOST_FACT_TOKENS, self._memories)]
+        return [one.answer() for one in told] or [[] for _ in asks]
+
+    def _noting(self, asks: Sequence[FactsAsk], tokens: int, read: Callable[..., Any]) -> Iterator[list[Told]]:
+        examples = [ask.example for ask in asks]
         if not any(example.targets for example in examples):
-            return [[] for _ in examples]
+            return
         features, turn, _ = self._read(examples, [None] * len(examples))
-        marks = v.fact_ids(self.bundle.packer.tokenizer.size)
-        none = np.zeros((*turn.shape, 1), np.int32)
-        memories = self._memories(examples, features)
-        written = self._facts_writer.write(*memories, turn, none, marks.extract if task == "extract" else marks.invent)
-        rows = [written.ids[r, t, 0].tolist() for r, e in enumerate(examples) for t in range(len(e.targets))]
-        found = iter(facts_in(rows, marks, self.bundle.packer.tokenizer.decode_all))
-        return [[next(found) for _ in example.targets] for example in examples]
+        marks, none = v.fact_ids(self.bundle.packer.tokenizer.size), np.zeros((*turn.shape, 1), np.int32)
+        first = marks.extract if asks[0].task == "extract" else marks.invent
+        for written in self._facts_writer.stream(*read(examples, features), turn, none, tokens, first=first):
+
+            def facts(row: int, written: Written = written) -> list[tuple[OwnedFact, ...]]:
+                rows = [written.ids[row, t, 0].tolist() for t in range(len(examples[row].targets))]
+                return facts_in(rows, marks, self.bundle.packer.tokenizer.decode_all)
+
+            done = [bool(written.done[row, : len(e.targets)].all()) for row, e in enumerate(examples)]
+            yield [Told("", done[row], functools.partial(facts, row)) for row in range(len(asks))]
 
     def _answering(self, asks: Sequence[Ask], decodes: Sequence[DecodeConfig], tokens: int) -> Iterator[list[Told]]:
         examples = [ask.example for ask in asks]
         features, turn, seeds = self._read(examples, [ask.seed for ask in asks])
-        if self.mixes:
-            memories = [self._writer.together(reads) for reads in self._kept.rows(examples, features)]
-            stream = self._writer.stream(*memories, turn, seeds, tokens, [self._way(decode) for decode in decodes])
-        else:
-            stream = self._writer.stream(*self._memories(examples, features), turn, seeds, tokens)
+        ways = [[self._way(decode) for decode in decodes]] if self.mixes else []
+        stream = self._writer.stream(*self._beside(examples, features), turn, seeds, tokens, *ways)
         settled = [""] * len(asks)
         for written in stream:
             done = written.done[:, 0].tolist()
@@ -259,6 +279,13 @@ class Bot:
             knowledge = self._writer.read_knowledge(features)
             self._known = items, knowledge
         return knowledge, self._writer.read_history(features)
+
+    def _beside(self, examples: Sequence[Example], features: dict[str, np.ndarray]) -> tuple[Any, Any]:
+        """As `_memories`, of conversations that will go on: what was read before is not read again."""
+        if not self.mixes:
+            return self._memories(examples, features)
+        knowledge, history = self._kept.rows(examples, features)
+        return self._writer.together(knowledge), self._writer.together(history)
 
     def _features(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
         packed = self.bundle.packer.pack(strings(examples))

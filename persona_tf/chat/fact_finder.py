@@ -1,7 +1,6 @@
 """Finds those of a persona's facts that suit the moment, with a retriever; any number of facts, also none."""
 
 import collections
-import pathlib
 import threading
 from collections.abc import Sequence
 
@@ -10,7 +9,6 @@ import numpy as np
 from persona_tf.chat.session import BOT
 from persona_tf.episode import Turn
 from persona_tf.learner import history_turns
-from persona_tf.retrieval.bundle import load_retriever
 from persona_tf.retrieval.index import FactIndex
 from persona_tf.retrieval.retriever import Retriever
 
@@ -28,21 +26,6 @@ class FactFinder:
         self._retriever, self._lock = retriever, threading.Lock()
         self._fingerprint = retriever.fingerprint()
         self._indices: collections.OrderedDict[tuple[str, ...], FactIndex] = collections.OrderedDict()
-
-    @classmethod
-    def load(cls, run: pathlib.Path) -> "FactFinder":
-        """One with the retriever of a run.
-
-        Raises:
-          FileNotFoundError: there is none.
-          ValueError: see `load_retriever`.
-        """
-        if not (run / "bundle" / "retriever.json").is_file():
-            raise FileNotFoundError(
-                f"no trained retriever in {run}. This makes one (about 10 minutes on two cores): make train "
-                "EXP=retrieval_world; it is in runs/retrieval_world/0"
-            )
-        return cls(load_retriever(run / "bundle"))
 
     def best(self, turns: Sequence[Turn], facts: Sequence[str], count: int) -> list[int]:
         """The numbers of the facts that suit the bot's next turn, the best first.

@@ -8,8 +8,9 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from persona_tf.chat.session import BOT, Recall
+from persona_tf.chat.session import BOT, Recall, Session
 from persona_tf.episode import Character, Turn
 from persona_tf.example import ExampleConfig, Item
 from persona_tf.learner import history_turns
@@ -19,8 +20,14 @@ from persona_tf.retrieval.memory.relation import rules_for
 from persona_tf.retrieval.memory.store import FactStore
 from persona_tf.retrieval.memory.words import key
 
+if TYPE_CHECKING:  # it would bring Keras
+    from persona_tf.retrieval.retriever import Retriever
+
 KINDS: Mapping[str, str] = {"self": "persona", "partner": "partner_persona", "world": "setting_description"}
 """What a fact of each owner becomes: the kind of knowledge item as which training shows remembered facts."""
+
+Rank = Callable[[Sequence[Turn], Sequence[str], int], Sequence[int]]
+"""Turns, facts, and how many -> the numbers of those facts that suit the next turn, the best first."""
 
 _MOST_TURNS = 64
 """What was said before, no encoder of contexts reads any more."""
@@ -31,8 +38,8 @@ class RecallConfig:
     """How much a memory tells at once.
 
     ``k``: how many facts an answer is shown besides those that are pinned. ``threshold``: none of a lower score; None:
-    whatever the score. ``most_shown``: of a character of more facts the bot is not shown all at once: they are found
-    in the memory, too.
+    whatever the score. ``most_shown``: of a character of more facts the bot is shown none from the beginning: they are
+    found in the memory, too.
 
     Raises:
       ValueError: a number below 0.
@@ -86,6 +93,27 @@ class MemoryRecall:
         return tuple(item_of(fact) for fact in sorted(best, key=lambda fact: fact.number))
 
 
+class PersonaRecall:
+    """A `session.Recall`: the facts of a persona that suit the dialogue, under the keys that they have in the persona.
+
+    For a `Session` that is shown none of them from the beginning, and remembers nothing else.
+
+    Args:
+      session: whose persona it is.
+      best: see `FactFinder.best`.
+      count: how many.
+    """
+
+    def __init__(self, session: Session, best: Rank, count: int = USUAL.k):
+        self._facts, self._best, self._count = session.facts, best, count
+
+    def __call__(self, turns: Sequence[Turn]) -> tuple[Item, ...]:
+        """What comes to mind after these turns, in the order of the persona."""
+        found = self._best(turns[-_MOST_TURNS:], list(self._facts.values()), self._count)
+        keys = list(self._facts)
+        return tuple(Item(keys[place], "persona", self._facts[keys[place]]) for place in sorted(found))
+
+
 def item_of(fact: KnownFact) -> Item:
     """A fact of a memory as a knowledge item: ``memory/17``."""
     return Item(f"memory/{fact.number}", KINDS[fact.owner], fact.text)
@@ -102,17 +130,15 @@ def joined(*recalls: Recall | None) -> Recall:
     return lambda turns: [item for recall in there for item in recall(turns)]
 
 
-def give(memory: FactMemory, me: Character, partner: Character, example: ExampleConfig, most_shown: int) -> Character:
-    """Puts into a memory what is known before the first turn; returns the bot's character as a `Session` is to show it.
+def give(memory: FactMemory, me: Character, partner: Character, example: ExampleConfig) -> None:
+    """Puts into a memory what is known before the first turn.
 
-    That is the character itself, or one without facts where it has more than ``most_shown``: then they come to mind
-    where they suit. The partner's facts are given only to a bot that knows its partner's from the beginning.
+    The partner's facts are given only to a bot that knows its partner's from the beginning.
     """
     known = given_facts(me, "self")
     if "partner_persona" in example.kinds:
         known += given_facts(partner, "partner")
     memory.add(known)
-    return dataclasses.replace(me, facts=()) if len(me.facts) > most_shown else me
 
 
 def open_memory(file: str | os.PathLike[str] | None, retriever: pathlib.Path, session: str) -> FactMemory:
@@ -128,6 +154,12 @@ def open_memory(file: str | os.PathLike[str] | None, retriever: pathlib.Path, se
       ValueError: one of them is damaged or something else; or the retriever is no bi-encoder.
       TimeoutError, OSError: see `FactStore`.
     """
+    encoder = load_finder(retriever)
+    return FactMemory(FactStore(file), session, encoder, rules_for(encoder.experiment))
+
+
+def load_finder(retriever: pathlib.Path) -> "Retriever":
+    """What finds facts for a memory; raises what `open_memory` raises of it."""
     from persona_tf.retrieval.bundle import load_retriever
 
     encoder = load_retriever(retriever, "float32")
@@ -136,4 +168,4 @@ def open_memory(file: str | os.PathLike[str] | None, retriever: pathlib.Path, se
             f"{retriever}: expected a bi-encoder that finds facts, such as that of retrieval_world, got kind "
             f"{encoder.config.kind!r}, which finds {encoder.config.finds!r}"
         )
-    return FactMemory(FactStore(file), session, encoder, rules_for(encoder.experiment))
+    return encoder

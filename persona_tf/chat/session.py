@@ -68,11 +68,15 @@ class Session:
       seed: decides the noise of sampling, another for each turn.
       opening: turns that the conversation begins with; they are not taken back.
       recall: is asked before each answer; what it gives is known for that answer, as far as there is room for it and
-        the bot was trained with that kind of item.
+        the bot was trained with that kind of item. May be set later, too.
+      most_facts: of a character of more facts the bot is shown none from the beginning, as the recall brings those to
+        mind that suit; None: it is shown all.
 
     Raises:
       ValueError: there are more than `MAX_ITEMS` facts, objects and so on.
     """
+
+    recall: Recall | None
 
     def __init__(
         self,
@@ -83,25 +87,30 @@ class Session:
         seed: int = 0,
         opening: Sequence[Turn] = (),
         recall: Recall | None = None,
+        most_facts: int | None = None,
     ):
         episode = _clean(Episode(f"chat/{seed}", "chat", setting, (partner, me), (), learners=(BOT,)))
-        self._begin(bot, State(episode, (), seed), recall)
+        self._begin(bot, State(episode, (), seed), recall, most_facts)
         self.reset(opening)
 
     @classmethod
-    def restore(cls, bot: "Bot", state: Mapping[str, Any], recall: Recall | None = None) -> "Session":
+    def restore(
+        cls, bot: "Bot", state: Mapping[str, Any], recall: Recall | None = None, most_facts: int | None = None
+    ) -> "Session":
         """The conversation that `state` gave; the bot may be another.
 
         Raises:
           ValueError: it is no state of a conversation, or see `Session`.
         """
         session = cls.__new__(cls)
-        session._begin(bot, State.from_json(state), recall)
+        session._begin(bot, State.from_json(state), recall, most_facts)
         return session
 
-    def _begin(self, bot: "Bot", state: State, recall: Recall | None) -> None:
-        self._bot, self._state, self._recall = bot, state, recall
-        self._items = knowledge_items(state.episode, BOT, bot.bundle.example)
+    def _begin(self, bot: "Bot", state: State, recall: Recall | None, most_facts: int | None) -> None:
+        self._bot, self._state, self.recall, self._most_facts = bot, state, recall, most_facts
+        self._all_items = knowledge_items(state.episode, BOT, bot.bundle.example)
+        shows_facts = most_facts is None or sum(item.kind == "persona" for item in self._all_items) <= most_facts
+        self._items = tuple(item for item in self._all_items if shows_facts or item.kind != "persona")
         if len(self._items) > MAX_ITEMS:
             raise ValueError(
                 f"expected at most {MAX_ITEMS} facts, sentences about the place, objects and names in all, got "
@@ -122,6 +131,12 @@ class Session:
     def own_items(self) -> tuple[Item, ...]:
         """What the bot knows from the beginning, whatever comes to its mind."""
         return self._items
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """All facts of the bot's persona, by key (``persona/2``), in their order; it need not be shown all of them."""
+        found = (item for item in self._all_items if item.kind == "persona")
+        return {item.key: item.text for item in sorted(found, key=lambda item: int(item.key.partition("/")[2]))}
 
     @property
     def choices(self) -> tuple[Choices | None, ...]:
@@ -213,7 +228,8 @@ class Session:
     ) -> Question:
         """The question of `say`, or with ``instead_of`` that of `say_instead`; raises what they raise.
 
-        ``facts``: keys (``persona/2``) of those of the bot's facts that it is shown for this answer; None: all.
+        ``facts``: keys (``persona/2``) of those of the bot's facts that it is shown for this answer, and no others of
+        its own that it remembers; None: all.
         """
         state = self._state
         if instead_of is not None:
@@ -338,7 +354,7 @@ class Session:
             raise ValueError(f"expected a fact from 0 to {len(me.facts) - 1}, got {number}")
         facts = (*me.facts[:number], Fact(""), *me.facts[number + 1 :])
         episode = dataclasses.replace(episode, characters=(partner, dataclasses.replace(me, facts=facts)))
-        self._begin(self._bot, dataclasses.replace(self._state, episode=episode), self._recall)
+        self._begin(self._bot, dataclasses.replace(self._state, episode=episode), self.recall, self._most_facts)
 
     def rate(self, number: int, rating: Mapping[str, bool | None]) -> None:
         """Says of the bot's turn ``number`` whether it has some of `QUALITIES`; None takes that back.
@@ -411,8 +427,10 @@ class Session:
         turns, config = onto.episode.turns, self._bot.bundle.example
         history = history_turns(turns, BOT)
         history = history[first_kept(history, config.history_tokens) :]
-        recalled = self._recalls(turns)
-        own = [item for item in self._items if facts is None or item.kind != "persona" or item.key in facts]
+        recalled, own = self._recalls(turns), self._items
+        if facts is not None:
+            own = tuple(item for item in self._all_items if item.kind != "persona" or item.key in facts)
+            recalled = tuple(item for item in recalled if item.kind != "persona" or not item.key.startswith("memory/"))
         items, target = (*own, *recalled), Target(turn=len(turns), reply="")
         plain = Example(f"{self.episode.id}:{BOT}", items, history, (target,))
         attempt = beside.written if beside else 0
@@ -422,7 +440,7 @@ class Session:
     def _recalls(self, turns: tuple[Turn, ...]) -> tuple[Item, ...]:
         """What comes to the bot's mind."""
         kinds = self._bot.bundle.example.told_kinds
-        found = [] if self._recall is None else [item for item in self._recall(turns) if item.kind in kinds]
+        found = [] if self.recall is None else [item for item in self.recall(turns) if item.kind in kinds]
         return _clean(tuple(found[: MAX_ITEMS - len(self._items)]))
 
     def _asked(self, question: Question, on_text: OnText | None) -> Answer:

@@ -1,7 +1,8 @@
 """One thread that owns the bot: it gathers what many ask into batches, and answers them. Knows no transport.
 
 A lone wish is begun at once. What comes while others are answered is begun between two of their words, beside them, so
-long as there are few such batches; else it waits, and is begun with all that wait by then.
+long as there are few such batches; else it waits, and is begun with all that wait by then. Facts are written in a batch
+of their own, word by word as replies are: nobody's reply waits for them.
 """
 
 import collections
@@ -11,10 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from persona_tf.chat.answer import Answer
-from persona_tf.chat.asking import Ask, Told
+from persona_tf.chat.asking import Ask, FactsAsk, Told
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Bot
@@ -66,15 +67,17 @@ class Watch(Protocol):
 
 
 class Job:
-    """A wish for an answer.
+    """A wish for an answer, or for facts.
 
     ``on_text`` is called by the model's thread with the reply so far; ``done`` with the job when it has its ``answer``
-    or an ``error``.
+    (see `Told`) or an ``error``.
     """
 
-    def __init__(self, ask: Ask, on_text: Callable[[str], None] | None, done: Callable[["Job"], None], until: float):
+    def __init__(
+        self, ask: Ask | FactsAsk, on_text: Callable[[str], None] | None, done: Callable[["Job"], None], until: float
+    ):
         self.ask, self.until, self.asked = ask, until, time.monotonic()
-        self.answer: Answer | None = None
+        self.answer: Any = None
         self.error: Exception | None = None
         self.on_text, self._done = on_text, done
         self.cancelled = self.stopped = self.over = False
@@ -88,7 +91,12 @@ class Job:
         """What is written so far is the answer."""
         self.stopped = True
 
-    def end(self, answer: Answer | None = None, error: Exception | None = None) -> None:
+    @property
+    def kind(self) -> str:
+        """What is wanted: ``reply``, ``extract`` or ``invent``; a batch is of one kind."""
+        return "reply" if isinstance(self.ask, Ask) else self.ask.task
+
+    def end(self, answer: Any = None, error: Exception | None = None) -> None:
         """Is called once, by the model's thread."""
         self.over, self.answer, self.error = True, answer, error
         self._done(self)
@@ -149,7 +157,11 @@ class ModelThread:
         return sum(batch.open for batch in self._batches)
 
     def submit(
-        self, ask: Ask, done: Callable[[Job], None], on_text: Callable[[str], None] | None = None, seconds: float = 0
+        self,
+        ask: Ask | FactsAsk,
+        done: Callable[[Job], None],
+        on_text: Callable[[str], None] | None = None,
+        seconds: float = 0,
     ) -> Job:
         """Has an ask answered.
 
@@ -191,9 +203,11 @@ class ModelThread:
             return
         self._bot.set_result(bot)
         while self._wait():
-            if jobs := self._admitted(bot):
-                self._watch.began(len(jobs))
-                self._batches.append(_Batch(bot, jobs, self.limits.tokens, self._watch))
+            self._drop_ended()
+            for jobs in (self._replies(bot), self._facts("invent"), self._facts("extract")):
+                if jobs:
+                    self._watch.began(len(jobs))
+                    self._batches.append(_Batch(bot, jobs, self.limits.tokens, self._watch))
             for batch in self._batches:
                 batch.advance()
             self._batches = [batch for batch in self._batches if batch.open]
@@ -205,30 +219,46 @@ class ModelThread:
                 self._news.wait()
             return bool(self._waiting or self._batches)
 
-    def _admitted(self, bot: "Bot") -> list[Job]:
-        """Those that are begun now."""
-        room = self.limits.rows - self.writing
-        if room <= 0 or len(self._batches) >= self.limits.batches:
-            return []
+    def _drop_ended(self) -> None:
         with self._news:
-            alive = collections.deque(job for job in self._waiting if not _ended(job))
-            chosen: list[Job] = []
+            alive = [job for job in self._waiting if not _ended(job)]
             self._waiting.clear()
-            for job in alive:
-                fits = bot.mixes or not chosen or job.ask.decode == chosen[0].ask.decode
-                (chosen if len(chosen) < room and fits else self._waiting).append(job)
+            self._waiting.extend(alive)
+
+    def _replies(self, bot: "Bot") -> list[Job]:
+        """Those that are begun now."""
+        batches = [batch for batch in self._batches if batch.kind == "reply"]
+        if len(batches) >= self.limits.batches:
+            return []
+        room = self.limits.rows - sum(batch.open for batch in batches)
+        return self._taken(room, "reply", lambda one, other: bot.mixes or one.decode == other.decode)
+
+    def _facts(self, kind: str) -> list[Job]:
+        """As `_replies`, one batch at a time."""
+        is_free = all(batch.kind != kind for batch in self._batches)
+        return self._taken(self.limits.rows, kind) if is_free else []
+
+    def _taken(self, room: int, kind: str, fit: Callable[[Any, Any], bool] = lambda one, other: True) -> list[Job]:
+        """Takes jobs of a kind out of those that wait, as many as there is room for; all fit the first."""
+        chosen: list[Job] = []
+        with self._news:
+            for job in list(self._waiting):
+                if job.kind == kind and len(chosen) < room and (not chosen or fit(job.ask, chosen[0].ask)):
+                    chosen.append(job)
+                    self._waiting.remove(job)
         return chosen
 
 
 class _Batch:
-    """Jobs that are answered side by side; ``open``: how many of them are not over."""
+    """Jobs of one kind that are answered side by side; ``open``: how many of them are not over."""
 
     def __init__(self, bot: "Bot", jobs: list[Job], tokens: int, watch: Watch):
-        self._jobs, self._watch = jobs, watch
+        self._jobs, self._watch, self.kind = jobs, watch, jobs[0].kind
         self._told: Iterator[list[Told]] = iter(())
         self.open = len(jobs)
+        asks: list[Any] = [job.ask for job in jobs]
         try:
-            self._told = bot.answering([job.ask for job in jobs], tokens)
+            self._told = bot.answering(asks, tokens) if self.kind == "reply" else bot.noting(asks, tokens)
         except Exception as error:  # goes to those who asked
             self._fail(error)
 
@@ -246,7 +276,12 @@ class _Batch:
         self.open = sum(not job.over for job in self._jobs)
 
     def _look(self, job: Job, now: Told) -> None:
-        if now.done or job.stopped:
+        if self.kind != "reply":
+            if now.done:
+                job.end(now.answer())
+            else:
+                _ended(job)
+        elif now.done or job.stopped:
             answer = now.answer()
             if not job.text:
                 self._watch.waited(time.monotonic() - job.asked)

@@ -14,7 +14,7 @@ from persona_tf.chat.bot import Answer, Bot
 from persona_tf.chat.card import Card, write_card, write_card_png
 from persona_tf.chat.card_scene import CardScene, card_scene, scene_card
 from persona_tf.chat.recalling import open_memory
-from persona_tf.chat.remembering import KnownFact, NewFact, Remembering, begin
+from persona_tf.chat.remembering import KnownFact, Remembering, begin
 from persona_tf.chat.session import BOT, PARTNER, Session
 from persona_tf.episode import EMOTES, Episode
 from persona_tf.export.bundle import load_bundle
@@ -167,8 +167,8 @@ class Terminal:
         owner = _OWNERS.get(mark.strip().lower(), "")
         if not (fact := rest.strip() if owner else text):
             return self._note("expected /remember TEXT, or me: TEXT of you, here: TEXT of the place")
-        outcomes = remembering.memory.add([NewFact(fact, owner or "self", "given")])
-        self._note(display.outcome(self._session, outcomes[0]) or "That is known.")
+        outcome = remembering.tell(fact, owner or "self")
+        self._note(display.outcome(self._session, outcome) or "That is known.")
 
     def _needs_memory(self) -> Remembering | None:
         if self._remembering is None:

@@ -13,6 +13,7 @@ from persona_tf.verbs.asked import data_dir, overridden, trained, trained_in
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Bot
+    from persona_tf.chat.minds import Minds
     from persona_tf.data.world.config import WorldConfig
     from persona_tf.episode import Episode
     from persona_tf.run_dir import RunDir
@@ -61,7 +62,8 @@ def serve(arguments: Arguments) -> None:
     if beside is not None:
         wake_other = functools.partial(_wake, beside, decoding, given.engine, watch)
         other = Other(wake_other, (str(run.path), str(beside.path)), chats.with_name("pairs.sqlite"))
-    serve(load, chats, given.host, given.port, given.each_minute, _drawing(run), other)
+    minds = _remembering(given.retriever, chats)
+    serve(load, chats, given.host, given.port, given.each_minute, _drawing(run), other, minds)
 
 
 def telegram(arguments: Arguments) -> None:
@@ -80,14 +82,20 @@ def telegram(arguments: Arguments) -> None:
     chats = pathlib.Path(given.chat_file) if given.chat_file else run.telegram_chats
     check_writable(chats.parent)
 
-    def load_finder() -> Any:
-        from persona_tf.chat.fact_finder import FactFinder
-
-        return FactFinder.load(pathlib.Path(given.retriever)).best
-
     load = functools.partial(_wake, run, decoding, given.engine, _watching(given.offensive))
     meet = scenes(draw, given.name, given.place, given.persona, card)
-    server.run(load, chats, given.telegram_api, meet, card, load_finder if given.retriever else None)
+    server.run(load, chats, given.telegram_api, meet, card, _remembering(given.retriever, chats))
+
+
+def _remembering(retriever: str, chats: pathlib.Path) -> Callable[[], "Minds"] | None:
+    """What opens the memories of a file's conversations; None: no retriever was named, so they have none."""
+    if not retriever:
+        return None
+    from persona_tf.chat.minds import Minds, memory_file
+
+    file = memory_file(chats)
+    print(f"What conversations learn is kept in {file}.")
+    return functools.partial(Minds.load, file, trained_in(retriever).bundle)
 
 
 def _watching(way: str) -> Callable[["Bot"], "Bot"]:

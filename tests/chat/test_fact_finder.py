@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -43,12 +41,3 @@ def test_fewer_facts_than_wanted_are_all_given(finder, count):
 
 def test_equal_facts_and_empty_ones_are_found_too(finder):
     assert sorted(finder.best(TURNS, ["", "I bake.", "", "I bake.", "a" * 5000], 10)) == [0, 1, 2, 3, 4]
-
-
-def test_a_run_without_a_retriever_says_how_to_make_one(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no trained retriever in .*make train EXP=retrieval_world"):
-        FactFinder.load(tmp_path)
-    (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle" / "retriever.json").write_text(json.dumps({}))
-    with pytest.raises(ValueError, match=r"retriever\.json"):
-        FactFinder.load(tmp_path)

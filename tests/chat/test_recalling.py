@@ -78,17 +78,16 @@ def test_several_recalls_are_joined():
     assert joined(None, lambda turns: (lore,), lambda turns: [lore][: len(turns) - 3])(TALK) == [lore]
 
 
-@pytest.mark.parametrize(("facts", "shown"), [(12, 12), (13, 0), (0, 0)])
-def test_who_has_many_facts_is_known_from_memory(memory, facts, shown):
-    me = Character("Mira", tuple(Fact(f"I own a thing of kind x{n}.", f"s{n}", f"x{n}") for n in range(facts)))
+def test_a_memory_is_given_what_is_known_from_the_beginning(memory):
+    me = Character("Mira", tuple(Fact(f"I own a thing of kind x{n}.", f"s{n}", f"x{n}") for n in range(13)))
     partner = Character("Tam", (Fact("I am a guard."),))
-    assert len(give(memory, me, partner, ExampleConfig(), 12).facts) == shown
+    give(memory, me, partner, ExampleConfig())
     assert [(fact.owner, fact.source, fact.text) for fact in memory.facts()] == [
         ("self", "given", fact.text) for fact in me.facts
     ]
-    give(memory, me, partner, ALL, 12)
+    give(memory, me, partner, ALL)
     assert [fact.text for fact in memory.facts("partner")] == ["I am a guard."], "given to who knows it anyway"
-    assert len(memory) == facts + 1, "a second time adds nothing"
+    assert len(memory) == 14, "a second time adds nothing"
 
 
 def test_numbers_below_0_are_refused():

@@ -1,8 +1,9 @@
 """The facts of one conversation: added, compared, searched and kept."""
 
+import contextlib
 import dataclasses
 import secrets
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
@@ -40,7 +41,8 @@ class FactMemory:
     was made up, that of the earlier turn. What takes the place of a pinned fact is pinned, too. See `relation` for how
     that is told.
 
-    All is in the store when a method returns; if a method raises, nothing was changed.
+    All is in the store when a method returns; if a method raises, nothing was changed. `at_once` makes one change of
+    several.
 
     The vectors are of one encoder. Facts that another one embedded are embedded again when the conversation is opened:
     their text is all that it takes.
@@ -67,6 +69,7 @@ class FactMemory:
         self._held = HeldFacts(self._dimensions)
         self._put: dict[int, StoredFact] = {}
         self._dropped: set[int] = set()
+        self._is_changing = False
         self._check_rules()
         self._embed_again()
 
@@ -85,6 +88,16 @@ class FactMemory:
             self._refresh()
             return [f for f in self._held if owner in (None, f.owner) and source in (None, f.source)]
 
+    def fact(self, number: int) -> KnownFact:
+        """A fact by its number.
+
+        Raises:
+          KeyError: there is none.
+        """
+        with self._store.lock:
+            self._refresh()
+            return self._held.get(number).fact
+
     def add(self, facts: Iterable[NewFact]) -> list[Outcome]:
         """Adds facts one after the other; what became of each.
 
@@ -92,6 +105,10 @@ class FactMemory:
         """
         new = list(facts)
         return self._changed(new, lambda: [self._add(fact) for fact in new])
+
+    def bring_back(self, fact: KnownFact) -> Outcome:
+        """Adds a fact that was here before, under the number that it had, if that is free."""
+        return self._changed([fact], lambda: self._add(fact, fact.number))
 
     def edit(self, number: int, text: str, slot: str = "", value: str = "") -> Outcome:
         """Gives a fact another text; its number, owner, source, turn and pin stay.
@@ -166,9 +183,52 @@ class FactMemory:
             self._refresh()
             return [*self._held.pinned(query[0], owners), *self._held.best(query[0], owners, k, threshold)]
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever added."""
+        return not self._store.state(self.session).revision
+
+    def notes(self) -> list[str]:
+        """What was noted beside the facts, the oldest first."""
+        return self._store.notes(self.session)
+
+    def note(self, place: int, text: str | None) -> None:
+        """Notes something at a place, counted from 0; None: takes away what is noted there and behind."""
+        with self.at_once():
+            self._store.note(self.session, place, text)
+
+    @contextlib.contextmanager
+    def at_once(self, about: Sequence[NewFact] = ()) -> Iterator[None]:
+        """What is changed inside is in the store at its end, or nothing if anything raises. Others wait meanwhile.
+
+        ``about``: facts that are to be added. Encoding takes long: it is done before others have to wait.
+        """
+        with self._store.lock:
+            self._refresh()
+            new = [fact.text for fact in about if not self._held.of_words(fact.owner, fact.text)]
+        texts = [text for text in dict.fromkeys(new) if text not in self._vectors]
+        vectors = dict(zip(texts, self._embed(texts), strict=True))
+        with self._store.lock:
+            if self._is_changing:  # within another of these
+                self._vectors |= vectors
+                yield
+                return
+            try:
+                with self._store.writing():
+                    self._refresh()
+                    self._is_changing, self._vectors, self._put, self._dropped = True, vectors, {}, set()
+                    yield
+                    if self._put or self._dropped:
+                        self._state = self._write(self._loaded, list(self._put.values()), self._dropped)
+            except BaseException:
+                self._state = None
+                raise
+            finally:
+                self._is_changing, self._vectors = False, {}
+
     # ---------------------------------------------------------------------------------------- comparing
 
-    def _add(self, new: NewFact) -> Outcome:
+    def _add(self, new: NewFact, number: int = 0) -> Outcome:
         if not new.text:
             return Outcome("empty", "")
         same, contrary = self._compared(new)
@@ -177,9 +237,9 @@ class FactMemory:
             return Outcome("duplicate", new.text, same.number, (same,))
         if outcome := _refused(new, contrary):
             return outcome
-        number = self._take_place()
-        fact = KnownFact(**_fields(new), number=number)
-        return self._settle(fact, number, contrary)
+        place = self._take_place()
+        fact = KnownFact(**_fields(new), number=number if number and number not in self._held else place)
+        return self._settle(fact, place, contrary)
 
     def _strengthen(self, old: KnownFact, new: NewFact) -> None:
         stronger = SOURCES.index(new.source) > SOURCES.index(old.source)
@@ -237,25 +297,8 @@ class FactMemory:
 
     def _changed(self, told: Sequence[NewFact], change: Callable[[], _T]) -> _T:
         """Does what changes the memory, and writes it: both or neither."""
-        with self._store.lock:
-            self._refresh()
-            new = [fact.text for fact in told if not self._held.of_words(fact.owner, fact.text)]
-        texts = list(dict.fromkeys(new))
-        # Encoding takes long: it is done before others have to wait.
-        vectors = dict(zip(texts, self._embed(texts), strict=True))
-        try:
-            with self._store.writing():
-                self._refresh()
-                self._vectors, self._put, self._dropped = vectors, {}, set()
-                result = change()
-                if self._put or self._dropped:
-                    self._state = self._write(self._loaded, list(self._put.values()), self._dropped)
-        except BaseException:
-            self._state = None
-            raise
-        finally:
-            self._vectors = {}
-        return result
+        with self.at_once(told):
+            return change()
 
     @property
     def _loaded(self) -> SessionState:
@@ -288,6 +331,8 @@ class FactMemory:
 
     def _refresh(self) -> None:
         """Reads the facts anew if someone else has changed them."""
+        if self._is_changing:  # nobody else can, and what is held is ahead of the store
+            return
         state = self._store.state(self.session)
         if self._state is not None and state.revision == self._state.revision:
             return

@@ -1,5 +1,7 @@
 """The facts of any number of conversations in one SQLite file. Knows no encoder: vectors are bytes to it.
 
+Beside its facts each has notes, in an order: texts of whoever must know later where its facts came from.
+
 A change that was acknowledged is on the disk (write-ahead log, ``synchronous=FULL``): it outlives a kill at any moment
 and a power cut. A change is there as a whole or not at all. Several programs may have the file open: each change of a
 conversation gives it another *revision*, by which the others see that what they hold is old.
@@ -28,6 +30,11 @@ _SCHEMA = (
     " pinned INTEGER NOT NULL, slot TEXT NOT NULL, value TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL,"
     " PRIMARY KEY (session, number)) WITHOUT ROWID",
 )
+_NOTES = (
+    "CREATE TABLE IF NOT EXISTS notes (session TEXT NOT NULL, place INTEGER NOT NULL, text TEXT NOT NULL,"
+    " PRIMARY KEY (session, place)) WITHOUT ROWID"
+)
+"""Not in files of before there were notes, which are of the same format otherwise."""
 
 
 class StoredFact(NamedTuple):
@@ -73,6 +80,8 @@ class FactStore:
                     _lay_out(self._database)
                 self._check()
                 self._database.execute("PRAGMA synchronous = FULL")
+                if not self._database.execute("SELECT 1 FROM sqlite_master WHERE name = 'notes'").fetchone():
+                    self._database.execute(_NOTES)
         except BaseException:
             self._database.close()
             raise
@@ -96,7 +105,7 @@ class FactStore:
     def forget(self, session: str) -> None:
         """Removes a conversation with all of its facts; nothing happens if there is none."""
         with self.writing():
-            for table, column in (("facts", "session"), ("sessions", "id")):
+            for table, column in (("facts", "session"), ("notes", "session"), ("sessions", "id")):
                 self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (clean(session),))
 
     def state(self, session: str) -> SessionState:
@@ -141,6 +150,19 @@ class FactStore:
         self._database.executemany("DELETE FROM facts WHERE session = ? AND number = ?", gone)
         rows = [(session, f.number, p, *_columns(f), vector) for f, p, vector in put]
         self._database.executemany(f"INSERT OR REPLACE INTO facts VALUES ({', '.join('?' * 11)})", rows)
+
+    def notes(self, session: str) -> list[str]:
+        """What was noted of a conversation, the oldest first."""
+        with self.lock, self._explained():
+            rows = self._database.execute("SELECT text FROM notes WHERE session = ? ORDER BY place", (session,))
+            return [text for (text,) in rows]
+
+    def note(self, session: str, place: int, text: str | None) -> None:
+        """Puts a note at a place; None: takes away what is noted there and behind. To be called inside `writing`."""
+        if text is None:
+            self._database.execute("DELETE FROM notes WHERE session = ? AND place >= ?", (session, place))
+        else:
+            self._database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (session, place, text))
 
     def _check(self) -> None:
         [application] = self._database.execute("PRAGMA application_id").fetchone()
@@ -214,7 +236,7 @@ def _give_name(new: pathlib.Path, path: pathlib.Path) -> None:
 
 def _lay_out(database: sqlite3.Connection) -> None:
     database.execute("BEGIN")
-    for statement in _SCHEMA:
+    for statement in (*_SCHEMA, _NOTES):
         database.execute(statement)
     database.execute(f"PRAGMA application_id = {_APPLICATION}")
     database.execute(f"PRAGMA user_version = {FORMAT}")

@@ -4,15 +4,19 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from persona_tf.chat.answer import BLOCKED, MARKED, Answer
 from persona_tf.chat.card import Card, read_card
 from persona_tf.chat.card_scene import CardScene, card_scene
+from persona_tf.chat.minds import Minds
+from persona_tf.chat.remembering import Remembering
 from persona_tf.chat.session import PARTNER, Question
 from persona_tf.episode import Character, Setting, Turn
 from persona_tf.serving.listing import said
+from persona_tf.serving.model_facts import ModelFacts
 from persona_tf.serving.model_thread import FullError, ModelThread, NotReadyError, TooLateError
+from persona_tf.serving.telegram import memory_command
 from persona_tf.serving.telegram.asking import answer_to
 from persona_tf.serving.telegram.events import Command, Event, Pressed, Said, Sent, Unread
 from persona_tf.serving.telegram.outgoing import Out, short, turn_text
@@ -33,12 +37,14 @@ from persona_tf.serving.telegram.validation import (
     MOST_OFFERED,
     Pending,
     best,
-    facts_of,
     press_of,
     rate,
     rating_buttons,
 )
 from persona_tf.serving.typed import typed
+
+if TYPE_CHECKING:
+    from persona_tf.chat.bot import Bot
 
 MAX_TURNS = 1_000
 """Of a conversation."""
@@ -47,13 +53,10 @@ _QUOTED = 300
 _TRIES = 5
 """Someone else may change a conversation, as the web server where it has the same file."""
 
-Rank = Callable[[Sequence[Turn], Sequence[str], int], Sequence[int]]
-"""Turns, facts, and how many -> the numbers of those facts that suit the next turn, the best first."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Threads:
-    """Where what takes time is done: ``disk`` one thread, ``work`` for cards and for finding facts."""
+    """Where what takes time is done: ``disk`` one thread, ``work`` for cards and for memories, which ask the bot."""
 
     disk: ThreadPoolExecutor
     work: ThreadPoolExecutor
@@ -67,11 +70,13 @@ class Host:
       model: answers.
       sender: sends.
       threads: see `Threads`.
-      rank: finds the facts that are offered in validation; None: those that the bot itself leant on.
+      minds: what conversations remember; None: nothing. It finds the facts that are offered in validation, too, in the
+        place of those that the bot itself leant on.
     """
 
-    def __init__(self, talks: Talks, model: ModelThread, sender: Sender, threads: Threads, rank: Rank | None = None):
-        self._talks, self._model, self._sender, self._threads, self._rank = talks, model, sender, threads, rank
+    def __init__(self, talks: Talks, model: ModelThread, sender: Sender, threads: Threads, minds: Minds | None = None):
+        self._talks, self._model, self._sender, self._threads, self._minds = talks, model, sender, threads, minds
+        self._facts = cast("Bot", ModelFacts(model))
 
     async def take(self, event: Event) -> None:
         """Does what is wanted, if it was not done before, and tells of it.
@@ -96,6 +101,13 @@ class Host:
             raise OSError(f"conversation {talk.name} is changed by somebody else again and again")
         for one in talk.out:
             await self._sender.send(event.chat, one)
+
+    async def learn(self, chat: int) -> None:
+        """Writes down what was said in a chat, while nobody waits; raises whatever memory or bot raise."""
+        if self._minds is not None:
+            talk = await self._on_disk(self._talks.open, chat)
+            if talk.kept is not None:
+                await self._in_work(lambda: self._attended(talk).learn())
 
     async def _done(self, talk: Talk, event: Event) -> tuple[Talk, list[Out]]:
         """The conversation after the event, and what is to be sent."""
@@ -130,7 +142,7 @@ class Host:
         if talk.pending:
             # Nothing that was said is lost: both are one turn.
             text = f"{talk.pending.text}\n{text}"
-        if talk.mode == VALIDATION and facts_of(talk.session):
+        if talk.mode == VALIDATION and talk.session.facts:
             return await self._offered(talk, text, texts)
         return await self._answered(talk, text, None, texts)
 
@@ -139,7 +151,7 @@ class Host:
     ) -> tuple[Talk, list[Out]]:
         """The bot's turn, from all facts or from those that were ticked."""
         session = talk.session
-        question = session.to_say(*typed(text), facts=ticked)
+        question = await self._question(talk, text, ticked)
         answer = session.take(question, [await self._ask(talk, question)])
         number = len(session.episode.turns) - 1
         if ticked is not None:
@@ -152,11 +164,11 @@ class Host:
 
     async def _offered(self, talk: Talk, text: str, texts: Texts) -> tuple[Talk, list[Out]]:
         """The best facts, to be ticked."""
-        facts = facts_of(talk.session)
+        facts = talk.session.facts
         keys = list(facts)
-        if self._rank is not None:
+        if self._minds is not None:
             turns = (*talk.session.episode.turns, Turn(PARTNER, *typed(text)))
-            found = await self._working(talk, self._rank, turns, list(facts.values()), MOST_OFFERED)
+            found = await self._working(talk, self._minds.best, turns, list(facts.values()), MOST_OFFERED)
             offered = tuple(keys[number] for number in found)
         else:
             answer = await self._ask(talk, talk.session.to_say(*typed(text)))
@@ -164,6 +176,13 @@ class Host:
         pending = Pending(text, offered)
         out = Out(pending.question(facts, texts), pending.buttons(facts, texts))
         return dataclasses.replace(talk, pending=pending), [out]
+
+    async def _question(self, talk: Talk, text: str, ticked: tuple[str, ...] | None) -> Question:
+        """What the bot is asked; whose facts were ticked knows these alone."""
+        if self._minds is None or ticked is not None:
+            return talk.session.to_say(*typed(text), facts=ticked)
+        await self._working(talk, self._attended, talk)
+        return await self._working(talk, talk.session.to_say, *typed(text))
 
     async def _ask(self, talk: Talk, question: Question) -> Answer:
         async with self._sender.typing(talk.chat):
@@ -174,7 +193,7 @@ class Host:
     async def _pressed(self, talk: Talk, pressed: Pressed, texts: Texts) -> tuple[Talk, list[Out]]:
         press = press_of(pressed.data, talk.name, talk.session, talk.pending)
         await self._sender.pressed(pressed.query, texts.old_button if press.kind == "old" else "")
-        facts, pending = facts_of(talk.session), talk.pending
+        facts, pending = talk.session.facts, talk.pending
         if press.kind == "tick" and pending:
             pending = pending.toggled(press.number)
             buttons = pending.buttons(facts, texts)
@@ -186,6 +205,10 @@ class Host:
             rate(talk.session, press.number, press.quality)
             buttons = rating_buttons(talk.name, talk.session, press.number, texts)
             return talk, [Out(None, buttons, pressed.message)]
+        if press.kind in ("pin", "forget") and self._minds:
+            remembering = await self._working(talk, self._attended, talk)
+            said = await self._working(talk, memory_command.pressed, remembering, press.kind, press.number, texts)
+            return talk, [await self._remembered(talk, remembering, said, texts, pressed.message)]
         return talk, [Out(None, (), pressed.message)]
 
     # ------------------------------------------------------------------------------------------- commands
@@ -218,6 +241,20 @@ class Host:
         setting = place(rest, texts)
         text = place_text(setting, texts, texts.place_set) if setting else texts.place_gone
         return self._anew(talk, talk.me, setting, talk.card, texts, [text])
+
+    async def _memory(self, talk: Talk, rest: str, texts: Texts) -> tuple[Talk, list[Out]]:
+        if self._minds is None:
+            raise RefusedError(texts.no_memory)
+        remembering = await self._working(talk, self._attended, talk)
+        await self._working(talk, remembering.learn)
+        said = await self._working(talk, memory_command.memory_command, remembering, rest, texts)
+        return talk, [await self._remembered(talk, remembering, said, texts)]
+
+    async def _remembered(self, talk: Talk, remembering: Remembering, said: str, texts: Texts, instead: int = 0) -> Out:
+        """What is remembered, after what is said of it."""
+        facts = await self._working(talk, remembering.memory.facts)
+        text = _lines(said, memory_command.memory_list(facts, texts))
+        return Out(text, memory_command.memory_buttons(facts, talk.name), instead)
 
     async def _about_cards(self, talk: Talk, _: str, texts: Texts) -> tuple[Talk, list[Out]]:
         return talk, [Out(texts.card_usage)]
@@ -273,12 +310,19 @@ class Host:
 
     # ------------------------------------------------------------------------------------------- within
 
+    def _attended(self, talk: Talk) -> Remembering:
+        assert self._minds is not None
+        return self._minds.attend(talk.memory, talk.session, self._facts)
+
+    async def _in_work(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads.work, work, *arguments)
+
     async def _on_disk(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads.disk, work, *arguments)
 
     async def _working(self, talk: Talk, work: Callable[..., Any], *arguments: Any) -> Any:
         async with self._sender.typing(talk.chat):
-            return await asyncio.get_running_loop().run_in_executor(self._threads.work, work, *arguments)
+            return await self._in_work(work, *arguments)
 
 
 _Did = Awaitable[tuple[Talk, list[Out]]]
@@ -289,6 +333,7 @@ _COMMANDS: Mapping[str, Callable[[Host, Talk, str, Texts], _Did]] = {
     "persona": Host._persona,
     "place": Host._place,
     "card": Host._about_cards,
+    "memory": Host._memory,
     "undo": Host._undo,
     "simple": Host._simple,
     "validation": Host._validation,

@@ -21,7 +21,7 @@ from persona_tf.chat.card import Card
 from persona_tf.chat_file import ChatFile
 from persona_tf.serving.model_thread import Limits, ModelThread, NotReadyError
 from persona_tf.serving.telegram.events import Event, Unread, event_of
-from persona_tf.serving.telegram.host import Host, Rank, Threads
+from persona_tf.serving.telegram.host import Host, Threads
 from persona_tf.serving.telegram.inbox import Inbox
 from persona_tf.serving.telegram.outgoing import Out, short
 from persona_tf.serving.telegram.patience import Patience, StoppingError
@@ -34,6 +34,7 @@ from persona_tf.serving.telegram.texts import ALL, texts_of
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Bot
+    from persona_tf.chat.minds import Minds
 
 TELEGRAM = "https://api.telegram.org"
 """Where the Bot API is."""
@@ -43,6 +44,8 @@ STOP_SECONDS = 30.0
 
 _LOG = logging.getLogger("persona_tf.serving")
 _CONNECTIONS = 64
+_WORKERS = 16
+"""Most of them wait for the model's thread, not for a processor."""
 _DISK_S = 5.0
 _WAITING = 30
 """Of one chat; what comes then is not read, which the chat is told once."""
@@ -54,7 +57,7 @@ def run(
     api: str = TELEGRAM,
     draw: Draw | None = None,
     card: Card | None = None,
-    load_rank: Callable[[], Rank] | None = None,
+    load_minds: "Callable[[], Minds] | None" = None,
 ) -> None:
     """Talks on Telegram until it is stopped.
 
@@ -64,7 +67,7 @@ def run(
       api: where the Bot API is.
       draw: a seed -> whom the bot plays in a new chat, and where; None: nobody, nowhere.
       card: is played in new chats, on top of what is drawn.
-      load_rank: makes what finds facts for validation.
+      load_minds: opens what conversations remember; None: they remember nothing.
 
     Raises:
       ValueError: there is no token, Telegram does not know it, the address is none, or bot or file are none.
@@ -75,7 +78,7 @@ def run(
         raise ValueError(f"--telegram_api: expected an address such as {TELEGRAM}, got {api!r}")
     with hidden(token):
         try:
-            asyncio.run(TelegramServer(token, load, chats, api, draw, card, load_rank).run())
+            asyncio.run(TelegramServer(token, load, chats, api, draw, card, load_minds).run())
         except asyncio.CancelledError:  # by a second signal
             raise KeyboardInterrupt from None
 
@@ -91,11 +94,12 @@ class TelegramServer:
         api: str = TELEGRAM,
         draw: Draw | None = None,
         card: Card | None = None,
-        load_rank: Callable[[], Rank] | None = None,
+        load_minds: "Callable[[], Minds] | None" = None,
         limits: Limits | None = None,
     ):
         self._model = ModelThread(load, limits or Limits(), _Unwatched())
-        self._draw, self._card, self._load_rank = draw, card, load_rank
+        self._draw, self._card, self._load_minds = draw, card, load_minds
+        self._minds: Minds | None = None
         base = api.rstrip("/")
         self._api = Api(
             token,
@@ -107,7 +111,7 @@ class TelegramServer:
         self._base, self._chats = base, chats
         self._file = ChatFile(chats)
         self._inbox = Inbox(chats)
-        self._threads = Threads(ThreadPoolExecutor(1, "chats"), ThreadPoolExecutor(2, "work"))
+        self._threads = Threads(ThreadPoolExecutor(1, "chats"), ThreadPoolExecutor(_WORKERS, "work"))
 
     async def run(self) -> None:
         """See the function `run`."""
@@ -148,9 +152,13 @@ class TelegramServer:
             self._model.bot  # noqa: B018  (raises)
         except NotReadyError as error:
             raise ValueError(str(error)) from None
-        rank = await self._on(self._threads.work, self._load_rank) if self._load_rank else None
-        talks = await self._on(self._threads.disk, lambda: Talks(self._file, self._bot, self._draw, self._card))
-        self._host = Host(talks, self._model, self._sender, self._threads, rank)
+        if self._load_minds:
+            self._minds = await self._on(self._threads.work, self._load_minds)
+        most_facts = self._minds.config.most_shown if self._minds else None
+        talks = await self._on(
+            self._threads.disk, lambda: Talks(self._file, self._bot, self._draw, self._card, most_facts)
+        )
+        self._host = Host(talks, self._model, self._sender, self._threads, self._minds)
         for body in await self._on(self._threads.disk, self._inbox.waiting):
             await self._put(Update.de_json(body, self._api))
 
@@ -217,6 +225,10 @@ class TelegramServer:
             except StoppingError:
                 return
         await self._forget(event.update)
+        try:
+            await self._host.learn(event.chat)
+        except Exception as error:  # what was said is written down before the next answer
+            _LOG.error("What was said in a chat was not written down", exc_info=error)
 
     async def _forget(self, number: int) -> None:
         try:
@@ -228,6 +240,8 @@ class TelegramServer:
         await self._on(self._threads.work, self._model.close, 1.0)
         self._threads.disk.shutdown()
         self._threads.work.shutdown(wait=False)
+        if self._minds is not None:
+            self._minds.close()
         self._inbox.close()
         self._file.close()
         with contextlib.suppress(TelegramError):

@@ -42,7 +42,8 @@ class Talk:
     """A chat's conversation, and what else is known of the chat.
 
     ``update``: the number of the last one that has changed it; ``out``: what was to be sent then. ``card``: the JSON
-    of the card that is played, "" for none. ``kept`` None: it is not in the file yet.
+    of the card that is played, "" for none. ``memory``: the name of what it remembers. ``kept`` None: it is not in the
+    file yet.
     """
 
     chat: int
@@ -51,6 +52,7 @@ class Talk:
     mode: str = SIMPLE
     pending: Pending | None = None
     card: str = ""
+    memory: str = ""
     update: int | None = None
     out: tuple[Out, ...] = ()
     kept: Kept | None = None
@@ -74,10 +76,18 @@ class Talks:
       bot: gives the bot.
       draw: whom the bot plays in a new chat; None: nobody.
       card: what it plays there, on top of what is drawn.
+      most_facts: see `Session`.
     """
 
-    def __init__(self, file: ChatFile, bot: Callable[[], "Bot"], draw: Draw | None = None, card: Card | None = None):
-        self._file, self._bot, self._draw, self._card = file, bot, draw, card
+    def __init__(
+        self,
+        file: ChatFile,
+        bot: Callable[[], "Bot"],
+        draw: Draw | None = None,
+        card: Card | None = None,
+        most_facts: int | None = None,
+    ):
+        self._file, self._bot, self._draw, self._card, self._most_facts = file, bot, draw, card, most_facts
         self._names: dict[int, str] = {}
         newest: dict[int, float] = {}
         for kept in file.newest(file.count()):
@@ -111,10 +121,11 @@ class Talks:
         return Talk(
             chat,
             kept.id,
-            Session.restore(self._bot(), kept.state, recall),
+            Session.restore(self._bot(), kept.state, recall, self._most_facts),
             data.get("mode", SIMPLE),
             Pending.from_json(pending) if pending else None,
             card,
+            data.get("memory", kept.id),
             data.get("update"),
             tuple(map(Out.from_json, data.get("out", ()))),
             kept,
@@ -128,7 +139,8 @@ class Talks:
         """
         pending = None if talk.pending is None else dataclasses.asdict(talk.pending)
         out = [dataclasses.asdict(one) for one in talk.out]
-        ours = {"mode": talk.mode, "pending": pending, "card": talk.card, "update": talk.update, "out": out}
+        told = {"update": talk.update, "out": out}
+        ours = {"mode": talk.mode, "pending": pending, "card": talk.card, "memory": talk.memory, **told}
         shown, state = {**about(talk.session), "chat": talk.chat}, {**talk.session.state(), _OURS: ours}
         if talk.kept is None:
             talk.kept = self._file.add(talk.name, shown, state)
@@ -152,12 +164,14 @@ class Talks:
         if card:
             cast = _cast(card, partner.name, me.name)
             opening, recall = cast.openings[:1], cast.recall
-        session = Session(self._bot(), setting, me, partner, secrets.randbelow(2**31), opening, recall)
+        seed = secrets.randbelow(2**31)
+        session = Session(self._bot(), setting, me, partner, seed, opening, recall, self._most_facts)
         is_new = talk.kept is None or talk.has_begun
         name = secrets.token_urlsafe(12) if is_new else talk.name
         kept = None if is_new else talk.kept
+        memory = secrets.token_urlsafe(12)  # never that of somebody else, whom the bot played under the same name
         return dataclasses.replace(
-            talk, name=name, session=session, pending=None, card=card, kept=kept, update=None, out=()
+            talk, name=name, session=session, pending=None, card=card, memory=memory, kept=kept, update=None, out=()
         )
 
     def drawn(self, talk: Talk) -> Talk:

@@ -56,6 +56,21 @@ class Texts:
     undone: str
     undone_unsaid: str
     nothing_to_undo: str
+    no_memory: str
+    memory: str
+    memory_empty: str
+    memory_more: str
+    memory_usage: str
+    owners: Mapping[str, str]
+    owner_words: Mapping[str, str]
+    made_up: str
+    remembered: str
+    remembered_instead: str
+    not_remembered: str
+    forgotten: str
+    pinned: str
+    let_go: str
+    no_known_fact: str
     simple: str
     validation: str
     offer: str
@@ -81,6 +96,7 @@ ENGLISH = Texts(
         "persona": "whom I play: list, add, edit, remove facts",
         "place": "where we are",
         "card": "play a character card",
+        "memory": "what I remember: list, add, edit, pin, forget",
         "undo": "take back the last exchange",
         "simple": "just talk",
         "validation": "choose the facts of each reply, and rate it",
@@ -94,6 +110,8 @@ ENGLISH = Texts(
         "name": "name",
         "clear": "clear",
         "random": "random",
+        "pin": "pin",
+        "forget": "remove",
     },
     nothing=("none", "nowhere"),
     help="""Write to me, and I answer as whom I play. You may say what you do and show: Good day! *hug Mira* (smile)
@@ -111,6 +129,11 @@ ENGLISH = Texts(
   /place Mill: It is old. It leans.
   /place none
 /card: play a character card
+/memory: what I remember
+  /memory add I like rain. (you: of you, here: of the place)
+  /memory edit 3 My mare is called Bella.
+  /memory pin 3
+  /memory forget 3
 /undo: take back the last exchange
 /validation: before each reply you tick the facts that it should use; then you rate it
 /simple: just talk
@@ -165,6 +188,22 @@ Another persona or place begins the conversation anew. What is said here is kept
     undone="Taken back: {text}",
     undone_unsaid="Taken back: {text} (it was not answered yet)",
     nothing_to_undo="Nothing was said yet that could be taken back.",
+    no_memory="I have no memory here: what finds facts was not named when I was started (--retriever).",
+    memory="What I remember (📌: known at every answer):",
+    memory_empty="I remember nothing yet.",
+    memory_more="… and {count} older facts",
+    memory_usage="I did not understand that. Expected /memory alone, or with add, edit, pin or forget. "
+    "Such as: /memory forget 3",
+    owners={"self": "I", "partner": "you", "world": "here"},
+    owner_words={"you": "partner", "here": "world"},
+    made_up="(made up)",
+    remembered="Remembered: {fact}",
+    remembered_instead="Remembered: {fact} No more: {others}",
+    not_remembered="Not remembered: {fact} It contradicts: {others}",
+    forgotten="Forgotten: {fact}",
+    pinned="Known at every answer: {fact}",
+    let_go="Known where it suits: {fact}",
+    no_known_fact="I remember no fact {number}. /memory shows their numbers.",
     simple="From now on I just answer. /validation goes back.",
     validation="From now on I show you some facts before each reply: tick those that it should use. Then rate it. "
     "/simple goes back.",
@@ -191,6 +230,7 @@ RUSSIAN = Texts(
         "persona": "кто я: показать, добавить, изменить, убрать факты",
         "place": "где мы",
         "card": "сыграть карточку персонажа",
+        "memory": "что я помню: показать, добавить, изменить, закрепить, забыть",
         "undo": "взять назад последнюю реплику",
         "simple": "просто говорить",
         "validation": "выбирать факты для ответов и оценивать их",
@@ -209,6 +249,10 @@ RUSSIAN = Texts(
         "очистить": "clear",
         "случайный": "random",
         "другой": "random",
+        "закрепить": "pin",
+        "закрепи": "pin",
+        "забыть": "remove",
+        "забудь": "remove",
     },
     nothing=("нет", "нигде"),
     help="""Пишите мне, и я отвечу от лица своего персонажа. Можно показать, что вы делаете: Привет! *hug Mira* (smile)
@@ -226,6 +270,11 @@ RUSSIAN = Texts(
   /place Мельница: Она старая. Она покосилась.
   /place нет
 /card: сыграть карточку персонажа
+/memory: что я помню
+  /memory добавить Я люблю дождь. (вы: о вас, здесь: о месте)
+  /memory изменить 3 Мою кошку зовут Муся.
+  /memory закрепить 3
+  /memory забыть 3
 /undo: взять назад последнюю реплику
 /validation: перед каждым ответом вы отмечаете подходящие факты, потом оцениваете ответ
 /simple: просто говорить
@@ -279,6 +328,22 @@ RUSSIAN = Texts(
     undone="Взято назад: {text}",
     undone_unsaid="Взято назад: {text} (ответа ещё не было)",
     nothing_to_undo="Пока не сказано ничего, что можно взять назад.",
+    no_memory="Памяти у меня здесь нет: при запуске не указано, чем искать факты (--retriever).",
+    memory="Что я помню (📌: помню при каждом ответе):",
+    memory_empty="Пока я ничего не помню.",
+    memory_more="… и более старых фактов: {count}",
+    memory_usage="Не понимаю. Ожидается /memory без слов или со словом добавить, изменить, закрепить, забыть. "
+    "Например: /memory забыть 3",
+    owners={"self": "я", "partner": "вы", "world": "здесь"},
+    owner_words={"вы": "partner", "здесь": "world"},
+    made_up="(выдумано)",
+    remembered="Теперь помню: {fact}",
+    remembered_instead="Теперь помню: {fact} Больше не помню: {others}",
+    not_remembered="Это я не запоминаю: {fact} Оно противоречит: {others}",
+    forgotten="Забыто: {fact}",
+    pinned="Помню при каждом ответе: {fact}",
+    let_go="Помню, когда к месту: {fact}",
+    no_known_fact="Факта {number} я не помню. Номера показывает /memory",
     simple="Теперь я просто отвечаю. Обратно: /validation",
     validation="Теперь перед каждым ответом я показываю факты: отметьте те, что подходят, а потом оцените ответ. "
     "Обратно: /simple",
@@ -312,6 +377,9 @@ def texts_of(language: str) -> Texts:
 
 VERBS: Mapping[str, str] = {**ENGLISH.verbs, **RUSSIAN.verbs}
 """Of `/persona` in all languages: who writes Russian may have an English app."""
+
+OWNERS: Mapping[str, str] = {**ENGLISH.owner_words, **RUSSIAN.owner_words}
+"""Whom a fact is about, as people begin it: see `retrieval.memory.facts.OWNERS`."""
 
 NOTHING: tuple[str, ...] = (*ENGLISH.nothing, *RUSSIAN.nothing)
 """Stands for no place."""

@@ -63,7 +63,10 @@ class Pending:
 
 @dataclasses.dataclass(frozen=True)
 class Press:
-    """What a button means: ``kind`` is ``tick``, ``done``, ``rate`` or ``old``, ``number`` a fact or a turn."""
+    """What a button means: ``kind`` is ``tick``, ``done``, ``rate``, ``pin``, ``forget`` or ``old``.
+
+    ``number``: of a fact or a turn.
+    """
 
     kind: str
     number: int = 0
@@ -80,6 +83,8 @@ def press_of(data: str, conversation: str, session: Session, pending: Pending | 
         case ["r", digits, tag, digit] if _below(digits, len(session.choices)) and _below(digit, len(QUALITIES)):
             if session.choices[int(digits)] is not None and tag == _tag(conversation, session, int(digits)):
                 return Press("rate", int(digits), QUALITIES[int(digit)])
+        case ["m", "pin" | "forget" as kind, tag, digits] if tag == memory_tag(conversation) and _below(digits, 10**6):
+            return Press(kind, int(digits))
     return Press("old")
 
 
@@ -98,15 +103,14 @@ def rate(session: Session, number: int, quality: str) -> None:
     session.rate(number, {quality: _NEXT[made.now.rating.get(quality) if made else None]})
 
 
-def facts_of(session: Session) -> dict[str, str]:
-    """The facts of the persona that the bot is shown, by key, in their order."""
-    found = [item for item in session.items if item.key.startswith("persona/")]
-    return {item.key: item.text for item in sorted(found, key=lambda item: int(item.key.partition("/")[2]))}
-
-
 def best(keys: Sequence[str], shares: Mapping[str, float]) -> tuple[str, ...]:
     """The keys with the largest shares, the largest first; of equal ones the first."""
     return tuple(sorted(keys, key=lambda key: -shares.get(key, 0.0))[:MOST_OFFERED])
+
+
+def memory_tag(conversation: str) -> str:
+    """Of the buttons under what a conversation remembers."""
+    return f"{zlib.crc32(conversation.encode()):08x}"
 
 
 def _tag(conversation: str, session: Session, number: int) -> str:

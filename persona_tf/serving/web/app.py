@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from persona_tf.chat_file import ChatFile
 from persona_tf.serving.model_thread import Limits, ModelThread
-from persona_tf.serving.web import card_api, conversations, docs_page, openai_api, page, pair_api, replies
+from persona_tf.serving.web import card_api, conversations, docs_page, memory_api, openai_api, page, pair_api, replies
 from persona_tf.serving.web.bodies import Error
 from persona_tf.serving.web.conversations import Conversations
 from persona_tf.serving.web.desk import Desk
@@ -25,11 +25,13 @@ from persona_tf.serving.web.errors import add_handlers
 from persona_tf.serving.web.guard import Guard
 from persona_tf.serving.web.limits import BODY_BYTES, BodyLimit, RateLimit
 from persona_tf.serving.web.metrics import Metrics
+from persona_tf.serving.web.mind import Mind
 from persona_tf.serving.web.pairs import Other, PairFile, Pairs
 from persona_tf.serving.web.replies import Draw
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Bot
+    from persona_tf.chat.minds import Minds
 
 STOP_SECONDS = 30.0
 """So long what runs may take when the server stops."""
@@ -64,6 +66,7 @@ def make_app(
     config: WebConfig | None = None,
     draw: Draw | None = None,
     other: Other | None = None,
+    load_minds: "Callable[[], Minds] | None" = None,
 ) -> ASGIApp:
     """An ASGI app; the bot is loaded when it starts, then the other.
 
@@ -73,17 +76,25 @@ def make_app(
       config: see `WebConfig`.
       draw: a seed -> a random scene.
       other: the run that is set beside; it has a thread of its own.
+      load_minds: opens what conversations remember, after the bot; None: they remember nothing.
 
     Raises:
       ValueError, OSError: see `ChatFile`.
     """
     config = config or WebConfig()
     file, metrics = ChatFile(chats), Metrics()
-    models = [ModelThread(load, config.limits, metrics)]
+
+    def load_all() -> "Bot":
+        bot = load()
+        mind.load()
+        return bot
+
+    models = [ModelThread(load_all, config.limits, metrics)]
+    mind = Mind(models[0], load_minds)
     if other is not None:
         models.append(ModelThread(_after(models[0], other.load), config.limits, metrics))
     metrics.look_at(*models)
-    desk, *beside = map(Desk, models)
+    desk, *beside = (Desk(model, mind) for model in models)
     kept = Conversations(desk, file)
     pairs = Pairs((desk, beside[0]), other.names, PairFile(other.file)) if other is not None else None
 
@@ -93,6 +104,7 @@ def make_app(
             model.start()
         yield
         await asyncio.gather(*(run_in_threadpool(model.close, STOP_SECONDS) for model in models))
+        await run_in_threadpool(mind.close)
         await run_in_threadpool(kept.close)
         if pairs is not None:
             await run_in_threadpool(pairs.close)
@@ -110,6 +122,7 @@ def make_app(
     add_handlers(app)
     app.include_router(replies.router(desk, draw))
     app.include_router(conversations.router(kept, desk))
+    app.include_router(memory_api.router(kept, mind))
     app.include_router(card_api.router())
     app.include_router(openai_api.router(desk))
     app.include_router(pair_api.router(pairs))

@@ -22,6 +22,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**53)]
 
 MAX_TURNS = 1_000
 """Of a conversation."""
+MAX_FACTS = 1_000
+"""Of a persona."""
 MAX_ALTERNATIVES = 8
 """That are written at once."""
 MAX_KEPT_ALTERNATIVES = 64
@@ -77,7 +79,12 @@ class Persona(Body):
     """A character: name, what is true of it in the first person, and what it has."""
 
     name: Annotated[Line, Field(examples=["Mira"])] = ""
-    facts: list[Line] = Field(default=[], max_length=128, description="one sentence an entry", examples=[["I bake."]])
+    facts: list[Line] = Field(
+        default=[],
+        max_length=MAX_FACTS,
+        description="one sentence an entry; of more than twelve a server with a memory tells the bot those that suit",
+        examples=[["I bake."]],
+    )
     carrying: list[ThingBody] = Field(default=[], max_length=64)
     wearing: list[ThingBody] = Field(default=[], max_length=64)
     wielding: list[ThingBody] = Field(default=[], max_length=64)
@@ -94,7 +101,8 @@ class Persona(Body):
             kind: [ThingBody.model_construct(name=t.name, description=t.description) for t in getattr(character, kind)]
             for kind in _HAD
         }
-        return cls.model_construct(name=character.name, facts=[fact.text for fact in character.facts], **had)
+        facts = [fact.text for fact in character.facts if fact.text]
+        return cls.model_construct(name=character.name, facts=facts, **had)
 
 
 _HAD = ("carrying", "wearing", "wielding")
@@ -191,7 +199,8 @@ class AlternativeBody(Body):
 
     def alternative(self) -> Alternative:
         """As the rest of the house names it."""
-        shares = {one.key: one.weight for one in self.leant_on}
+        # What another conversation remembered has other numbers here.
+        shares = {one.key: one.weight for one in self.leant_on if not one.key.startswith("memory/")}
         answer = Answer(self.text, self.action, self.emote, shares, self.tokens, self.log_prob, self.cut, self.offence)
         ticked = None if self.ticked is None else tuple(self.ticked)
         return Alternative(answer, dict(self.rating), ticked, self.edited)
@@ -393,6 +402,8 @@ class BotOut(BaseModel):
     decoding: dict[str, Any]
     max_turns: int
     max_alternatives: int
+    memory: bool = Field(description="whether conversations remember; else `/memory` is not there")
+    learns: bool = Field(description="whether what is said is written down")
 
 
 class Stopped(BaseModel):

@@ -5,7 +5,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -35,6 +35,9 @@ from persona_tf.serving.web.errors import ApiError
 from persona_tf.serving.web.events import EventStream, event
 from persona_tf.serving.web.replies import begun, new_seed
 
+if TYPE_CHECKING:
+    from persona_tf.chat.remembering import Remembering
+
 
 class Conversations:
     """Conversations in a file, one change of each at a time."""
@@ -57,6 +60,7 @@ class Conversations:
         name = secrets.token_urlsafe(12)
         state = cards.with_card(session.state(), card)
         kept = await self.on_disk(self._file.add, name, about(session), state)
+        self._learn(name)
         return views.conversation(kept, session)
 
     async def read(self, name: str) -> tuple[Kept, Session]:
@@ -65,7 +69,9 @@ class Conversations:
         if kept is None:
             raise ApiError(404, f"there is no conversation {name}", "not_found", "id")
         recall = await run_in_threadpool(cards.recall_of, kept.state)
-        return kept, Session.restore(self._desk.model.bot, kept.state, recall)
+        bot, most_facts = self._desk.model.bot, self._desk.mind.most_facts
+        with _refusals():  # of many facts a server without memory says that there are too many
+            return kept, Session.restore(bot, kept.state, recall, most_facts)
 
     async def newest(self, count: int, skip: int) -> Listed:
         """A list of them."""
@@ -74,6 +80,7 @@ class Conversations:
 
     async def delete(self, name: str) -> None:
         """Forgets one; raises an ApiError if there is none."""
+        await self._desk.mind.forget(name)
         if not await self.on_disk(self._file.delete, name):
             raise ApiError(404, f"there is no conversation {name}", "not_found", "id")
 
@@ -94,6 +101,7 @@ class Conversations:
         saved = await self.on_disk(self._file.save, kept, about(session), state)
         if saved is None:
             raise ApiError(409, "this conversation was changed or deleted meanwhile: read it again", "conflict")
+        self._learn(kept.id)
         return views.change(saved, session, first)
 
     async def change(self, name: str, make: Callable[[Session], None], first: int | None = None) -> Change:
@@ -116,8 +124,9 @@ class Conversations:
         self, name: str, asking: Asking, ask: Callable[[Session], Question]
     ) -> AsyncGenerator[Piece | Change, None]:
         async with self.changing(name) as (kept, session):
+            await self._desk.mind.attend(name, session)
             with _refusals():
-                question = ask(session)
+                question = await self._desk.mind.work(ask, session)
             before = len(question.onto.episode.turns)
             if before >= MAX_TURNS:
                 raise ApiError(409, f"a conversation has at most {MAX_TURNS:,} turns: begin another", "too_long")
@@ -132,6 +141,24 @@ class Conversations:
                         old = session.episode.turns
                         session.take(question, told)
                         yield await self.keep(kept, session, _first_other(old, session))
+
+    async def memory(self, name: str) -> "Remembering":
+        """What a conversation remembers, after all that was said; not of what is being answered just now.
+
+        Raises:
+          ApiError: there is no such conversation, or no memory.
+        """
+        self._desk.mind.minds  # noqa: B018  (raises)
+        _, session = await self.read(name)
+        if name not in self._busy:
+            self._learn(name)
+        return cast("Remembering", await self._desk.mind.attend(name, session))
+
+    def _learn(self, name: str) -> None:
+        async def session() -> Session:
+            return (await self.read(name))[1]
+
+        self._desk.mind.learn(name, session)
 
     def close(self) -> None:
         """When all is written."""

@@ -15,6 +15,7 @@ from persona_tf.chat.session import Question
 from persona_tf.serving.model_thread import CancelledError, Job, ModelThread, NotReadyError, TooLateError
 from persona_tf.serving.web.bodies import Decoding
 from persona_tf.serving.web.errors import ApiError
+from persona_tf.serving.web.mind import Mind
 
 _GRACE = 10.0
 """Seconds."""
@@ -28,10 +29,13 @@ class Piece(NamedTuple):
 
 
 class Desk:
-    """Has the model's thread answer, for coroutines. Whoever goes away takes back what was asked."""
+    """Has the model's thread answer, for coroutines. Whoever goes away takes back what was asked.
 
-    def __init__(self, model: ModelThread):
-        self.model = model
+    ``mind``: what is remembered of those who ask.
+    """
+
+    def __init__(self, model: ModelThread, mind: Mind):
+        self.model, self.mind = model, mind
         self._running: dict[str, list[Job]] = {}
 
     def asks(self, question: Question, decoding: Decoding, told: bool) -> list[Ask]:

@@ -73,7 +73,7 @@ class Metrics:
                 finally:
                     # Names of routes, not paths: of these there are as many as anyone likes.
                     route = getattr(scope.get("route"), "path", "other")
-                    method = scope["method"] if scope["method"] in ("GET", "POST", "DELETE") else "other"
+                    method = scope["method"] if scope["method"] in ("GET", "POST", "PATCH", "DELETE") else "other"
                     self._requests.labels(method, route, status).inc()
                     self._seconds.labels(route).observe(time.monotonic() - began)
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from persona_tf.chat.answer import Answer
 from persona_tf.chat.asking import Ask
-from persona_tf.chat.session import BOT, PARTNER, Session
+from persona_tf.chat.session import BOT, PARTNER, Question, Session
 from persona_tf.episode import EMOTES, Turn
 from persona_tf.serving.web import views
 from persona_tf.serving.web.desk import Desk, Piece, unless_gone
@@ -25,7 +25,7 @@ from persona_tf.serving.web.openai_bodies import (
     Models,
     Usage,
 )
-from persona_tf.serving.web.replies import new_seed
+from persona_tf.serving.web.replies import new_seed, opened
 from persona_tf.serving.web.system_message import scene_of
 
 _DONE = b"data: [DONE]\n\n"
@@ -65,10 +65,9 @@ class Stops:
 class Chat:
     """A completion that is asked for: the conversation that it stands for, and what all its parts begin with."""
 
-    def __init__(self, desk: Desk, body: Completion, model: str):
+    def __init__(self, desk: Desk, body: Completion, model: str, session: Session, question: Question):
         self.stops, self.count = body.stops(), body.n or 1
-        self.session = _session(desk, body)
-        question = self.session.to_open()
+        self.session, self._recalled = session, question.recalled
         [ask] = desk.asks(question, body.decoding(), bool(body.stream))
         # Each of n has noise of its own; the first is that of n = 1.
         self.asks = [Ask(ask.example, (ask.seed + 7919 * i) % 2**31, ask.decode, ask.told) for i in range(self.count)]
@@ -87,7 +86,7 @@ class Chat:
             content=stops.more(answer.reply, is_last=True),
             action=answer.action,
             emote=answer.emote,
-            leant_on=views.sources(self.session, answer.leant_on),
+            leant_on=views.sources(self.session, answer.leant_on, self._recalled),
             offence=answer.offence,
         )
         return Choice(index=index, message=message, finish_reason=_reason(answer, stops))
@@ -138,7 +137,7 @@ def _session(desk: Desk, body: Completion) -> Session:
     system = "\n".join(m.text() for m in body.messages if m.role in ("system", "developer"))
     seed = new_seed() if body.seed is None else body.seed
     try:
-        session = Session(desk.model.bot, *scene_of(system), seed)
+        session = Session(desk.model.bot, *scene_of(system), seed, most_facts=desk.mind.most_facts)
         session.hear(
             Turn(PARTNER if m.role == "user" else BOT, m.text(), m.action, m.emote if m.emote in EMOTES else "")
             for m in body.messages
@@ -178,7 +177,8 @@ def router(desk: Desk) -> APIRouter:
         NAME: description`, `Name: NAME`, `Partner: NAME`, `Carrying: a lamp, a rope`, `Wearing:`, `Wielding:`,
         `Persona: ...`. Beside OpenAI's fields a message has `action`, `emote`, `leant_on` and `offence`.
         """
-        chat = Chat(desk, body, named(body.model))
+        model, session = named(body.model), _session(desk, body)
+        chat = Chat(desk, body, model, session, await opened(desk, session))
         if body.stream:
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
             return await EventStream.begun(request.receive, chat.chunks(desk, with_usage), names=False)

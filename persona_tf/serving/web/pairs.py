@@ -21,7 +21,7 @@ from persona_tf.serving.web.bodies import Decoding, Persona, Place, TurnBody
 from persona_tf.serving.web.desk import Desk, unless_gone
 from persona_tf.serving.web.errors import ApiError
 from persona_tf.serving.web.pair_bodies import NewPair, PairOut, Pick, Share, Shown, Status, Tally
-from persona_tf.serving.web.replies import begun, new_seed
+from persona_tf.serving.web.replies import begun, new_seed, opened
 from persona_tf.serving.web.wilson import wilson
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Pairs:
         turns = [turn.turn() for turn in body.history]
         recall = cards.recall(card, body.persona.name, body.partner.name)
 
-        questions = [begun(desk, body, turns, seed, recall).to_open() for desk in self._desks]
+        questions = [await opened(desk, begun(desk, body, turns, seed, recall)) for desk in self._desks]
         asks = [desk.asks(made, Decoding(), told=False) for desk, made in zip(self._desks, questions, strict=True)]
         tasks = [asyncio.create_task(desk.answers(own)) for desk, own in zip(self._desks, asks, strict=True)]
         try:

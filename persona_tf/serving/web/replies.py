@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 
 from fastapi import APIRouter, Query, Request, Response
 
-from persona_tf.chat.session import Recall, Session
+from persona_tf.chat.session import Question, Recall, Session
 from persona_tf.chat.state import QUALITIES, Choices
 from persona_tf.episode import Episode, Turn
 from persona_tf.serving.display import FACES
@@ -45,13 +45,20 @@ def begun(
       ApiError: there is too much to know.
     """
     setting = scene.place.setting() if scene.place else None
+    bot, most_facts = desk.model.bot, desk.mind.most_facts
     try:
         me, partner = scene.persona.character(), scene.partner.character()
-        session = Session(desk.model.bot, setting, me, partner, seed, recall=recall)
+        session = Session(bot, setting, me, partner, seed, (), recall, most_facts)
     except ValueError as error:
         raise ApiError(422, str(error), "invalid") from error
     session.hear(turns)
     return session
+
+
+async def opened(desk: Desk, session: Session) -> Question:
+    """What the bot is asked in a conversation of which nothing is kept; of many facts it is told those that suit."""
+    desk.mind.recall_persona(session)
+    return await desk.mind.work(session.to_open)
 
 
 def router(desk: Desk, draw: Draw | None) -> APIRouter:
@@ -63,7 +70,8 @@ def router(desk: Desk, draw: Draw | None) -> APIRouter:
         """The bot's next turn after a history. Streamed: `text` {"text"}, then `done` with the whole reply."""
         seed = new_seed() if body.seed is None else body.seed
         session = begun(desk, body, [turn.turn() for turn in body.history], seed)
-        asks = desk.asks(session.to_open(), body.decoding, body.stream)
+        question = await opened(desk, session)
+        asks = desk.asks(question, body.decoding, body.stream)
 
         async def events() -> AsyncGenerator[bytes, None]:
             async with contextlib.aclosing(desk.telling(asks)) as telling:
@@ -71,12 +79,12 @@ def router(desk: Desk, draw: Draw | None) -> APIRouter:
                     if isinstance(told, Piece):
                         yield event({"text": told.text}, "text")
                     else:
-                        yield event(views.reply(session, told[0], seed).model_dump(), "done")
+                        yield event(views.reply(session, question, told[0], seed).model_dump(), "done")
 
         if body.stream:
             return await EventStream.begun(request.receive, events())
         [answer] = await unless_gone(request, desk.answers(asks))
-        return views.reply(session, answer, seed)
+        return views.reply(session, question, answer, seed)
 
     @routes.get("/bot", response_model=BotOut)
     async def bot() -> BotOut:
@@ -92,6 +100,8 @@ def router(desk: Desk, draw: Draw | None) -> APIRouter:
             decoding=decoding,
             max_turns=MAX_TURNS,
             max_alternatives=MAX_ALTERNATIVES,
+            memory=desk.mind.is_there,
+            learns=desk.mind.learns,
         )
 
     @routes.get("/scene", response_model=Drawn)

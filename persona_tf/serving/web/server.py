@@ -16,6 +16,7 @@ from persona_tf.serving.web.replies import Draw
 
 if TYPE_CHECKING:
     from persona_tf.chat.bot import Bot
+    from persona_tf.chat.minds import Minds
 
 EACH_MINUTE = 120
 """Requests of a client on the network; of one on the same machine as many as it likes."""
@@ -32,6 +33,7 @@ def serve(
     each_minute: int | None = None,
     draw: Draw | None = None,
     other: Other | None = None,
+    load_minds: "Callable[[], Minds] | None" = None,
 ) -> None:
     """Serves until it is stopped; listens before the bot is loaded.
 
@@ -42,6 +44,7 @@ def serve(
       each_minute: requests of a client; None: `EACH_MINUTE`, and no limit on loopback.
       draw: a seed -> a random scene.
       other: the run that is set beside.
+      load_minds: opens what conversations remember; None: they remember nothing.
 
     Raises:
       OSError: the port is in use, or the host is none of this machine's.
@@ -55,7 +58,7 @@ def serve(
         each_minute = 0 if is_local else EACH_MINUTE
     config = WebConfig(token=token, hosts=LOOPBACK if is_local else (), each_minute=each_minute)
     with listening:
-        app = make_app(load, chats, config, draw, other)
+        app = make_app(load, chats, config, draw, other, load_minds)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}"
         print(f"{address}  (Ctrl-C stops it; the bot wakes up meanwhile)")

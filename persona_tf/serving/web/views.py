@@ -1,11 +1,12 @@
 """Conversations and answers as the API shows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from persona_tf.chat.answer import Answer
-from persona_tf.chat.session import BOT, PARTNER, Session
+from persona_tf.chat.session import BOT, PARTNER, Question, Session
 from persona_tf.chat.state import Alternative
 from persona_tf.chat_file import Kept
+from persona_tf.example import Item as KnowledgeItem
 from persona_tf.serving.listing import said
 from persona_tf.serving.web import cards
 from persona_tf.serving.web.bodies import (
@@ -22,13 +23,13 @@ from persona_tf.serving.web.bodies import (
 )
 
 
-def reply(session: Session, answer: Answer, seed: int) -> Reply:
-    """An answer of its own."""
+def reply(session: Session, question: Question, answer: Answer, seed: int) -> Reply:
+    """The answer to a question, of its own."""
     return Reply(
         reply=answer.reply,
         action=answer.action,
         emote=answer.emote,
-        leant_on=sources(session, answer.leant_on),
+        leant_on=sources(session, answer.leant_on, question.recalled),
         tokens=answer.tokens,
         log_prob=answer.log_prob,
         cut=answer.cut,
@@ -37,9 +38,9 @@ def reply(session: Session, answer: Answer, seed: int) -> Reply:
     )
 
 
-def sources(session: Session, leant_on: Mapping[str, float]) -> list[Source]:
-    """What an answer leant on, with the texts that stand there."""
-    texts = {item.key: item.text for item in session.items}
+def sources(session: Session, leant_on: Mapping[str, float], recalled: Sequence[KnowledgeItem] = ()) -> list[Source]:
+    """What an answer leant on, with the texts that stand there; ``recalled``: what came to mind for it alone."""
+    texts = {item.key: item.text for item in (*session.items, *recalled)}
     turns = session.episode.turns
     found = []
     for key, share in leant_on.items():

@@ -16,8 +16,11 @@ def _fake_bot():
     spec = importlib.util.spec_from_file_location("fake_bot", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.FakeBot
+    return module
 
+
+FAKE = _fake_bot()
+NotingBot, load_minds = FAKE.NotingBot, FAKE.load_minds
 
 MIRA = Character("Mira", (Fact("I bake bread."), Fact("My cat is called Fig."), Fact("I fear geese.")))
 MILL = Setting("Mill", description=("It leans.",))
@@ -31,7 +34,7 @@ class Gate(threading.Event):
         return super().wait(600)
 
 
-class TalkingBot(_fake_bot()):
+class TalkingBot(FAKE.FakeBot):
     """Says what it heard last, how many turns it saw, and the facts that it was shown; leans on the last fact most."""
 
     def __init__(self, **more):

@@ -96,7 +96,7 @@ def test_what_was_ticked_and_rated_is_training_data(start, telegram, fake, tmp_p
         assert "chat" not in json.loads(file.readline()), "nobody is named"
 
 
-def test_a_retriever_chooses_the_ten_best_of_many(start, telegram, fake, tmp_path):
+def test_a_retriever_chooses_the_ten_best_of_many(start, telegram, fake, talking, tmp_path):
     facts = tuple(Fact(f"Fact {number}.") for number in range(25))
     scene = Episode("d", "demo", None, (Character(""), Character("Mira", facts)), (), learners=(1,))
     asked = []
@@ -105,7 +105,12 @@ def test_a_retriever_chooses_the_ten_best_of_many(start, telegram, fake, tmp_pat
         asked.append(([turn.speech for turn in turns], list(texts)))
         return [place for place, text in enumerate(texts) if text.endswith("7.")] + list(range(count - 2))
 
-    with start(draw=lambda seed: scene, load_rank=lambda: rank):
+    def load_minds():
+        minds = talking.load_minds(tmp_path / "memory")
+        minds.best = rank
+        return minds
+
+    with start(draw=lambda seed: scene, load_minds=load_minds):
         telegram.ask(5, "Hello")
         telegram.ask(5, "/validation")
         offer = telegram.ask(5, "Who?")

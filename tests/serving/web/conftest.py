@@ -39,10 +39,10 @@ def fake():
 
 
 @contextlib.contextmanager
-def running(load, chats, config=None, draw=None, wait=True, other=None):
+def running(load, chats, config=None, draw=None, wait=True, other=None, load_minds=None):
     """Serves in a thread; gives a client, and stops as SIGTERM does."""
     with listen("127.0.0.1", 0) as listening:
-        app = make_app(load, chats, config, draw, other)
+        app = make_app(load, chats, config, draw, other, load_minds)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -65,13 +65,13 @@ def serving():
 
 
 @contextlib.contextmanager
-def running_apart(chats):
-    """Serves the fake bot in a process of its own; gives it and its address, and kills it."""
+def running_apart(chats, *kind):
+    """Serves a fake bot of a kind in a process of its own; gives it and its address, and kills it."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     root, script = pathlib.Path(__file__).resolve().parents[3], pathlib.Path(__file__).with_name("fake_bot.py")
-    command = [sys.executable, script, chats, str(port)]
+    command = [sys.executable, script, chats, str(port), *kind]
     started, url = subprocess.Popen(command, cwd=root, env={"PYTHONPATH": str(root)}), f"http://127.0.0.1:{port}"
     try:
         until = time.monotonic() + 240

@@ -68,7 +68,7 @@ def test_the_documents(client):
         (b'{"seed": 1e999}', JSON, 422, "seed"),
         (b'{"seed": NaN}', JSON, 422, "seed"),
         (b'{"seed": ' + b"9" * 5_000 + b"}", JSON, 422, ""),
-        (json.dumps({"persona": {"facts": ["x"] * 129}}).encode(), JSON, 422, "persona.facts"),
+        (json.dumps({"persona": {"facts": ["x"] * 1001}}).encode(), JSON, 422, "persona.facts"),
         (json.dumps({"persona": {"facts": ["x" * 501]}}).encode(), JSON, 422, "persona.facts.0"),
         (json.dumps({"decoding": {"top_p": 0}}).encode(), JSON, 422, "decoding.top_p"),
     ],
