@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from persona_tf.chat.answer import Offence
-from persona_tf.serving.web.bodies import MAX_TURNS, Body, Persona, Place, Scene, Seed, TurnBody
+from persona_tf.serving.web.bodies import MAX_TURNS, Body, Decoding, Persona, Place, Scene, Seed, TurnBody
 
 Pick = Literal["left", "right", "tie", "bad"]
 Status = Literal["none", "loading", "ready", "failed", "closing"]
@@ -16,6 +16,7 @@ class NewPair(Scene):
 
     history: list[TurnBody] = Field(default=[], max_length=MAX_TURNS, description="oldest first")
     seed: Seed | None = None
+    decoding: Decoding = Field(default_factory=Decoding, description="of both")
     card: dict[str, Any] | None = Field(default=None, description="a character card, as for a conversation")
 
 

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from persona_tf.chat.answer import Answer
 from persona_tf.chat_file import ChatFile, Kept
 from persona_tf.serving.web import cards
-from persona_tf.serving.web.bodies import Decoding, Persona, Place, TurnBody
+from persona_tf.serving.web.bodies import Persona, Place, TurnBody
 from persona_tf.serving.web.desk import Desk, unless_gone
 from persona_tf.serving.web.errors import ApiError
 from persona_tf.serving.web.pair_bodies import NewPair, PairOut, Pick, Share, Shown, Status, Tally
@@ -72,7 +72,8 @@ class Pairs:
         seed = new_seed() if body.seed is None else body.seed
         answers = await unless_gone(request, self._both(body, card, seed))
         state = {
-            **body.model_dump(exclude={"card", "seed"}),
+            **body.model_dump(exclude={"card", "seed", "decoding"}),
+            "decoding": body.decoding.model_dump(exclude_none=True),
             "seed": seed,
             "answers": {run: _kept(answer) for run, answer in zip(RUNS, answers, strict=True)},
             "left": secrets.choice(RUNS),
@@ -126,7 +127,7 @@ class Pairs:
         recall = cards.recall(card, body.persona.name, body.partner.name)
 
         questions = [await opened(desk, begun(desk, body, turns, seed, recall)) for desk in self._desks]
-        asks = [desk.asks(made, Decoding(), told=False) for desk, made in zip(self._desks, questions, strict=True)]
+        asks = [desk.asks(made, body.decoding, told=False) for desk, made in zip(self._desks, questions, strict=True)]
         tasks = [asyncio.create_task(desk.answers(own)) for desk, own in zip(self._desks, asks, strict=True)]
         try:
             return [answer for answers in await asyncio.gather(*tasks) for answer in answers]

@@ -120,6 +120,17 @@ def test_two_answer_and_one_is_picked(side, tmp_path):
 
 
 @slow
+def test_both_choose_words_as_the_sliders_say(side):
+    assert side.locator("#seed").count() == side.locator("#slide-count").count() == 0
+    side.locator("#slide-max_reply_tokens").fill("2")
+    say(side, "Hello")
+    assert sorted(answers(side)) == ["ALPHA You", "BETA You"]
+    pick(side, "ArrowLeft")
+    [line] = side.client.get("/api/v1/pairs.jsonl").text.splitlines()
+    assert json.loads(line)["decoding"] == {"max_reply_tokens": 2}
+
+
+@slow
 def test_both_come_at_once_and_can_be_stopped(side):
     """The quicker is not told by its coming first, and what hangs does not hang the page."""
     quick, late = side.client.bots

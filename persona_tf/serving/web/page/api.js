@@ -54,6 +54,7 @@ async function refusal(response) {
 export const get = async (path) => (await send("GET", path)).json();
 export const getFile = async (path) => (await send("GET", path)).blob();
 export const post = async (path, body, signal) => (await send("POST", path, body, signal)).json();
+export const patch = async (path, body) => (await send("PATCH", path, body)).json();
 export const postForFile = async (path, body) => (await send("POST", path, body)).blob();
 export const remove = (path) => send("DELETE", path);
 

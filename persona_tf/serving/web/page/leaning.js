@@ -6,6 +6,7 @@ import { percent, t } from "./words.js";
 const SHOWN = 3;
 const QUALITIES = ["logical", "specific", "personal"];
 const HUES = {
+  memory: "mind",
   turn: "said", partner_name: "said", partner_persona: "said",
   setting_name: "place", setting_description: "place", object: "place", present: "place", lore: "place",
 };
@@ -16,6 +17,7 @@ export function leantOn(turn, now, state, acts) {
   const all = state.isOpen ? [...weighed, ...others(turn, weighed, state.kept)] : weighed.slice(0, SHOWN);
   const count = others(turn, weighed, state.kept).length + weighed.length;
   const isTicked = new Set(now.ticked ?? []);
+  const minded = weighed.filter((one) => one.kind === "memory" && !all.includes(one));
   const tick = (key, on) => {
     if (on) isTicked.add(key);
     else isTicked.delete(key);
@@ -31,6 +33,7 @@ export function leantOn(turn, now, state, acts) {
     { class: "leant", role: "group", "aria-label": `${t("leant")}. ${t("tick.what")}` },
     h("p", { class: "title" }, t("leant"), !weighed.length && ` ${t("leant.nothing")}`),
     h("ul", {}, all.map((one) => h("li", {}, source(turn, one, isTicked.has(one.key), tick)))),
+    minded.length > 0 && h("p", { class: "minded" }, `${t("minded")} `, minded.map(({ text, weight }) => h("span", { title: percent(weight) }, text))),
     count > Math.min(SHOWN, weighed.length) && toggle,
   );
 }

@@ -1,18 +1,19 @@
 // Puts the page together: panel, log, composer, and the conversation they are about.
 
-import { get, onToken } from "./api.js";
+import { get } from "./api.js";
 import { Composer } from "./composer.js";
 import { $, h } from "./dom.js";
-import { setFaces } from "./faces.js";
 import { talkIn } from "./files.js";
-import { closeOverlay, frame, isWide, showFrame } from "./frame.js";
+import { showFrame } from "./frame.js";
 import { Log } from "./log.js";
-import { askToken, failed, note, tried } from "./notes.js";
+import { Memory } from "./memory.js";
+import { failed, note, tried } from "./notes.js";
 import { Sampling } from "./sampling.js";
 import { ScenePanel } from "./scene_panel.js";
+import * as startup from "./startup.js";
 import { Talk, sceneOf } from "./talk.js";
 import { Talks } from "./talks.js";
-import { awake, onStatus, statusNow } from "./waking.js";
+import { statusNow } from "./waking.js";
 import { t } from "./words.js";
 
 const view = {
@@ -24,7 +25,10 @@ const view = {
   busy: () => {
     composer.busy(talk.busy);
     log.from(talk.turns.length);
-    if (!talk.busy) talks.refresh();
+    if (!talk.busy) {
+      talks.refresh();
+      memory.refresh();
+    }
     showStatus();
   },
 };
@@ -39,15 +43,16 @@ const log = new Log(
     dice: () => scenes.dice(),
     again: tried(() => talk.again(sampling.count, how())),
     more: tried(() => talk.more(how())),
-    undo: tried(() => talk.undo().then(() => talks.refresh())),
-    swipe: tried((to) => talk.swipe(to)),
+    undo: tried(() => changed(talk.undo()).then(() => talks.refresh())),
+    swipe: tried((to) => changed(talk.swipe(to))),
     rate: tried((...given) => talk.rate(...given)),
     tick: tried((...given) => talk.tick(...given)),
-    save: tried((number, words, isAnswered) => talk.edit(number, words, isAnswered ? how() : null)),
+    save: tried((number, words, isAnswered) => changed(talk.edit(number, words, isAnswered ? how() : null))),
   },
   () => scenes.form.scene,
 );
 const scenes = new ScenePanel({ read, note, failed, id: () => talk.kept?.id ?? null, scene: sceneChanged });
+const memory = new Memory(talk, { failed });
 const talks = new Talks(talk, { read, failed, forgotten: (id) => id === talk.kept?.id && fresh() });
 const composer = new Composer({ say, stop, editLast, leaf });
 
@@ -87,7 +92,11 @@ function opened() {
   scenes.set(sceneOf(talk.kept), { card: talk.kept.card, isOpen: true });
   composer.show(talk.kept.persona.name);
   talks.refresh();
+  memory.refresh();
 }
+
+/** What was said is not what it was: nor is what was learned from it. */
+const changed = (change) => change.then(() => memory.refresh());
 
 async function open(id) {
   if (id === talk.kept?.id) return;
@@ -103,6 +112,7 @@ async function fresh() {
   talk.close();
   history.replaceState(null, "", location.pathname);
   talks.show();
+  memory.refresh();
   composer.words.focus();
   await tried(() => scenes.release())();
 }
@@ -168,19 +178,17 @@ function leaf(step) {
   const last = talk.turns.at(-1);
   if (last?.speaker !== "bot" || talk.busy) return;
   const to = last.chosen + step;
-  if (to >= 0 && to < last.alternatives.length) talk.swipe(to).catch(failed);
+  if (to >= 0 && to < last.alternatives.length) changed(talk.swipe(to)).catch(failed);
 }
 
 // ------------------------------------------------------------------------------------------------ the page
 
 function showStatus() {
-  const status = talk.busy && statusNow() === "ready" ? "writing" : statusNow();
-  $("status").className = `status ${status}`;
-  $("status").textContent = t(`status.${status}`);
+  startup.showStatus(talk.busy && statusNow() === "ready" ? "writing" : statusNow());
 }
 
 function showAll() {
-  showFrame(scenes, sampling, talks);
+  showFrame(scenes, memory, sampling, talks);
   $("changed").replaceChildren();
   sceneChanged();
   composer.show((talk.kept ?? scenes.form.scene).persona.name);
@@ -192,40 +200,20 @@ function showAll() {
 
 $("fresh").addEventListener("click", tried(anew));
 addEventListener("hashchange", () => (location.hash.length > 1 ? tried(open)(location.hash.slice(1)) : fresh()));
-addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  if (talk.busy) stop();
-  else closeOverlay();
-});
-onStatus(showStatus);
-onToken(askToken);
-frame(showAll);
+startup.wire({ show: showAll, status: showStatus, stop: () => talk.busy && (stop(), true) });
 
 /** Opens what the address names, else sets a scene; nothing is said before that is done. */
 async function start() {
   const id = location.hash.slice(1);
   const isSet = id ? null : firstScene();
-  if (isWide()) composer.words.focus();
-  await awake();
-  const bot = await get("/api/v1/bot");
-  setFaces(bot.emotes);
-  sampling.own = bot.decoding;
+  memory.isThere = (await startup.wake(composer, sampling)).memory;
   get("/api/v1/pairs").then(({ status }) => ($("other-page").hidden = status === "none"), failed);
-  composer.show(composer.name);
   if (id) await open(id).catch((error) => (failed(error), fresh().then(firstScene)));
   await isSet;
-  shown();
+  startup.shown();
   talks.refresh();
 }
 
-/** What stood in the boxes when the page was left, else somebody random. */
-async function firstScene() {
-  const draft = scenes.draft(null);
-  if (draft) scenes.write(draft);
-  else await scenes.dice();
-  shown();
-}
-
-const shown = () => document.body.classList.remove("unset");
+const firstScene = () => startup.firstScene(scenes).then(startup.shown);
 
 const started = tried(start)();

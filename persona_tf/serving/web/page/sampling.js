@@ -21,7 +21,9 @@ export class Sampling {
   #own = {};
   #changed = recall("sampling", {});
 
-  constructor() {
+  /** `isForOne`: of a talk with one bot, which has a seed and may be asked for several answers at once. */
+  constructor({ isForOne = true } = {}) {
+    this.isForOne = isForOne;
     this.element = h("section", { class: "box" });
     this.show();
   }
@@ -55,8 +57,7 @@ export class Sampling {
       this.#method(),
       FIRST.map((name) => this.#slider(name)).reduce((all, one) => (all.append(one), all), h("div")),
       h("details", { id: "sampling-more", open: isOpen }, h("summary", {}, t("further")), rest.map((name) => this.#slider(name))),
-      this.#slider("count", [1, 8, 1], 1),
-      this.#seed(),
+      ...(this.isForOne ? [this.#slider("count", [1, 8, 1], 1), this.#seed()] : []),
       h("button", { type: "button", id: "sampling-reset", on: { click: () => this.#reset() } }, t("sampling.reset")),
     );
   }

@@ -1,22 +1,24 @@
 // Puts the page together on which two runs answer side by side, and a person says which answer is better.
 
-import { get, onToken } from "./api.js";
+import { get } from "./api.js";
 import { Composer } from "./composer.js";
 import { Counts } from "./counts.js";
 import { $, h, refill } from "./dom.js";
-import { setFaces } from "./faces.js";
-import { closeOverlay, frame, isWide, showFrame } from "./frame.js";
-import { askToken, failed, note, tried } from "./notes.js";
+import { isWide, showFrame } from "./frame.js";
+import { failed, note, tried } from "./notes.js";
 import { openPair, pickOf, pickedPair, spokenPair, waitingPair } from "./pair.js";
 import { Pairing } from "./pairing.js";
+import { Sampling } from "./sampling.js";
 import { ScenePanel } from "./scene_panel.js";
+import * as startup from "./startup.js";
 import { ideas, namesIn, showStage } from "./stage.js";
 import { bubble } from "./turn.js";
-import { EACH_MS, awake, onStatus, statusNow } from "./waking.js";
+import { EACH_MS, statusNow } from "./waking.js";
 import { t } from "./words.js";
 
 const pairing = new Pairing(show);
 const scenes = new ScenePanel({ read: (file) => tried(() => scenes.readCard(file))(), note, failed, id: () => null, scene: show, another: begin, drafts: "side.scene" });
+const sampling = new Sampling({ isForOne: false });
 const counts = new Counts({ failed });
 const composer = new Composer({ say, stop: () => pairing.stop(), editLast() {}, leaf() {} }, { drafts: "side.draft", hint: "hint.side" });
 const acts = { pick: tried(pick), skip, say: (text) => say({ text, action: "", emote: "" }), dice: () => scenes.dice() };
@@ -31,7 +33,7 @@ async function say(words) {
   composer.sending();
   try {
     await started;
-    if (both === "ready" && (await pairing.ask(scenes.scene, words))) return asked();
+    if (both === "ready" && (await pairing.ask({ ...scenes.scene, decoding: sampling.decoding }, words))) return asked();
   } catch (error) {
     failed(error);
   }
@@ -99,12 +101,11 @@ function show() {
 function showStatus() {
   const found = statusNow() === "ready" ? both : statusNow();
   const status = pairing.busy && found === "ready" ? "writing" : found;
-  $("status").className = `status ${status}`;
-  $("status").textContent = t(status === "writing" ? "status.writing.both" : `status.${status}`);
+  startup.showStatus(status, status === "writing" ? "status.writing.both" : undefined);
 }
 
 function showAll() {
-  showFrame(scenes, counts);
+  showFrame(scenes, sampling, counts);
   document.title = `${t("side")} – persona_tf`;
   composer.show(scenes.form.scene.persona.name);
   show();
@@ -116,32 +117,23 @@ $("fresh").addEventListener("click", tried(async () => {
   composer.words.focus();
 }));
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    if (pairing.busy) pairing.stop();
-    else closeOverlay();
-  }
   const which = pickOf(event);
   const isWriting = event.target.closest("input, select, textarea, summary, #panel") && (event.target !== composer.words || composer.words.value);
   if (!which || isWriting || !pairing.isOpen) return;
   event.preventDefault();
   acts.pick(which);
 });
-onStatus(showStatus);
-onToken(askToken);
-frame(showAll);
+startup.wire({ show: showAll, status: showStatus, stop: () => pairing.busy && (pairing.stop(), true) });
 
 /** Opens what the address names, else sets a scene; nothing is said before that is done. */
 async function start() {
   const id = location.hash.slice(1);
   const isSet = id ? null : firstScene();
-  if (isWide()) composer.words.focus();
-  await awake();
-  setFaces((await get("/api/v1/bot")).emotes);
-  composer.show(composer.name);
+  await startup.wake(composer, sampling);
   await bothAwake();
   if (id) await open(id).catch((error) => (failed(error), firstScene()));
   await isSet;
-  document.body.classList.remove("unset");
+  startup.shown();
 }
 
 async function bothAwake() {
@@ -158,11 +150,9 @@ async function bothAwake() {
 }
 
 async function firstScene() {
-  const draft = scenes.draft(null);
-  if (draft) scenes.write(draft);
-  else await scenes.dice();
+  await startup.firstScene(scenes);
   begin();
-  document.body.classList.remove("unset");
+  startup.shown();
 }
 
 const started = tried(start)();
