@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -11,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
-from persona_tf.bench.http_client import Connection
+import httpx
 
 CLIENTS = 32
 LINES = (
@@ -27,6 +28,7 @@ LINES = (
 )
 _CONVERSATIONS = "/api/v1/conversations"
 _WAKING_S = 240.0
+_ANSWER_S = 90.0
 
 
 @dataclasses.dataclass
@@ -106,13 +108,44 @@ def serving(run: pathlib.Path) -> Iterator[int]:
 
 
 async def _awake(port: int) -> None:
-    async with asyncio.timeout(_WAKING_S):
+    async with asyncio.timeout(_WAKING_S), _http(port) as http:
         while True:
-            with contextlib.suppress(OSError):
-                connection = await Connection.to(port)
-                await connection.json("GET", "/healthz")
-                return connection.close()
+            with contextlib.suppress(OSError, httpx.HTTPError):
+                await _json(http, "GET", "/healthz")
+                return
             await asyncio.sleep(0.1)
+
+
+def _http(port: int) -> httpx.AsyncClient:
+    """For as many as like: each request has a connection of its own, which is kept for the next one."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=_ANSWER_S, limits=limits, trust_env=False)
+
+
+async def _json(http: httpx.AsyncClient, method: str, path: str, body: Any = None) -> Any:
+    """The answer to a request; raises an OSError where it is a refusal."""
+    response = await http.request(method, path, json=body)
+    await _check(response)
+    return response.json()
+
+
+async def _events(http: httpx.AsyncClient, path: str, body: Any) -> AsyncGenerator[tuple[str, Any]]:
+    """Names and data of the events that a POST is answered with; raises as `_json`."""
+    async with http.stream("POST", path, json=body) as response:
+        await _check(response)
+        text = ""
+        # Not by lines: in the data may stand what Python takes for the end of one.
+        async for part in response.aiter_text():
+            *events, text = (text + part).split("\n\n")
+            for event in events:
+                name, _, data = event.partition("\n")
+                yield name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+async def _check(response: httpx.Response) -> None:
+    if response.is_error:
+        told = (await response.aread()).decode("utf-8", "replace")
+        raise OSError(f"{response.request.method} {response.request.url.path}: {response.status_code}: {told[:300]}")
 
 
 async def _rounds(port: int, clients: int, rounds: int, seconds: float) -> tuple[Load, Load, int]:
@@ -122,49 +155,48 @@ async def _rounds(port: int, clients: int, rounds: int, seconds: float) -> tuple
     for _ in range(rounds):
         await _load(port, 1, seconds, alone, 0)
         await _load(port, clients, seconds, crowd, 0)
-    connection = await Connection.to(port)
     kept = 0
-    for name, turns in [*alone.talks.values(), *crowd.talks.values()]:
-        found = (await connection.json("GET", f"{_CONVERSATIONS}/{name}"))["turns"]
-        kept += [_words(turn) for turn in found] == turns
-    connection.close()
+    async with _http(port) as http:
+        for name, turns in [*alone.talks.values(), *crowd.talks.values()]:
+            found = (await _json(http, "GET", f"{_CONVERSATIONS}/{name}"))["turns"]
+            kept += [_words(turn) for turn in found] == turns
     return alone, crowd, kept
 
 
 async def _load(port: int, clients: int, seconds: float, load: Load, first: int) -> None:
     """So many clients talk for so long; conversations are numbered from the first one that was not played yet."""
     numbers = iter(range(first + len(load.talks), 10**9))
-    until = time.perf_counter() + seconds
-    await asyncio.gather(*(_client(port, load, numbers, until) for _ in range(clients)))
+    async with _http(port) as http:
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(_client(http, load, numbers, until) for _ in range(clients)))
     load.seconds += seconds
 
 
-async def _client(port: int, load: Load, numbers: Iterator[int], until: float) -> None:
+async def _client(http: httpx.AsyncClient, load: Load, numbers: Iterator[int], until: float) -> None:
     """Plays conversations until the time is over; the last one to its end, which does not count."""
-    connection = await Connection.to(port)
     try:
         while time.perf_counter() < until:
-            await _talk(connection, load, next(numbers), until)
-    except (OSError, ValueError, KeyError) as error:
+            await _talk(http, load, next(numbers), until)
+    except (OSError, httpx.HTTPError, ValueError, KeyError) as error:
         load.errors.append(f"{type(error).__name__}: {error}")
-    finally:
-        connection.close()
 
 
-async def _talk(connection: Connection, load: Load, number: int, until: float) -> None:
-    scene = await connection.json("GET", f"/api/v1/scene?seed={number}")
-    name = (await connection.json("POST", _CONVERSATIONS, scene))["id"]
+async def _talk(http: httpx.AsyncClient, load: Load, number: int, until: float) -> None:
+    scene = await _json(http, "GET", f"/api/v1/scene?seed={number}")
+    name = (await _json(http, "POST", _CONVERSATIONS, scene))["id"]
     told: list[Any] = []
     for line in LINES:
         said, wait, change, streamed = time.perf_counter(), 0.0, None, ""
-        async for kind, data in connection.events(f"{_CONVERSATIONS}/{name}/say", {"text": line, "stream": True}):
-            wait = wait or time.perf_counter() - said
-            if kind == "done":
-                change = data
-            elif kind == "text":
-                streamed += data["text"]
-            else:
-                raise OSError(data["error"]["message"])
+        events = _events(http, f"{_CONVERSATIONS}/{name}/say", {"text": line, "stream": True})
+        async with contextlib.aclosing(events):
+            async for kind, data in events:
+                wait = wait or time.perf_counter() - said
+                if kind == "done":
+                    change = data
+                elif kind == "text":
+                    streamed += data["text"]
+                else:
+                    raise OSError(data["error"]["message"])
         if change is None or change["id"] != name or change["turns"][-1]["text"] != streamed:
             raise ValueError(f"{name}: heard {streamed!r}, then was told {change}")
         if time.perf_counter() < until:
