@@ -12,14 +12,14 @@ import numpy as np
 
 from persona_tf.chat.answer import Answer
 from persona_tf.chat.asking import Ask, FactsAsk, Told
-from persona_tf.chat.fact_ids import facts_in
+from persona_tf.chat.fact_ids import facts_in, likeliest
 from persona_tf.chat.memories import Memories
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import NO_EMOTE, Example, Item, OwnedFact, strings
 from persona_tf.export.bundle import Bundle, load_bundle
 from persona_tf.export.engines import open_writer
 from persona_tf.export.writer import LENGTH_STEP
-from persona_tf.export.written import Written
+from persona_tf.export.written import MADE_UP, STATED, Written
 from persona_tf.text import vocabulary as v
 from persona_tf.text.tokenizer import ESCAPE
 
@@ -58,7 +58,7 @@ class Bot:
         # Each engine understands what it has read itself.
         self._writer: Any = open_writer(engine, bundle.model, self.decode, speaks_only, *rows)
         self.engine: str = self._writer.engine
-        self._facts_writer: Any = None
+        self._facts_writers: dict[str, Any] = {}
         self._process = os.getpid()
         # What was read last for several examples, by their items.
         self._known: tuple[list[tuple[Item, ...]], Any] = ([], None)
@@ -182,27 +182,34 @@ class Bot:
         """
         if len({ask.task for ask in asks}) > 1:
             raise ValueError("expected wishes of one task, extract or invent, got both: ask for one after the other")
-        if self._facts_writer is None:
-            self._facts_writer = self._writer.of_facts()
-        return self._noting(asks, tokens, self._beside)
+        return self._noting(asks, self._facts_writer(asks), tokens, self._beside)
 
     def _facts(self, asks: Sequence[FactsAsk]) -> list[list[tuple[OwnedFact, ...]]]:
-        if self._facts_writer is None:
-            self._facts_writer = self._writer.of_facts()
-        *_, told = [[], *self._noting(asks, _MOST_FACT_TOKENS, self._memories)]
+        *_, told = [[], *self._noting(asks, self._facts_writer(asks), _MOST_FACT_TOKENS, self._memories)]
         return [one.answer() for one in told] or [[] for _ in asks]
 
-    def _noting(self, asks: Sequence[FactsAsk], tokens: int, read: Callable[..., Any]) -> Iterator[list[Told]]:
+    def _facts_writer(self, asks: Sequence[FactsAsk]) -> Any:
+        task = asks[0].task if asks else "extract"
+        if task not in self._facts_writers:
+            self._facts_writers[task] = self._writer.of_facts(STATED if task == "extract" else MADE_UP)
+        return self._facts_writers[task]
+
+    def _noting(
+        self, asks: Sequence[FactsAsk], writer: Any, tokens: int, read: Callable[..., Any]
+    ) -> Iterator[list[Told]]:
         examples = [ask.example for ask in asks]
         if not any(example.targets for example in examples):
             return
         features, turn, _ = self._read(examples, [None] * len(examples))
-        marks, none = v.fact_ids(self.bundle.packer.tokenizer.size), np.zeros((*turn.shape, 1), np.int32)
+        marks = v.fact_ids(self.bundle.packer.tokenizer.size)
+        seeds = np.broadcast_to(np.arange(writer.hypotheses, dtype=np.int32), (*turn.shape, writer.hypotheses))
         first = marks.extract if asks[0].task == "extract" else marks.invent
-        for written in self._facts_writer.stream(*read(examples, features), turn, none, tokens, first=first):
+        for written in writer.stream(*read(examples, features), turn, seeds, tokens, first=first):
 
             def facts(row: int, written: Written = written) -> list[tuple[OwnedFact, ...]]:
-                rows = [written.ids[row, t, 0].tolist() for t in range(len(examples[row].targets))]
+                several = [written.ids[row, t].tolist() for t in range(len(examples[row].targets))]
+                log_probs = written.log_probs[row].tolist()
+                rows = [of[likeliest(of, log_probs[t], marks.end)] for t, of in enumerate(several)]
                 return facts_in(rows, marks, self.bundle.packer.tokenizer.decode_all)
 
             done = [bool(written.done[row, : len(e.targets)].all()) for row, e in enumerate(examples)]

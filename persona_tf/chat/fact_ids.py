@@ -26,6 +26,22 @@ def facts_in(
     return [tuple(dict.fromkeys(row)) for row in found]
 
 
+def likeliest(rows: Sequence[Sequence[int]], log_probs: Sequence[float], end: int) -> int:
+    """Which of several answers to one wish to take: as most say, something or nothing, and of those the likeliest.
+
+    Args:
+      rows: ids of each.
+      log_probs: of each, all its ids together.
+      end: which ends an answer, and alone says that there is nothing to write.
+
+    >>> likeliest([[7, 5, 9], [9], [7, 6, 9]], [-3.0, -0.1, -2.0], end=9)
+    2
+    """
+    says = [row[0] != end for row in rows]
+    most = 2 * sum(says) > len(says)
+    return max((k for k, one in enumerate(says) if one == most), key=lambda k: log_probs[k])
+
+
 def _parts(row: Sequence[int], marks: FactIds) -> list[tuple[int, list[int]]]:
     """Owner (an index into OWNERS) and words of each fact of a row."""
     parts: list[tuple[int, list[int]]] = []

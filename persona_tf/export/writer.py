@@ -17,7 +17,7 @@ from persona_tf.decoding.search import Search
 from persona_tf.decoding.stage import length
 from persona_tf.episode import KEY_KINDS, SETTING_KINDS
 from persona_tf.export.nests import joined, output_specs, parts
-from persona_tf.export.written import FACTS, Written, check_banned, check_facts, facts_stages, stages_of
+from persona_tf.export.written import Written, check_banned, check_facts, facts_stages, stages_of
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.model.memory import Reading, Turns, join_readings
 from persona_tf.model.transformer import PersonaTransformer
@@ -96,8 +96,11 @@ class Writer:
         self._queries = decode.hypotheses * (2 if decode.guided else 1)
         self._compile(jit_compile)
 
-    def of_facts(self) -> "Writer":
-        """Writes facts, greedily, from what this one has read; the first token must be given then.
+    def of_facts(self, decode: DecodeConfig) -> "Writer":
+        """Writes facts from what this one has read; the first token must be given then.
+
+        Args:
+          decode: how, see `written.STATED` and `written.MADE_UP`.
 
         Raises:
           ValueError: the model has not learned to.
@@ -105,9 +108,9 @@ class Writer:
         config = self._model.config
         check_facts(config.fact_marks)
         writer = copy.copy(self)
-        writer._decode, writer.hypotheses, writer._queries = FACTS, 1, 1
+        writer._decode, writer.hypotheses, writer._queries = decode, decode.hypotheses, decode.hypotheses
         stages = facts_stages(config.vocabulary_size - config.fact_marks)
-        writer._search = Search(stages, len(v.SPECIALS), FACTS, feed_last=False, last_specials=config.fact_marks)
+        writer._search = Search(stages, len(v.SPECIALS), decode, feed_last=False, last_specials=config.fact_marks)
         writer._compile_writing()
         return writer
 

@@ -40,8 +40,12 @@ def stages_of(decode: DecodeConfig, speaks_only: bool) -> tuple[Stage, ...]:
 MAX_FACTS_TOKENS = 96
 """Of all facts that are written of one turn, marks included."""
 
-FACTS = DecodeConfig()
-"""How facts are written: greedily."""
+STATED = DecodeConfig()
+"""How the facts that a turn states are written: greedily."""
+
+MADE_UP = DecodeConfig(method="sample", top_p=0.9, hypotheses=8)
+"""How a fact is made up: several times, of which `chat.fact_ids.likeliest` takes one. Where many things fit, the
+likeliest first piece of a word is often the beginning of none; what is drawn, and likely as a whole, more often is."""
 
 
 def facts_stages(words: int) -> tuple[Stage, ...]:

@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persona_tf.chat.fact_ids import facts_in
+from persona_tf.chat.fact_ids import facts_in, likeliest
 from persona_tf.example import OwnedFact
 from persona_tf.text.vocabulary import fact_ids
 
@@ -41,3 +42,20 @@ def test_whatever_is_written_can_be_read(rows):
     found = facts_in(rows, MARKS, decode_all)
     assert len(found) == len(rows)
     assert all(fact.text and fact.owner in ("self", "partner", "world") for row in found for fact in row)
+
+
+SISTER, PET, NOTHING = (ME, 20, MARKS.end), (ME, 21, MARKS.end), (MARKS.end, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "log_probs", "best"),
+    [
+        ((SISTER,), (-9.0,), 0),
+        ((SISTER, PET, NOTHING), (-5.0, -4.0, -0.1), 1),
+        ((NOTHING, SISTER, NOTHING), (-2.0, -0.1, -1.0), 2),
+        ((SISTER, NOTHING), (-0.1, -3.0), 1),
+    ],
+    ids=["one", "most say something", "most say nothing", "as many: nothing is made up"],
+)
+def test_the_likeliest_of_what_most_say(rows, log_probs, best):
+    assert likeliest(rows, log_probs, MARKS.end) == best

@@ -7,7 +7,7 @@ from persona_tf.decoding.config import DecodeConfig
 from persona_tf.export.onnx.files import write_onnx
 from persona_tf.export.onnx.writer import OnnxWriter
 from persona_tf.export.writer import Writer
-from persona_tf.export.written import MAX_FACTS_TOKENS
+from persona_tf.export.written import MADE_UP, MAX_FACTS_TOKENS, STATED
 from persona_tf.model.heads import next_token_log_probs
 from persona_tf.text.vocabulary import FACT_MARKS, REPLY, SPECIALS, fact_ids
 
@@ -40,8 +40,8 @@ def make(shaken, tokenizer):
 
 
 def run(writer, features, turns, **first):
-    none = np.zeros((*turns.shape, 1), np.int32)
-    return writer.write(writer.read_knowledge(features), writer.read_history(features), turns, none, **first)
+    seeds = np.broadcast_to(np.arange(writer.hypotheses, dtype=np.int32), (*turns.shape, writer.hypotheses))
+    return writer.write(writer.read_knowledge(features), writer.read_history(features), turns, seeds, **first)
 
 
 def log_probs(model, features, row, turn, fed):
@@ -58,12 +58,12 @@ def test_both_engines_write_what_the_model_finds_likeliest(name, make, features,
     model = make(name)
     write_onnx(model, tmp_path / "onnx", "float32")
     plain, onnx = Writer(model, DECODE), OnnxWriter(tmp_path / "onnx", DECODE)
-    facts = plain.of_facts()
+    facts = plain.of_facts(STATED)
     words = range(len(SPECIALS), marks.extract)
     allowed = [*words, *marks.owners, marks.end]
     for first in (marks.extract, marks.invent):
         written = run(facts, features, turns, first=first)
-        other = run(onnx.of_facts(), features, turns, first=first)
+        other = run(onnx.of_facts(STATED), features, turns, first=first)
         # What comes after a word that two engines find nearly as likely as another is for neither to say.
         np.testing.assert_array_equal(written.ids[..., :SAME], other.ids[..., :SAME])
         assert not written.ids[turns == 0].any()
@@ -78,6 +78,18 @@ def test_both_engines_write_what_the_model_finds_likeliest(name, make, features,
     replies = run(plain, features, turns)
     assert replies.ids.max() < marks.extract, "a reply holds no mark of facts"
     np.testing.assert_array_equal(replies.ids, run(onnx, features, turns).ids)
+
+
+def test_both_engines_draw_the_same_to_make_up(make, features, turns, marks, tmp_path):
+    model = make("soft")
+    write_onnx(model, tmp_path / "onnx", "float32")
+    writers = Writer(model, DECODE), OnnxWriter(tmp_path / "onnx", DECODE)
+    plain, onnx = (run(w.of_facts(MADE_UP), features, turns, first=marks.invent) for w in writers)
+    there = turns > 0
+    assert plain.ids.shape[2] == MADE_UP.hypotheses
+    np.testing.assert_array_equal(plain.ids[there][..., :SAME], onnx.ids[there][..., :SAME])
+    np.testing.assert_allclose(plain.log_probs[there], onnx.log_probs[there], rtol=1e-3)
+    assert len(np.unique(plain.ids[0, 0], axis=0)) > 1
 
 
 def test_what_a_turn_states_does_not_depend_on_what_a_reply_would_need(make, features, turns, marks):
@@ -101,4 +113,4 @@ def test_who_never_learned_it_says_so(shaken, tmp_path):
     write_onnx(model, tmp_path / "onnx", "float32")
     for writer in (Writer(model, DECODE), OnnxWriter(tmp_path / "onnx", DECODE)):
         with pytest.raises(ValueError, match="never learned to write down facts"):
-            writer.of_facts()
+            writer.of_facts(STATED)

@@ -22,7 +22,7 @@ from persona_tf.export.onnx.group import Group
 from persona_tf.export.onnx.reader import Reader, RowsRead, TokensRead
 from persona_tf.export.onnx.sessions import Sessions
 from persona_tf.export.onnx.tables import Tables
-from persona_tf.export.written import FACTS, Written, check_banned, check_facts, facts_stages, stages_of
+from persona_tf.export.written import Written, check_banned, check_facts, facts_stages, stages_of
 from persona_tf.text import vocabulary as v
 
 ABSORBED_ROWS = 4
@@ -89,12 +89,12 @@ class OnnxWriter:
         self._tables = Tables(read_tables(folder), self._config.fusion, self._config.selected)
         self._reader = Reader(self._sessions, self._tables, self._config.history, self._pool)
 
-    def of_facts(self) -> "OnnxWriter":
+    def of_facts(self, decode: DecodeConfig) -> "OnnxWriter":
         """As `Writer.of_facts`; shares all that this one has opened."""
         check_facts(self._config.fact_marks)
         writer = copy.copy(self)
         stages = facts_stages(self._config.vocabulary_size - self._config.fact_marks)
-        writer._way, writer.hypotheses = Way(FACTS, stages, ()), 1
+        writer._way, writer.hypotheses = Way(decode, stages, ()), decode.hypotheses
         writer._speaks_only = True
         return writer
 
