@@ -4,7 +4,6 @@ Fixtures import what they need when they run, so that the pure-Python tests stay
 """
 
 import dataclasses
-import functools
 import importlib.util
 import os
 import pathlib
@@ -241,9 +240,15 @@ def shaken(make_model):
     """
     import numpy as np
 
-    @functools.cache
+    made = {}
+
     def make(scale=0.3, **fields):
-        model = make_model(**fields)
+        asked = repr((scale, sorted(fields.items())))
+        if asked not in made:
+            made[asked] = shake(make_model(**fields), scale)
+        return made[asked]
+
+    def shake(model, scale):
         rng = np.random.default_rng(1)
         for weight in model.weights:
             weight.assign(weight + rng.normal(0, scale, weight.shape).astype(np.float32))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 
 from persona_tf.model.config import ModelConfig
+from persona_tf.model.layer_style import GATED
 from persona_tf.model.transformer import PersonaTransformer
 
 _OF_READING = re.compile(
@@ -94,7 +95,7 @@ def activations(model: PersonaTransformer, row: Row) -> int:
     config = model.config
     width, half = config.width, 2 if model.compute_dtype == "bfloat16" else 4
     keys_values = 2 * width * (config.kv_heads or config.heads) // config.heads
-    middle = config.feed_forward * (3 if config.activation == "swiglu" else 2)
+    middle = config.feed_forward * (3 if config.activation in GATED else 2)
     common = 8 * width + keys_values + middle
     read = row.knowledge + row.history
     encoder = half * (read * common + 2 * config.heads * (row.knowledge**2 + row.history**2))

@@ -1,8 +1,9 @@
 """The model room's part of the control panel."""
 
 import dataclasses
+from typing import Any
 
-from persona_tf.model.layer_style import ACTIVATIONS, NORM_PLACES, NORMS, POSITIONS, LayerStyle
+from persona_tf.model.layer_style import ACTIVATIONS, EPSILON, NORM_PLACES, NORMS, POSITIONS, LayerStyle
 
 FUSIONS = ("concat", "select", "soft", "average", "attention")
 MIXING = ("average", "attention")
@@ -11,6 +12,9 @@ HISTORIES = ("causal", "apart", "whole")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 STATED_NATS = 5.0
 """So much likelier than each other source the decoder is told the last turn to be when it writes what that states."""
+
+OF_DECODER = ("norm", "norm_place", "norm_epsilon", "activation", "embedding_norm")
+"""What can be otherwise in the decoder than in the encoder."""
 
 _COUNTS = (
     *("width", "heads", "feed_forward", "decoder_layers", "most_positions", "selected"),
@@ -38,10 +42,14 @@ class ModelConfig:
 
     Layers. ``positions``: how a token knows its place in its item, turn or target: by ``sinusoidal`` waves, by a
     ``learned`` vector, one of ``most_positions``, of which all that come later share the last; ``rotary``: by turned
-    queries and keys (see `layers.rotated`). ``norm``: ``layer``, or ``rms``, which has no mean and no bias.
-    ``norm_place``: ``before`` a part of a layer reads, or ``after`` its output is added. ``activation`` of
+    queries and keys (see `layers.rotated`); ``relative``: by how far apart they are (see `relative_bias`).
+    ``target_positions``: whether targets have a table of learned ones of their own. ``norm``: ``layer``, or ``rms``,
+    which has no mean and no bias; ``norm_epsilon`` of all norms. ``norm_place``: ``before`` a part of a layer reads, or
+    ``after`` its output is added. ``embedding_norm``: whether what is embedded is normed, too. ``activation`` of
     feed-forward. ``kv_heads``: heads of keys and values, shared by those of queries; 0: one for each. ``tied``: whether
-    the output layer is the token table.
+    the output layer is the token table. ``scaled``: whether tokens are multiplied by sqrt(width) when they are
+    embedded. ``decoder_style``: those of `OF_DECODER` that are otherwise in the decoder, such as
+    ``{"norm_place": "after"}``.
 
     Reading. ``fusion``: how the decoder reads the knowledge items (see `model.fusion` and `model.mixing`).
     ``selected``: how many items `select` shows at most. ``history``: what the encoder of the history sees of a turn:
@@ -72,6 +80,11 @@ class ModelConfig:
     activation: str = "relu"
     kv_heads: int = 0
     tied: bool = True
+    scaled: bool = True
+    norm_epsilon: float = EPSILON
+    embedding_norm: bool = False
+    target_positions: bool = False
+    decoder_style: dict[str, Any] = dataclasses.field(default_factory=dict)
     fusion: str = "concat"
     selected: int = 1
     history: str = "causal"
@@ -106,16 +119,54 @@ class ModelConfig:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"ModelConfig.{name} must be one of {choices}, got {getattr(self, name)!r}")
+        for name in ("scaled", "embedding_norm", "target_positions"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"ModelConfig.{name} must be True or False, got {getattr(self, name)!r}")
+        if type(self.norm_epsilon) is not float or not 0 < self.norm_epsilon < 1:
+            raise ValueError(f"ModelConfig.norm_epsilon must lie between 0 and 1, got {self.norm_epsilon!r}")
+        if self.target_positions and self.positions != "learned":
+            raise ValueError(
+                "ModelConfig.target_positions is a table of learned positions: expected ModelConfig.positions "
+                f"'learned', got {self.positions!r}"
+            )
+        self._check_decoder_style()
         if self.mixes and self.copy_head:
             raise ValueError(
                 f"ModelConfig.fusion {self.fusion!r} mixes what was read, so nothing of it can be copied: set "
                 "ModelConfig.copy_head = False, as gin/mixins/{average,attention}.gin do"
             )
 
+    def _check_decoder_style(self) -> None:
+        unknown = sorted(self.decoder_style.keys() - set(OF_DECODER))
+        if unknown:
+            raise ValueError(f"ModelConfig.decoder_style may hold {', '.join(OF_DECODER)}; got {', '.join(unknown)}")
+        try:
+            _ = self.of_decoder
+        except ValueError as error:
+            raise ValueError(f"ModelConfig.decoder_style: {error}") from error
+
+    @property
+    def of_decoder(self) -> "ModelConfig":
+        """The config as the decoder has it."""
+        return dataclasses.replace(self, decoder_style={}, **self.decoder_style) if self.decoder_style else self
+
     @property
     def style(self) -> LayerStyle:
-        """What layers need to know of this."""
-        return LayerStyle(self.norm, self.norm_place, self.activation, self.kv_heads, self.positions == "rotary")
+        """What layers of the encoder need to know of this; those of the decoder: ``of_decoder.style``."""
+        return LayerStyle(
+            self.norm,
+            self.norm_place,
+            self.activation,
+            self.kv_heads,
+            rotary=self.positions == "rotary",
+            relative=self.positions == "relative",
+            epsilon=self.norm_epsilon,
+        )
+
+    @property
+    def embedded_style(self) -> LayerStyle | None:
+        """That of the norm of what is embedded; None: there is no such norm."""
+        return self.style if self.embedding_norm else None
 
     @property
     def mixes(self) -> bool:

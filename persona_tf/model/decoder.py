@@ -10,6 +10,7 @@ from keras import ops
 from persona_tf.model.layer_style import LayerStyle
 from persona_tf.model.layers import Attention, FeedForward, as_bias, end_norm, make_norm
 from persona_tf.model.memory import LayerCache
+from persona_tf.model.relative_bias import stack_bias
 
 
 class DecoderLayer(keras.layers.Layer):
@@ -64,7 +65,8 @@ class DecoderLayer(keras.layers.Layer):
 
     def call(self, x, self_bias, memory, memory_bias, position=None, training=False):
         """[B, T, D] and memory [B, M, D] -> [B, T, D] and the cross-attention's weights [B, N, T, M]."""
-        attended = self.self_attention(self.style.enter(self.self_norm, x), self_bias, position=position)
+        asks, exact = self.style.enter(self.self_norm, x), self.style.relative
+        attended = self.self_attention(asks, self_bias, position=position, exact=exact)
         x = self.style.leave(self.self_norm, x + self.dropout(attended, training=training))
         keys, values = self.cross_attention.keys_values(memory)
         return self._read(x, keys, values, memory_bias, training)
@@ -83,7 +85,8 @@ class DecoderLayer(keras.layers.Layer):
         key, value = self.self_attention.keys_values(alone, position)
         keys = ops.slice_update(cache.keys, (0, 0, index, 0), key)
         values = ops.slice_update(cache.values, (0, 0, index, 0), value)
-        attended, _ = self.self_attention.attend(alone, keys, values, self_bias, exact=False, position=position)
+        exact = self.style.relative
+        attended, _ = self.self_attention.attend(alone, keys, values, self_bias, exact=exact, position=position)
         x = self.style.leave(self.self_norm, x + ops.reshape(attended, shape))
         x, weights = self._read(x, cache.memory_keys, cache.memory_values, memory_bias, False)
         return x, weights, cache._replace(keys=keys, values=values)
@@ -126,11 +129,14 @@ class Decoder(keras.layers.Layer):
         rest: dict[str, Any] = {"style": self.style, "dtype": self.dtype_policy}
         self.stack = [DecoderLayer(**sizes, **rest, name=f"layer_{i}") for i in range(layers)]
         self.norm = end_norm(self.style, self.dtype_policy)
+        self.relative = stack_bias(self.style, heads, False, self.dtype_policy)
 
     def build(self, shape=None):
         """Builds the stack for inputs [B, T, D]."""
         for layer in self.stack:
             layer.build(shape)
+        if self.relative:
+            self.relative.build()
         if self.norm:
             self.norm.build((None, None, self.arguments["width"]))
 
@@ -138,9 +144,11 @@ class Decoder(keras.layers.Layer):
         """[B, T, D] -> [B, T, D] and the last cross-attention, float32 [B, T, M], averaged over heads.
 
         ``mask`` [B, T, T] and ``shown`` [B, T, M] say who sees whom; ``source_log_probs`` [B, T, M] guide; position
-        int [B, T] is needed if rotary.
+        int [B, T] is needed if rotary or relative.
         """
         self_bias = as_bias(mask)
+        if self.relative:
+            self_bias = self_bias + self.relative(position, position)
         for layer in self.stack:
             memory_bias = layer.memory_bias(shown, source_log_probs)
             x, weights = layer(x, self_bias, memory, memory_bias, position=position, training=training)
@@ -159,7 +167,10 @@ class Decoder(keras.layers.Layer):
     def step(self, x, index, shown, source_log_probs, caches: tuple[LayerCache, ...]):
         """Token ``index`` of Q targets [B, Q, D] -> [B, Q, D], last cross-attention [B, Q, M], new caches."""
         length = ops.shape(caches[0].keys)[2]
-        self_bias = as_bias((ops.arange(length) <= index)[None, None])
+        places = ops.arange(length)
+        self_bias = as_bias((places <= index)[None, None])
+        if self.relative:
+            self_bias = self_bias + self.relative(ops.reshape(ops.cast(index, "int32"), (1, 1)), places[None])
         updated = []
         for layer, cache in zip(self.stack, caches, strict=True):
             memory_bias = layer.memory_bias(shown, source_log_probs)

@@ -1,10 +1,15 @@
 """Tokens with their place: token + kind + position in their item or turn + number of the turn."""
 
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 from keras import ops
 
 from persona_tf.model.config import ModelConfig
-from persona_tf.model.layers import Linear, sinusoids
+from persona_tf.model.layer_style import LayerStyle
+from persona_tf.model.layers import Linear, make_norm, sinusoids
 
 
 class FlatEmbedding(keras.layers.Layer):
@@ -20,9 +25,12 @@ class FlatEmbedding(keras.layers.Layer):
       word_dropout: share of the words read, not of those written, that training leaves blank. What a sentence is
         about must then be told from any part of it, which helps with sentences that are put in a new way.
       positions: how a token knows its place: ``sinusoidal``; ``learned``: a vector for each, all from the last on the
-        same one; ``rotary``: not from here, see `layers.rotated`.
+        same one; ``rotary`` and ``relative``: not from here, see `layers.rotated` and `relative_bias`.
       most_positions: how many learned ones there are.
       tied: else the output layer has a table of its own.
+      scaled: whether tokens are multiplied by sqrt(D).
+      target_positions: whether targets have learned positions of their own.
+      norm, target_norm: of what kind the norms of the sums are, of what is read and of targets; None: none.
     """
 
     def __init__(
@@ -35,19 +43,28 @@ class FlatEmbedding(keras.layers.Layer):
         positions: str = "sinusoidal",
         most_positions: int = 512,
         tied: bool = True,
+        scaled: bool = True,
+        target_positions: bool = False,
+        norm: LayerStyle | Mapping[str, Any] | None = None,
+        target_norm: LayerStyle | Mapping[str, Any] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.vocabulary_size, self.width, self.kinds = vocabulary_size, width, kinds
         self.positions, self.most_positions, self.tied = positions, most_positions, tied
+        self.scaled, self.target_positions = scaled, target_positions
         self.dropout_rate, self.word_dropout = dropout, word_dropout
         self.word_seed = keras.random.SeedGenerator(0)
         self.turn_projection = Linear(width, use_bias=False, name="turn", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
+        self.styles = {"norm": norm and LayerStyle.of(norm), "target_norm": target_norm and LayerStyle.of(target_norm)}
+        self.norm, self.target_norm = (
+            style and make_norm(style, name, self.dtype_policy) for name, style in self.styles.items()
+        )
 
     @classmethod
-    def of(cls, config: ModelConfig, dtype, tied: bool = True) -> "FlatEmbedding":
-        """That of a model; one that writes nothing needs no output layer, so it is ``tied``."""
+    def of(cls, config: ModelConfig, dtype, writes: bool = False) -> "FlatEmbedding":
+        """That of a model; one that writes nothing needs neither an output layer nor what is of targets alone."""
         return cls(
             config.vocabulary_size,
             config.width,
@@ -56,7 +73,11 @@ class FlatEmbedding(keras.layers.Layer):
             config.word_dropout,
             config.positions,
             config.most_positions,
-            tied,
+            config.tied or not writes,
+            config.scaled,
+            config.target_positions and writes,
+            config.embedded_style,
+            config.of_decoder.embedded_style if writes else None,
             name="embedding",
             dtype=dtype,
         )
@@ -73,10 +94,13 @@ class FlatEmbedding(keras.layers.Layer):
             name="kinds", shape=(1 + self.kinds, self.width), initializer=normal(stddev=0.1)
         )
         self.turn_projection.build((None, None, self.width))
+        of_positions = {"shape": (self.most_positions, self.width), "initializer": normal(stddev=0.1)}
         if self.positions == "learned":
-            self.position_table = self.add_weight(
-                name="positions", shape=(self.most_positions, self.width), initializer=normal(stddev=0.1)
-            )
+            self.position_table = self.add_weight(name="positions", **of_positions)
+        if self.target_positions:
+            self.target_position_table = self.add_weight(name="target_positions", **of_positions)
+        for norm in filter(None, (self.norm, self.target_norm)):
+            norm.build((None, None, self.width))
         if not self.tied:
             self.output_tokens = self.add_weight(
                 name="output_tokens",
@@ -85,7 +109,7 @@ class FlatEmbedding(keras.layers.Layer):
             )
 
     def call(self, ids, position, kind=None, turn=None, training=False, is_read=False):
-        """Int [B, L] each -> [B, L, D] in the compute dtype; ``is_read``: word dropout applies."""
+        """Int [B, L] each -> [B, L, D] in the compute dtype; ``is_read``: it is no target, and word dropout applies."""
         x = self.of_tokens(ids)
         if training and is_read and self.word_dropout:
             kept = keras.random.uniform(ops.shape(ids), seed=self.word_seed) >= self.word_dropout
@@ -93,15 +117,18 @@ class FlatEmbedding(keras.layers.Layer):
         if self.positions == "sinusoidal":
             x = x + ops.cast(sinusoids(position, self.width), x.dtype)
         elif self.positions == "learned":
-            x = x + ops.take(self.position_table, ops.minimum(position, self.most_positions - 1), axis=0)
+            table = self.position_table if is_read or not self.target_positions else self.target_position_table
+            x = x + ops.take(table, ops.minimum(position, self.most_positions - 1), axis=0)
         x = x + (self.kind_table[0] if kind is None else ops.take(self.kind_table, kind, axis=0))
         if turn is not None:
             x = x + self.turn_projection(ops.cast(sinusoids(turn, self.width), x.dtype))
-        return self.dropout(x, training=training)
+        norm = self.norm if is_read else self.target_norm
+        return self.dropout(norm(x) if norm else x, training=training)
 
     def of_tokens(self, ids):
-        """The tokens alone, scaled to unit variance: int [B, L] -> [B, L, D] in the compute dtype."""
-        return ops.take(ops.cast(self.tokens, self.compute_dtype), ids, axis=0) * self.width**0.5
+        """The tokens alone: int [B, L] -> [B, L, D] in the compute dtype; scaled, they begin with unit variance."""
+        tokens = ops.take(ops.cast(self.tokens, self.compute_dtype), ids, axis=0)
+        return tokens * self.width**0.5 if self.scaled else tokens
 
     @property
     def output_table(self):
@@ -117,6 +144,8 @@ class FlatEmbedding(keras.layers.Layer):
     def get_config(self):
         """All constructor arguments."""
         sizes = {"vocabulary_size": self.vocabulary_size, "width": self.width, "kinds": self.kinds}
-        sizes |= {"most_positions": self.most_positions, "tied": self.tied}
+        sizes |= {"most_positions": self.most_positions, "tied": self.tied, "scaled": self.scaled}
         rates = {"dropout": self.dropout_rate, "word_dropout": self.word_dropout}
-        return {**super().get_config(), **sizes, **rates, "positions": self.positions}
+        styles = {name: style and dataclasses.asdict(style) for name, style in self.styles.items()}
+        positions = {"positions": self.positions, "target_positions": self.target_positions}
+        return {**super().get_config(), **sizes, **rates, **positions, **styles}

@@ -9,6 +9,7 @@ from keras import ops
 
 from persona_tf.model.layer_style import LayerStyle
 from persona_tf.model.layers import Attention, FeedForward, as_bias, end_norm, make_norm
+from persona_tf.model.relative_bias import stack_bias
 
 
 class EncoderLayer(keras.layers.Layer):
@@ -45,7 +46,7 @@ class EncoderLayer(keras.layers.Layer):
 
         Args:
           x: what is new.
-          bias: float32 [B, 1, L, P + L].
+          bias: float32 [B, 1 or N, L, P + L].
           past: keys and values of what was read before, [B, G, P, C] each; None: nothing was.
           position: of x, int [B or 1, L], if rotary.
         """
@@ -54,7 +55,7 @@ class EncoderLayer(keras.layers.Layer):
         keys, values = self.attention.keys_values(normed, position)
         if past is not None:
             keys, values = (ops.concatenate(pair, axis=2) for pair in zip(past, (keys, values), strict=True))
-        attended, _ = self.attention.attend(normed, keys, values, bias, exact=False, position=position)
+        attended, _ = self.attention.attend(normed, keys, values, bias, exact=style.relative, position=position)
         x = style.leave(self.attention_norm, x + self.dropout(attended, training=training))
         transformed = self.feed_forward(style.enter(self.feed_forward_norm, x))
         x = style.leave(self.feed_forward_norm, x + self.dropout(transformed, training=training))
@@ -85,31 +86,38 @@ class Encoder(keras.layers.Layer):
         rest: dict[str, Any] = {"style": self.style, "dtype": self.dtype_policy}
         self.stack = [EncoderLayer(**sizes, **rest, name=f"layer_{i}") for i in range(layers)]
         self.norm = end_norm(self.style, self.dtype_policy)
+        self.relative = stack_bias(self.style, heads, True, self.dtype_policy)
 
     def build(self, shape=None):
         """Builds the stack for inputs [B, L, D]."""
         for layer in self.stack:
             layer.build(shape)
+        if self.relative:
+            self.relative.build()
         if self.norm:
             self.norm.build((None, None, self.arguments["width"]))
 
     def call(self, x, mask, position=None, training=False):
-        """[B, L, D] under a mask [B, L, L] (who sees whom) -> [B, L, D]; if rotary, positions are int [B or 1, L]."""
-        return self.extend(x, mask, (None,) * len(self.stack), position, training)[0]
+        """[B, L, D] under a mask [B, L, L] (who sees whom) -> [B, L, D]; ``position`` as in `extend`."""
+        return self.extend(x, mask, (None,) * len(self.stack), position, training=training)[0]
 
-    def extend(self, x, mask, past: tuple, position=None, training=False):
+    def extend(self, x, mask, past: tuple, position=None, past_position=None, training=False):
         """Reads on, where what was read before does not see what comes.
 
         Args:
           x: what is new, [B, L, D].
           mask: bool [B, L, P + L], who sees whom.
           past: for each layer keys and values [B, G, P, C]; None: nothing was read.
-          position: of x, int [B or 1, L], if rotary.
+          position: of x, int [B or 1, L], if rotary or relative.
+          past_position: of what was read, int [B or 1, P], if relative; None: nothing was read.
 
         Returns:
           [B, L, D], and ``past`` with what is new.
         """
         bias, reads = as_bias(mask), []
+        if self.relative:
+            known = position if past_position is None else ops.concatenate([past_position, position], axis=1)
+            bias = bias + self.relative(position, known)
         for layer, before in zip(self.stack, past, strict=True):
             x, read = layer(x, bias, past=before, position=position, training=training)
             reads.append(read)

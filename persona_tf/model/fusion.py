@@ -44,6 +44,13 @@ def heard(turn, by, history: str):
     return ops.logical_or(ops.logical_and(same_line, turn <= by), turn < by % ASIDE)
 
 
+def position_in_source(memory: Memory):
+    """How many tokens of its item or turn stand before each: int32 [B, M]; of padding any number."""
+    places = ops.arange(ops.shape(memory.ids)[1])
+    begun = ops.where(memory.first, places, 0)[:, None, :]
+    return places - ops.max(ops.where(places[None, :] <= places[:, None], begun, 0), axis=-1)
+
+
 def last_turn(memory: Memory, seen):
     """The tokens of the last turn of those that are seen: bool [B, T, M] -> bool [B, T, M]."""
     in_history = ops.logical_and(seen, (memory.item == -1)[:, None, :])

@@ -4,17 +4,22 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-POSITIONS = ("sinusoidal", "learned", "rotary")
+POSITIONS = ("sinusoidal", "learned", "rotary", "relative")
 NORMS = ("layer", "rms")
 NORM_PLACES = ("before", "after")
-ACTIVATIONS = ("relu", "gelu", "swiglu")
+ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "swiglu", "geglu")
+GATED = ("swiglu", "geglu")
+"""The activations of which half of what comes in says how much of the other half goes on."""
+EPSILON = 1e-6
+"""Of the norms, where nothing else is said."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerStyle:
     """What a layer needs to know of ModelConfig, where its fields are explained.
 
-    ``rotary``: whether self-attention turns queries and keys by their positions, see `layers.rotated`.
+    ``rotary``: whether self-attention turns queries and keys by their positions, see `layers.rotated`. ``relative``:
+    whether it adds how far apart they are, see `relative_bias`. ``epsilon``: of the norms.
     """
 
     norm: str = "layer"
@@ -22,6 +27,8 @@ class LayerStyle:
     activation: str = "relu"
     kv_heads: int = 0
     rotary: bool = False
+    relative: bool = False
+    epsilon: float = EPSILON
 
     @classmethod
     def of(cls, style: "LayerStyle | Mapping[str, Any] | None") -> "LayerStyle":

@@ -6,10 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from persona_tf.model.layer_style import LayerStyle
+from persona_tf.model.layer_style import GATED, LayerStyle
 
-EPSILON = 1e-6
-"""Of the norms."""
 MASKED = -1e9
 """Added to the attention logits of what must not be seen; finite, so that rows of pure padding stay finite too."""
 
@@ -142,10 +140,10 @@ class Attention(keras.layers.Layer):
         joined = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (shape[0], shape[1], self.width))
         return self.output_projection(joined), weights
 
-    def call(self, x, bias, position=None):
+    def call(self, x, bias, position=None, exact=False):
         """Self-attention: [B, L, D] and, if rotary, positions int [B or 1, L] -> [B, L, D]."""
         keys, values = self.keys_values(x, position)
-        return self.attend(x, keys, values, bias, exact=False, position=position)[0]
+        return self.attend(x, keys, values, bias, exact=exact, position=position)[0]
 
     def _split(self, x, heads: int):
         shape = ops.shape(x)
@@ -172,16 +170,16 @@ class Attention(keras.layers.Layer):
 
 
 class FeedForward(keras.layers.Layer):
-    """Two linear maps with a ReLU or GELU between them: D -> units -> D.
+    """Two linear maps with a ReLU or GELU between them: D -> units -> D; ``gelu_tanh``: GELU as BERT and GPT-2 have it.
 
     With ``swiglu`` the inner map has twice as many units: ``silu(x U) * x V`` (Shazeer 2020, arXiv 2002.05202). Two
-    thirds of the units then make as many weights.
+    thirds of the units then make as many weights. ``geglu`` is the same with ``gelu_tanh`` in the place of silu.
     """
 
     def __init__(self, width: int, units: int, activation: str = "relu", **kwargs):
         super().__init__(**kwargs)
         self.width, self.units, self.activation = width, units, activation
-        self.inner = Linear(units * (2 if activation == "swiglu" else 1), name="inner", dtype=self.dtype_policy)
+        self.inner = Linear(units * (2 if activation in GATED else 1), name="inner", dtype=self.dtype_policy)
         self.outer = Linear(width, name="outer", dtype=self.dtype_policy)
 
     def build(self, shape):
@@ -194,10 +192,10 @@ class FeedForward(keras.layers.Layer):
         return self.outer(self._activated(self.inner(x)))
 
     def _activated(self, x):
-        if self.activation == "swiglu":
+        if self.activation in GATED:
             gate, x = ops.split(x, 2, axis=-1)
-            return ops.silu(gate) * x
-        return ops.relu(x) if self.activation == "relu" else ops.gelu(x, approximate=False)
+            return (ops.silu(gate) if self.activation == "swiglu" else ops.gelu(gate)) * x
+        return ops.relu(x) if self.activation == "relu" else ops.gelu(x, approximate=self.activation == "gelu_tanh")
 
     def get_config(self):
         """All constructor arguments."""
@@ -210,7 +208,7 @@ def make_norm(style: LayerStyle, name: str, dtype) -> keras.layers.Layer:
     Its owner's `build` builds it: only there do its weights get their full path.
     """
     kind = keras.layers.LayerNormalization if style.norm == "layer" else keras.layers.RMSNormalization
-    return kind(epsilon=EPSILON, name=name, dtype=dtype)
+    return kind(epsilon=style.epsilon, name=name, dtype=dtype)
 
 
 def end_norm(style: LayerStyle, dtype) -> keras.layers.Layer | None:

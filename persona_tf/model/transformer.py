@@ -40,11 +40,10 @@ class PersonaTransformer(keras.Model):
         self.config = config
         width, rest = config.width, {"dropout": config.dropout, "dtype": self.dtype_policy}
         stack = {"width": width, "heads": config.heads, "feed_forward": config.feed_forward, **rest}
-        stack["style"] = config.style
-        self.embedding = FlatEmbedding.of(config, self.dtype_policy, config.tied)
-        self.encoder = Encoder(config.encoder_layers, name="encoder", **stack)
-        soft = config.fusion == "soft"
-        self.decoder = Decoder(config.decoder_layers, guided=soft, name="decoder", **stack)
+        self.embedding = FlatEmbedding.of(config, self.dtype_policy, writes=True)
+        self.encoder = Encoder(config.encoder_layers, name="encoder", style=config.style, **stack)
+        soft, style = config.fusion == "soft", config.of_decoder.style
+        self.decoder = Decoder(config.decoder_layers, guided=soft, name="decoder", style=style, **stack)
         projected = config.fusion != "select"
         pooled = 2 * width if projected else width
         self.selector = fusion.Selector(width, projected, pooled, name="selector", dtype=self.dtype_policy)
@@ -122,8 +121,10 @@ class PersonaTransformer(keras.Model):
             old = past.reading.memory
             all_turns, all_mask = ops.concatenate([old.turn, turn], 1), ops.concatenate([old.mask, mask], 1)
         seen = ops.logical_and(fusion.heard(all_turns, turn, self.config.history), all_mask[:, None, :])
-        before = (None,) * self.config.encoder_layers if past is None else past.layers
-        states, layers = self.encoder.extend(x, seen, before, position, training=training)
+        before, begun = (None,) * self.config.encoder_layers, None
+        if past is not None:
+            before, begun = past.layers, fusion.position_in_source(past.reading.memory)
+        states, layers = self.encoder.extend(x, seen, before, position, begun, training=training)
         same_turn = ops.logical_and(turn[:, None, :] == turn[:, :, None], mask[:, None, :])
         pooled = fusion.sentence_embedding(same_turn, self._poolable(x, states))
         first, item = ops.logical_and(mask, position == 0), ops.where(mask, -1, -2)

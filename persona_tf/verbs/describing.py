@@ -119,21 +119,25 @@ def _notes(config: "ModelConfig") -> dict[str, str]:
     heads = f"{config.heads} heads of {config.width // config.heads}"
     if config.kv_heads:
         heads += f", keys and values of {config.kv_heads}"
-    norm = f"{config.norm} norms {config.norm_place}"
+    norms = {part: f"{of.norm} norms {of.norm_place}" for part, of in _stacks(config).items()}
     attention = {f"{stack}/layer/{part}": heads for stack, part in _ATTENTIONS}
-    layers = {f"{stack}/layer/feed_forward": config.activation for stack in ("encoder", "decoder")}
+    layers = {f"{part}/layer/feed_forward": of.activation for part, of in _stacks(config).items()}
     return (
         attention
         | layers
         | {
             "embedding": f"{config.positions} positions, {'tied' if config.tied else 'a free output layer'}",
-            "encoder": f"{norm}; knowledge items apart, turns {config.history}",
-            "decoder": f"{norm}; reads by {config.fusion}",
+            "encoder": f"{norms['encoder']}; knowledge items apart, turns {config.history}",
+            "decoder": f"{norms['decoder']}; reads by {config.fusion}",
             "copy_head": "points at words that were read",
             "selector": "what is drawn on",
             "emote_head": f"{config.emotes} emotes",
         }
     )
+
+
+def _stacks(config: "ModelConfig") -> dict[str, "ModelConfig"]:
+    return {"encoder": config, "decoder": config.of_decoder}
 
 
 _ATTENTIONS = (("encoder", "attention"), ("decoder", "self_attention"), ("decoder", "cross_attention"))

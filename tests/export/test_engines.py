@@ -56,6 +56,11 @@ def test_what_the_graphs_do_not_do_tensorflow_does(shaken):
     beyond = "the engine onnx_int8 does not do fusion average, rotary positions: take auto or tensorflow"
     with pytest.raises(ValueError, match=beyond):
         open_writer("onnx_int8", model, DecodeConfig())
+    begun = {"norm_epsilon": 1e-5, "embedding_norm": True, "activation": "gelu_tanh", "scaled": False}
+    model = shaken(0.5, positions="learned", target_positions=True, **begun, decoder_style={"norm": "rms"})
+    beyond = "activation gelu_tanh, norms .* 1e-05, .* is embedded, .* as they are, .* targets .*, a decoder"
+    with pytest.raises(ValueError, match=beyond):
+        open_writer("onnx", model, DecodeConfig())
 
 
 def test_what_there_is_not(shaken):

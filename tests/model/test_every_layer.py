@@ -15,9 +15,11 @@ from persona_tf.model.embedding import FlatEmbedding
 from persona_tf.model.encoder import Encoder, EncoderLayer
 from persona_tf.model.fusion import Selector, visible
 from persona_tf.model.heads import CopyHead
+from persona_tf.model.layer_style import ACTIVATIONS, LayerStyle
 from persona_tf.model.layers import Attention, FeedForward, Linear, as_bias
 from persona_tf.model.memory import LayerCache, Memory
 from persona_tf.model.mixing import StreamMixer
+from persona_tf.model.relative_bias import RelativeBias
 
 RNG = np.random.default_rng(0)
 ROWS, LENGTH, SIZE, WIDTH = 2, 5, 7, 16
@@ -30,6 +32,7 @@ STYLES = {
     "swiglu": {"activation": "swiglu"},
     "two kv heads": {"kv_heads": 2},
     "rotary": {"rotary": True},
+    "relative": {"relative": True, "epsilon": 1e-3},
     "all new": {"norm": "rms", "activation": "swiglu", "kv_heads": 1, "rotary": True},
 }
 
@@ -40,6 +43,7 @@ def _normal(*shape):
 
 X, WRITTEN, MEMORY = _normal(ROWS, LENGTH, WIDTH), _normal(ROWS, LENGTH, 3 * WIDTH), _normal(ROWS, SIZE, WIDTH)
 POSITION = np.tile(np.arange(LENGTH, dtype=np.int32), (ROWS, 1))
+FAR = np.arange(-200, 200, dtype=np.int32)[None]
 CAUSAL = np.tril(np.ones((ROWS, LENGTH, LENGTH), bool))
 SEEN = np.ones((ROWS, LENGTH, SIZE), bool)
 SEEN[..., -2:] = False
@@ -77,7 +81,7 @@ def _encode_in_parts(layer):
     past, made = (None,) * len(layer.stack), []
     for i in range(LENGTH):
         part = np.s_[:, i : i + 1]
-        states, past = layer.extend(X[part], CAUSAL[part][..., : i + 1], past, POSITION[part])
+        states, past = layer.extend(X[part], CAUSAL[part][..., : i + 1], past, POSITION[part], POSITION[:, :i])
         made.append(states)
     return keras.ops.concatenate(made, axis=1)
 
@@ -155,7 +159,7 @@ def _decoder_cases(style):
 
 
 def _embed(layer, ids):
-    x = layer(ids, POSITION, turn=POSITION + 1) + layer(ids, POSITION, kind=POSITION % 3)
+    x = layer(ids, POSITION, turn=POSITION + 1) + layer(ids, POSITION, kind=POSITION % 3, is_read=True)
     return keras.ops.concatenate([keras.ops.cast(x, "float32"), layer.logits(x)], axis=-1)
 
 
@@ -163,10 +167,12 @@ def _all_cases():
     yield "Linear", Case(functools.partial(Linear, 3), lambda layer, x: layer(x), {"x": X})
     ids = RNG.integers(0, 20, (ROWS, LENGTH)).astype(np.int32)
     tables = [{}, {"positions": "learned", "most_positions": 3}, {"positions": "rotary"}, {"tied": False}]
+    tables += [{"scaled": False}, {"positions": "learned", "target_positions": True}]
+    tables += [{"norm": LayerStyle(), "target_norm": LayerStyle("rms", epsilon=1e-3)}]
     for more in tables:
         name = " ".join(["FlatEmbedding", *map(str, more.values())])
         yield name, Case(functools.partial(FlatEmbedding, 20, WIDTH, 3, 0.25, 0.5, **more), _embed, {"ids": ids})
-    for activation in ("relu", "gelu", "swiglu"):
+    for activation in ACTIVATIONS:
         make = functools.partial(FeedForward, WIDTH, 12, activation)
         yield f"FeedForward {activation}", Case(make, lambda layer, x: layer(x), {"x": X})
     for more in ({}, {"kv_heads": 2}, {"kv_heads": 1, "rotary": True}):
@@ -178,6 +184,9 @@ def _all_cases():
             np.s_[:, :-1],
         )
         yield " ".join(["Attention", *map(str, more.values())]), case
+    for both_ways in (True, False):
+        make = functools.partial(RelativeBias, 4, both_ways)
+        yield f"RelativeBias {both_ways}", Case(make, lambda layer, at: layer(at, FAR), {"at": POSITION})
     for name, style in STYLES.items():
         for layer, case in (*_encoder_cases(style), *_decoder_cases(style)):
             yield f"{layer} {name}", case

@@ -21,6 +21,7 @@ import numpy as np
 
 from persona_tf.atomic_file import write_atomically
 from persona_tf.model.config import ModelConfig
+from persona_tf.model.layer_style import EPSILON
 from persona_tf.npz_file import read_npz, write_npz
 
 FORMAT = 1
@@ -89,8 +90,17 @@ def write_onnx(model: Any, folder: pathlib.Path, precision: str = "int8", source
 
 def not_laid_out(config: ModelConfig) -> list[str]:
     """What a model has that the graphs do not do, in a user's words."""
-    beyond = [f"fusion {config.fusion}"] if config.mixes else []
-    return [*beyond, "rotary positions"] if config.positions == "rotary" else beyond
+    parts = {
+        f"fusion {config.fusion}": config.mixes,
+        f"{config.positions} positions": config.positions in ("rotary", "relative"),
+        f"activation {config.activation}": config.activation in ("gelu_tanh", "geglu"),
+        f"norms with an epsilon of {config.norm_epsilon}": config.norm_epsilon != EPSILON,
+        "norms of what is embedded": config.embedding_norm,
+        "embeddings as they are": not config.scaled,
+        "positions of targets of their own": config.target_positions,
+        "a decoder of another kind than the encoder": bool(config.decoder_style),
+    }
+    return [name for name, is_there in parts.items() if is_there]
 
 
 def read_manifest(folder: pathlib.Path) -> Manifest:

@@ -16,10 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from persona_tf.export.onnx.channels import padded_channels
 from persona_tf.export.onnx.whole_numbers import largest
+from persona_tf.model.layer_style import EPSILON
 
 MICROSOFT = "com.microsoft"
-EPSILON = 1e-6
-"""Of the norms, as `model.layers.EPSILON`, which cannot be imported without Keras."""
 
 Norm = tuple[np.ndarray, np.ndarray | None]
 """Scale and bias, float32 [D] each; no bias: the mean is not taken away either."""

@@ -11,13 +11,13 @@ import pytest
 
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.decoding.numpy_search import NumpySearch
-from persona_tf.export.onnx import graph, group, reader, tables
+from persona_tf.export.onnx import group, reader, tables
 from persona_tf.export.onnx import writer as onnx_writer
 from persona_tf.export.onnx.files import write_onnx
 from persona_tf.export.onnx.writer import OnnxWriter
 from persona_tf.export.writer import Writer
 from persona_tf.model.heads import CopyHead
-from persona_tf.model.layers import EPSILON, MASKED
+from persona_tf.model.layers import MASKED
 from persona_tf.text.vocabulary import SPECIALS
 
 DECODE = DecodeConfig(max_reply_tokens=6, max_action_tokens=3)
@@ -222,7 +222,6 @@ def test_two_threads_may_use_what_one_has_read(folder, features, turns):
 
 def test_constants_are_the_models():
     assert (group.CONTEXT, float(tables.MASKED)) == (CopyHead.CONTEXT, MASKED)
-    assert graph.EPSILON == EPSILON
     assert keras.layers.LayerNormalization(center=False, scale=False).epsilon == tables._EPSILON
 
 
