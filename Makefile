@@ -135,9 +135,9 @@ $(STAMP):
 	@rm -f .venv/.installed-* && touch $@
 
 $(SLOW_STAMP): $(STAMP)
-	@echo "Installing JAX (500 MB) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[jax]' || { \
-	  echo "The installation failed: see above. Without JAX: $(BIN)/python -m pytest -m slow" >&2; exit 2; }
+	@echo "Installing JAX and KerasHub (600 MB) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[jax,pretrained]' || { \
+	  echo "The installation failed: see above. Without them: $(BIN)/python -m pytest -m slow" >&2; exit 2; }
 	@rm -f .venv/.slow-* && touch $@
 
 $(BENCH_STAMP): $(STAMP)

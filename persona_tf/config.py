@@ -25,6 +25,7 @@ from persona_tf.decoding.config import DecodeConfig
 from persona_tf.evaluation.config import EvalConfig
 from persona_tf.example import ExampleConfig
 from persona_tf.model.config import ModelConfig
+from persona_tf.pretrained.config import PretrainedConfig
 from persona_tf.retrieval.config import RetrieverConfig
 from persona_tf.text.config import TextConfig
 from persona_tf.training.config import TrainConfig
@@ -66,6 +67,7 @@ class Settings:
     example: ExampleConfig
     model: ModelConfig
     retriever: RetrieverConfig
+    pretrained: PretrainedConfig
     train: TrainConfig
     decode: DecodeConfig
     evaluate: EvalConfig
@@ -80,6 +82,7 @@ CONFIGS: Mapping[str, type] = {
     "ExampleConfig": ExampleConfig,
     "ModelConfig": ModelConfig,
     "RetrieverConfig": RetrieverConfig,
+    "PretrainedConfig": PretrainedConfig,
     "TrainConfig": TrainConfig,
     "DecodeConfig": DecodeConfig,
     "EvalConfig": EvalConfig,

@@ -5,6 +5,7 @@ runs/quickstart/0/
     versions.json          Python, packages and commit that they ran with
     config.gin             every binding in force
     operative_config.gin   the same with the defaults
+    pretrained.md          which weights training began with, where it began with those of others
     summaries/             for TensorBoard
     checkpoints/           last and best, resumable
     bundle/                all that talking needs
@@ -33,6 +34,7 @@ _PACKAGES = [
     "tensorflow",
     "tensorflow-text",
     "keras",
+    "keras-hub",
     "numpy",
     "sentencepiece",
     "gin-config",
@@ -154,6 +156,11 @@ class RunDir:
         return self.path / "operative_config.gin"
 
     @property
+    def pretrained(self) -> pathlib.Path:
+        """The table of weights that training began with, where it began with those of others."""
+        return self.path / "pretrained.md"
+
+    @property
     def summaries(self) -> pathlib.Path:
         """Folder of TensorBoard's event files."""
         return self.path / "summaries"
@@ -197,7 +204,8 @@ class RunDir:
 
     def _starting_files(self) -> dict[pathlib.Path, bytes]:
         """What there is of the files that are written before training begins; checkpoints are not read."""
-        own = [p for p in (self.config, self.command, self.versions, self.operative_config) if p.is_file()]
+        settings = (self.config, self.command, self.versions, self.operative_config)
+        own = [p for p in (*settings, self.pretrained) if p.is_file()]
         return {path: path.read_bytes() for path in own} | dict.fromkeys(_files(self.checkpoints), b"")
 
     def _restore(self, before: dict[pathlib.Path, bytes]) -> None:

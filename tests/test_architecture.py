@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "decoding": set(),
     "data": SEAM | {"text", "chat_file"},
     "retrieval": {"episode", "text", "model", "bundle_folder"},
-    "training": SEAM | {"data", "text", "model", "retrieval"},
+    "pretrained": {"model"},
+    "training": SEAM | {"data", "text", "model", "retrieval", "pretrained"},
     "export": SEAM | {"text", "model", "retrieval", "decoding", "bundle_folder"},
     "chat": SEAM | {"text", "model", "decoding", "retrieval", "export"},
     "evaluation": SEAM | {"data", "text", "model", "decoding", "retrieval", "export", "chat"},
@@ -120,6 +121,11 @@ def test_tensorflow_stays_in_its_places(module):
 def test_jax_is_imported_by_its_training_step_alone():
     users = {shown(m) for m in MODULES if any(name.split(".")[0] == "jax" for name in imported(m))}
     assert users == {"training/jax_step.py"}
+
+
+def test_keras_hub_is_imported_in_one_place():
+    users = {shown(m) for m in MODULES if any(name.split(".")[0] == "keras_hub" for name in imported(m))}
+    assert users == {"pretrained/hub.py", "bench/peers/keras_hub_bart.py"}
 
 
 def test_gin_is_imported_by_config_alone():

@@ -93,6 +93,16 @@ def train_vocabulary(texts: Iterable[str], size: int, path: pathlib.Path) -> byt
     return model.getvalue()
 
 
+def pieces(model: bytes) -> list[str]:
+    """What each id of a vocabulary stands for, U+2581 for a blank, ``<0x41>`` for a byte; "" for one without a text."""
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    texts = (
+        "" if processor.is_unknown(number) else processor.id_to_piece(number)
+        for number in range(processor.vocab_size())
+    )
+    return [*[""] * len(SPECIALS), *texts]
+
+
 def fingerprint(model: bytes) -> str:
     """A short name for a vocabulary: weights and packed data of another one do not fit it."""
     return hashlib.sha256(model).hexdigest()[:16]

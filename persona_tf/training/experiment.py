@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from persona_tf.atomic_file import write_atomically
 from persona_tf.data.config import TEACHES, DataConfig
 from persona_tf.data.corpus import PackedCorpus, batches, pack_corpus
 from persona_tf.data.few_facts import few_facts
@@ -24,12 +25,15 @@ from persona_tf.example import Example, ExampleConfig, replies_alone
 from persona_tf.learner import examples
 from persona_tf.model.config import MIXING
 from persona_tf.model.transformer import PersonaTransformer
+from persona_tf.pretrained.hub import open_presets
+from persona_tf.pretrained.preset import Preset
+from persona_tf.pretrained.taking import take
 from persona_tf.run_dir import RunDir
 from persona_tf.text import vocabulary
 from persona_tf.text.features import EMOTE_HEAD
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
-from persona_tf.training.checkpoint import Progress
+from persona_tf.training.checkpoint import LAST, Progress
 from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
 from persona_tf.training.losses import HEADS, class_weights
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _VOCABULARY_EPISODES = 4000
-_ROOMS = ("data", "text", "example", "model", "train", "decode", "evaluate")
+_ROOMS = ("data", "text", "example", "model", "pretrained", "train", "decode", "evaluate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +73,8 @@ def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hook
       KeyboardInterrupt: after saving.
     """
     if settings.experiment.task == "retrieve":
+        if settings.pretrained.asked:
+            raise ValueError("PretrainedConfig: bots begin with the weights of others, retrievers do not; leave it out")
         from persona_tf.training.retriever_experiment import train_retriever
 
         return train_retriever(settings, run, data_dir)
@@ -80,6 +86,7 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
     what = f"{settings.experiment.name} {hashlib.sha256(settings.config_text.encode()).hexdigest()[:12]}"
     if cluster and not cluster.is_chief:
         meet(cluster, what)
+    presets = {} if (run.checkpoints / LAST).is_file() else open_presets(settings.pretrained, settings.model)
     keras.utils.set_random_seed(settings.train.seed)
     model_bytes = run_vocabulary(settings, run, data_dir)
     if cluster and cluster.is_chief:
@@ -96,6 +103,9 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
     objective = reply_objective(settings.train, _emote_weights(settings, corpora.values()))
     with strategy.scope() if strategy else contextlib.nullcontext():
         model = build_model(settings, packer.tokenizer.size)
+        if presets:
+            _take(settings, run, model, presets, model_bytes)
+            presets.clear()  # as large as the model, and of no more use
         step = make_step(model, _optimizer(settings, model), settings.train, objective, strategy)
     _log.info("The model has %s weights.", f"{model.count_params():,}")
 
@@ -220,6 +230,13 @@ def texts(stream: Iterable[Example]) -> Iterator[str]:
             yield from (turn.speech, turn.action, turn.emote)
         for target in example.targets:
             yield from (target.reply, target.action, *(fact.text for fact in target.facts))
+
+
+def _take(settings: "Settings", run: RunDir, model: Any, presets: dict[str, Preset], vocabulary_model: bytes) -> None:
+    """Begins with the weights of others, and leaves a table of them."""
+    report = take(model, presets, vocabulary.pieces(vocabulary_model), settings.train.seed)
+    write_atomically(run.pretrained, report.markdown.encode())
+    _log.info("%s\nThis table is kept in %s.", report.markdown, run.pretrained)
 
 
 def _optimizer(settings: "Settings", model: PersonaTransformer) -> keras.optimizers.Optimizer:
