@@ -22,12 +22,13 @@ _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 class Rows(NamedTuple):
-    """A token table, float32 [V, D], and how many of its rows were taken, averaged and drawn."""
+    """A token table, float32 [V, D]; how many of its rows were taken, averaged and drawn; how many of theirs left."""
 
     table: np.ndarray
     taken: int
     averaged: int
     drawn: int
+    left: int
 
 
 def parts_of(piece: str, known: Mapping[str, int], lowercase: bool = False) -> tuple[int, ...]:
@@ -70,10 +71,11 @@ def rows_for(pieces: Sequence[str], preset: Preset, table: np.ndarray, seed: int
     """
     rng = np.random.default_rng(seed)
     drawn = rng.normal(table.mean(axis=0), table.std(axis=0), (len(pieces), table.shape[1]))
-    made, counts = drawn.astype(np.float32), [0, 0, 0]
+    made, counts, used = drawn.astype(np.float32), [0, 0, 0], set[int]()
     for number, piece in enumerate(pieces):
         ids = parts_of(piece, preset.pieces, preset.lowercase)
         if ids:
             made[number] = table[list(ids)].mean(axis=0)
         counts[min(len(ids), 2)] += 1
-    return Rows(made, counts[1], counts[2], counts[0])
+        used.update(ids)
+    return Rows(made, counts[1], counts[2], counts[0], len(table) - len(used))

@@ -1,6 +1,7 @@
 """Puts the weights of presets into a model, and says of each weight where it is from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,14 +10,17 @@ from persona_tf.model.config import ModelConfig
 from persona_tf.pretrained import weights
 from persona_tf.pretrained.preset import Preset
 from persona_tf.pretrained.report import Line, Report
-from persona_tf.pretrained.rows import Rows, rows_for
+from persona_tf.pretrained.rows import rows_for
+
+Made = Iterator[tuple[np.ndarray, Line]]
+"""Weights of ours, by the path of their line."""
 
 _TOKENS, _OUTPUT = "token_embedding/embeddings", "token_embedding/reverse_embeddings"
 _LEFT = {
     "pooled_dense": "of BERT's sentence embedding, which is not used here",
     "token_embedding": "the embeddings are those of the encoder",
 }
-"""Why something is not taken, by the beginning of its path."""
+"""Why something is not taken, by a part of its path."""
 
 
 def take(model: keras.Model, presets: Mapping[str, Preset], pieces: Sequence[str], seed: int) -> Report:
@@ -32,36 +36,36 @@ def take(model: keras.Model, presets: Mapping[str, Preset], pieces: Sequence[str
       What each weight of ours is, and what of the presets is left.
 
     Raises:
-      ValueError: a weight of a preset is missing or of another shape than its config says.
+      ValueError: a weight of a preset is missing or of another shape than its config says; nothing is assigned then.
     """
     ours = {weight.path.partition("/")[2]: weight for weight in model.weights}
-    made: dict[str, tuple[np.ndarray, Line]] = {}
-    left: list[Line] = []
+    values: dict[str, np.ndarray] = {}
+    lines: list[Line] = []
     for part, preset in presets.items():
-        given = _taken(part, preset, model.config)
+        made = list(_taken(part, preset, model.config))
         if part != "decoder" or len(presets) == 1:
-            given |= _token_tables(preset, model.config, pieces, seed)
-        zeros = {path: why for path, why in weights.fresh_zeros(part, preset.sizes) if path not in made}
-        given |= {path: _zeros(path, ours[path].shape, why) for path, why in zeros.items()}
-        made |= given
-        left += _left(preset, given)
-    for path, (value, _) in made.items():
+            made += _token_tables(preset, model.config, pieces, seed)
+        given = [line for _, line in made]
+        lines += [*given, *_left(preset, given, model.config.most_positions)]
+        values |= {line.path: value for value, line in made if line.state == "taken"}
+        for path, why in weights.fresh_zeros(part, preset.sizes):
+            if path not in values:
+                values[path] = np.zeros(ours[path].shape, np.float32)
+                lines.append(Line(path, tuple(ours[path].shape), "new", f"zeros: {why}"))
+    for path, value in values.items():
         if tuple(ours[path].shape) != value.shape:
             raise ValueError(f"{path}: expected {tuple(ours[path].shape)}, the presets give {value.shape}")
-    for path, (value, _) in made.items():
+    lines += [Line(path, tuple(w.shape), "new", _begins(w)) for path, w in ours.items() if path not in values]
+    for path, value in values.items():
         ours[path].assign(value)
-    new = {path: weight for path, weight in ours.items() if path not in made}
-    rest = [Line(path, tuple(weight.shape), "new", _begins(weight)) for path, weight in new.items()]
-    return Report((*(line for _, line in made.values()), *rest, *left))
+    return Report(tuple(line for line in lines if 0 not in line.shape))
 
 
-def _taken(part: str, preset: Preset, config: ModelConfig) -> dict[str, tuple[np.ndarray, Line]]:
-    made = {}
+def _taken(part: str, preset: Preset, config: ModelConfig) -> Made:
     for rule in weights.rules(part, preset.sizes, config.most_positions):
         value = rule.make(*(_weight(preset, path) for path in rule.theirs))
         about = f"{preset.name}: {' + '.join(rule.theirs)}{f' ({rule.how})' * bool(rule.how)}"
-        made[rule.ours] = value, Line(rule.ours, value.shape, "taken", about, rule.theirs)
-    return made
+        yield value, Line(rule.ours, value.shape, "taken", about, rule.theirs)
 
 
 def _weight(preset: Preset, path: str) -> np.ndarray:
@@ -70,41 +74,37 @@ def _weight(preset: Preset, path: str) -> np.ndarray:
     return preset.weights[path]
 
 
-def _token_tables(preset: Preset, config: ModelConfig, pieces: Sequence[str], seed: int):
+def _token_tables(preset: Preset, config: ModelConfig, pieces: Sequence[str], seed: int) -> Made:
+    """Each table, and lines for the rows that nothing of theirs is in and for those of theirs that are in none."""
     pieces = [*pieces, *[""] * (config.vocabulary_size - len(pieces))]  # marks of facts come last
     tables = {"embedding/tokens": (_TOKENS, config.width**-0.5 if config.scaled else 1.0)}
     if not config.tied:
         tables["embedding/output_tokens"] = (_TOKENS if preset.sizes.tied else _OUTPUT, 1.0)
-    made = {}
     for ours, (path, factor) in tables.items():
         table = _weight(preset, path)
         rows = rows_for(pieces, preset, table.T if path == _OUTPUT else table, seed)
-        about = f"{preset.name}: {path} ({_counted(rows)})"
-        made[ours] = rows.table * np.float32(factor), Line(ours, rows.table.shape, "taken", about, (path,))
-    return made
+        value, width = rows.table * np.float32(factor), rows.table.shape[1]
+        about = f"{preset.name}: {path} ({rows.taken:,} rows as they are, {rows.averaged:,} the mean of several)"
+        yield value, Line(ours, (rows.taken + rows.averaged, width), "taken", about, (path,))
+        yield value, Line(ours, (rows.drawn, width), "new", "drawn as the others are spread: rows of what is not known")
+        yield value, Line(f"{preset.name}: {path}", (rows.left, width), "left", "rows of what we have not")
 
 
-def _counted(rows: Rows) -> str:
-    return f"{rows.taken:,} rows as they are, {rows.averaged:,} means of several, {rows.drawn:,} drawn"
-
-
-def _zeros(path: str, shape: Sequence[int], why: str) -> tuple[np.ndarray, Line]:
-    return np.zeros(shape, np.float32), Line(path, tuple(shape), "new", f"zeros: {why}")
-
-
-def _begins(weight) -> str:
+def _begins(weight: Any) -> str:
     values = np.asarray(keras.ops.convert_to_numpy(weight.value))
     if values.size and (values == values.flat[0]).all():
         return f"{values.flat[0]:g}" + "s" * (values.size > 1)
     return "drawn"
 
 
-def _left(preset: Preset, given: Mapping[str, tuple[np.ndarray, Line]]) -> list[Line]:
-    """What is not taken at all, and what of tables is not."""
-    used = {path for _, line in given.values() for path in line.theirs}
-    found = []
+def _left(preset: Preset, given: Sequence[Line], most_positions: int) -> Iterator[Line]:
+    """What is not taken at all, and what of positions and segments is not."""
+    used = {path for line in given for path in line.theirs}
     for path, value in preset.weights.items():
-        why = next((why for name, why in _LEFT.items() if name in path), "has no place in this model")
-        if path not in used:
-            found.append(Line(f"{preset.name}: {path}", value.shape, "left", why))
-    return found
+        kept, why = 0, next((why for name, why in _LEFT.items() if name in path), "has no place in this model")
+        if path in used and "position_embedding" in path:
+            kept, why = most_positions, "later positions"
+        elif path in used:
+            kept, why = (1, "other segments") if "segment_embedding" in path else (len(value), "")
+        if len(value) > kept:
+            yield Line(f"{preset.name}: {path}", (len(value) - kept, *value.shape[1:]), "left", why)

@@ -41,7 +41,7 @@ def test_rows_are_taken_averaged_or_drawn():
     preset = Preset("some", None, {}, WORD_PIECE)
     pieces = ["", "▁bread", "▁bakery", *["▁xyz"] * 400]
     rows = rows_for(pieces, preset, table, seed=1)
-    assert (rows.taken, rows.averaged, rows.drawn) == (1, 1, 401)
+    assert (rows.taken, rows.averaged, rows.drawn, rows.left) == (1, 1, 401, 7)
     assert rows.table.dtype == np.float32
     np.testing.assert_array_equal(rows.table[1], table[5])
     np.testing.assert_allclose(rows.table[2], (table[6] + table[7]) / 2, rtol=1e-6)

@@ -38,8 +38,9 @@ def _preset(part, sizes):
     rng = np.random.default_rng(0)
     paths = dict.fromkeys(path for rule in weights.rules(part, sizes, 5) for path in rule.theirs)
     shapes = {path: next(s for pattern, s in SHAPES.items() if re.search(pattern, path)) for path in paths}
-    shapes |= {"token_embedding/embeddings": (2, 8), "token_embedding/reverse_embeddings": (8, 2)}
-    shapes["pooled_dense/kernel"] = (8, 8)
+    shapes["token_embedding/embeddings"] = (3, 8)
+    shapes |= {} if sizes.tied else {"token_embedding/reverse_embeddings": (8, 3)}
+    shapes |= {"pooled_dense/kernel": (8, 8)} if sizes.kind == "Bert" else {}
     made = {path: rng.normal(size=shape).astype(np.float32) for path, shape in shapes.items()}
     return Preset(sizes.kind.lower(), sizes, made, KNOWN)
 
@@ -71,9 +72,9 @@ def test_a_bert_gives_all_of_the_encoder():
         "embedding/tokens", "embedding/positions", "embedding/norm/gamma", "embedding/norm/beta"
     }  # fmt: skip
     tokens = preset.weights["token_embedding/embeddings"]
-    np.testing.assert_array_equal(values["embedding/tokens"][1:3], tokens)
-    np.testing.assert_allclose(values["embedding/tokens"][3], tokens.mean(axis=0), rtol=1e-6)
-    assert "2 rows as they are, 1 means of several, 4 drawn" in taken["embedding/tokens"].about
+    np.testing.assert_array_equal(values["embedding/tokens"][1:3], tokens[:2])
+    np.testing.assert_allclose(values["embedding/tokens"][3], tokens[:2].mean(axis=0), rtol=1e-6)
+    assert "2 rows as they are, 1 the mean of several" in taken["embedding/tokens"].about
     segment = preset.weights["segment_embedding/embeddings"][0]
     positions = preset.weights["position_embedding/embeddings"]
     np.testing.assert_allclose(values["embedding/positions"], positions[:5] + segment, rtol=1e-6)
@@ -82,8 +83,17 @@ def test_a_bert_gives_all_of_the_encoder():
     np.testing.assert_array_equal(values["decoder/layer_0/self_attention/query/kernel"],
                                   drawn["decoder/layer_0/self_attention/query/kernel"])  # fmt: skip
     left = _states(report, "left")
-    assert "not used here" in left["bert: pooled_dense/kernel"].about
+    assert {path: line.shape for path, line in left.items()} == {
+        "bert: pooled_dense/kernel": (8, 8),
+        "bert: token_embedding/embeddings": (1, 8),
+        "bert: position_embedding/embeddings": (4, 8),
+        "bert: segment_embedding/embeddings": (1, 8),
+    }
     new = _states(report, "new")
+    assert (taken["embedding/tokens"].shape, new["embedding/tokens"].shape) == ((3, 8), (4, 8))
+    given = sum(value.size for value in preset.weights.values())
+    assert report.count("taken") + report.count("new") == sum(value.size for value in values.values())
+    assert report.count("left") == 8 * (8 + 1 + 4 + 1) < given
     assert taken.keys() | new.keys() == values.keys()
     assert new["copy_head/query/bias"].about == "0s"
     assert new["embedding/kinds"].about.startswith("zeros: ")
