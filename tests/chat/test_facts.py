@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from persona_tf.chat.asking import FactsAsk
 from persona_tf.chat.bot import Bot
 from persona_tf.chat.recalling import RecallConfig
 from persona_tf.chat.remembering import begin
@@ -13,6 +14,8 @@ from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import ExampleConfig, OwnedFact, replies_alone
 from persona_tf.export.bundle import load_bundle, save_bundle
 from persona_tf.learner import examples
+from persona_tf.serving.model_facts import ModelFacts
+from persona_tf.serving.model_thread import Limits, ModelThread, NotReadyError
 from persona_tf.text.config import TextConfig
 from persona_tf.text.packer import Packer
 from persona_tf.text.vocabulary import FACT_MARKS
@@ -80,6 +83,34 @@ def test_what_was_learned_is_written(engine, bot, example):
     assert writes.extract([alone, example, alone])[2] == writes.extract([alone])[0], "in company as alone"
     [replies] = writes.answer([replies_alone(example)])
     assert [answer.reply for answer in replies] == ["Well met!", "Mine, Fig. Mind that rusty rake.", "Who knows?"]
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "onnx"])
+def test_facts_are_written_beside_replies_by_the_thread_that_has_the_bot(engine, bot, example):
+    writes = bot(engine)
+    targets = [target for target in example.targets if target.task == "extract"]
+    alone = [dataclasses.replace(example, targets=(target,)) for target in targets]
+    expected = writes.extract(alone)
+    told = list(writes.noting([FactsAsk(one, "extract") for one in alone], 1))
+    assert len(told) > 3, "word by word"
+    assert [one.answer() for one in told[-1]] == expected
+    with pytest.raises(ValueError, match="of one task"):
+        writes.noting([FactsAsk(alone[0], "extract"), FactsAsk(alone[0], "invent")])
+    model = ModelThread(lambda: writes, Limits(), Unwatched())
+    model.start()
+    model.settled()
+    facts = ModelFacts(model)
+    assert facts.extract(alone) == expected
+    assert facts.invent(alone[-1:]) == writes.invent(alone[-1:])
+    assert facts.bundle is writes.bundle
+    model.close(20)
+    with pytest.raises(NotReadyError):
+        facts.extract(alone)
+
+
+class Unwatched:
+    def began(self, rows):
+        pass
 
 
 def test_a_conversation_is_remembered(bot, memory, stating):

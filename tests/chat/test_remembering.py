@@ -6,8 +6,8 @@ import pytest
 
 from persona_tf.chat.answer import Answer
 from persona_tf.chat.recalling import RecallConfig
-from persona_tf.chat.remembering import begin
-from persona_tf.chat.session import BOT
+from persona_tf.chat.remembering import attend, begin
+from persona_tf.chat.session import BOT, Session
 from persona_tf.episode import Character, Fact, Setting, Turn
 from persona_tf.example import ExampleConfig, Item, OwnedFact
 from persona_tf.retrieval.memory.facts import NewFact
@@ -263,3 +263,77 @@ def test_what_was_said_before_it_attended_is_read_in_bits_that_are_seen_whole(me
     remembering.learn()
     assert bot.read == list(range(50))
     assert session.episode.turns[1].speaker == BOT
+
+
+def opened_again(bot, memory, session):
+    """The same conversation in another program."""
+    again = Session.restore(bot, session.state())
+    return again, attend(bot, memory, again, goes_on=True)
+
+
+def test_who_opens_a_conversation_again_can_take_back_what_was_learned_before(bot, make_memory, tmp_path):
+    memory = make_memory(tmp_path / "memory.sqlite")
+    session, remembering = begin(bot, memory, MILL, MIRA, TAM)
+    session.say("Note: partner I live in Rome.")
+    session.say("Note: partner I live in Bath.")
+    remembering.learn()
+    session.say("Where do you live?")
+    assert ("self", "I live in Tarn.", "invented") in said(memory)
+    session, remembering = opened_again(bot, make_memory(tmp_path / "memory.sqlite"), session)
+    assert remembering.learn()[-1].kind == "duplicate", "what it made up it has said"
+    read = list(bot.read)
+    session, remembering = opened_again(bot, make_memory(tmp_path / "memory.sqlite"), session)
+    remembering.learn()
+    assert bot.read == read, "each turn once"
+    assert said(memory) == [("partner", "I live in Bath.", "said"), ("self", "I live in Tarn.", "said")]
+    session.edit(4, "Never mind.")
+    session, remembering = opened_again(bot, make_memory(tmp_path / "memory.sqlite"), session)
+    session.undo()
+    remembering.learn()
+    assert said(memory) == [("partner", "I live in Bath.", "said")]
+    session.undo()
+    remembering.learn()
+    assert said(memory) == [("partner", "I live in Rome.", "said")]
+    assert memory.fact(3).text == "I live in Rome.", "under its own number"
+
+
+def test_what_was_made_up_for_an_answer_that_never_came_goes(talk, bot, memory):
+    session, remembering = talk
+    session.say("Where do you live?")
+    remembering.learn()
+    bot.error = MemoryError()
+    with pytest.raises(MemoryError):
+        session.again()
+    assert ("self", "I live in Ashmoor.", "invented") in said(memory)
+    session, remembering = opened_again(bot, memory, session)
+    remembering.learn()
+    assert said(memory) == [("self", "I live in Tarn.", "said")], "the answer that stands there still"
+
+
+def test_another_conversation_on_the_same_memory_takes_back_nothing(talk, bot, memory):
+    session, remembering = talk
+    session.say("Note: partner I live in Rome.")
+    remembering.learn()
+    session, remembering = begin(bot, memory, MILL, MIRA, TAM)
+    session.say("Hm.")
+    remembering.learn()
+    assert said(memory) == [("partner", "I live in Rome.", "said")]
+    assert remembering.turn_of(memory.facts("partner")[0]) is None
+
+
+def test_notes_that_are_no_journal(bot, memory):
+    memory.note(0, "1")
+    memory.note(1, "{}")
+    with pytest.raises(ValueError, match=r"no entry of a journal: '\{\}'"):
+        attend(bot, memory, Session(bot, MILL, MIRA, TAM), goes_on=True)
+
+
+def test_a_person_tells_and_changes_facts(talk, memory):
+    _, remembering = talk
+    told = remembering.tell("My mare is called Bella.", "partner")
+    assert (told.kind, remembering.change(told.number, pinned=True).kind) == ("kept", "kept")
+    assert remembering.change(told.number, "My mare is called Rose.", pinned=False).text == "My mare is called Rose."
+    assert not memory.fact(told.number).pinned
+    remembering.tell("I sing.", "partner")
+    assert remembering.change(told.number, "I sing.", pinned=True).kind == "duplicate"
+    assert not memory.fact(told.number).pinned, "all or nothing"

@@ -374,3 +374,24 @@ def test_a_real_bot_leans_on_what_comes_to_its_mind(real_bot):
     assert not [key for key in answers[1].leant_on if key.startswith("lore")]
     plain = Session(real_bot, MILL, MIRA, TAM, seed=1, opening=session.episode.turns[:2])
     assert plain.say("And?").reply == answers[1].reply, "what is known is read anew where it changes"
+
+
+def test_of_a_persona_of_many_facts_none_is_shown_but_what_comes_to_mind(bot):
+    many = Character("Mira", tuple(Fact(f"Fact {n}.") for n in range(300)))
+    with pytest.raises(ValueError, match="expected at most 128 facts"):
+        Session(bot, MILL, many, TAM)
+    session = Session(bot, MILL, many, TAM, most_facts=12)
+    session.say("Hi")
+    assert not any(item.kind == "persona" for item in bot.shown[0].items)
+    assert len(session.facts) == 300
+    assert list(session.facts.items())[11] == ("persona/11", "Fact 11.")
+    again = Session.restore(bot, session.state(), most_facts=12)
+    assert again.facts == session.facts, "all of them stay"
+    again.recall = lambda turns: [Item("memory/7", "persona", "I sing."), Item("lore/0", "persona", "I am old.")]
+    again.say("Hi")
+    assert [item.key for item in bot.shown[1].items if item.kind == "persona"] == ["memory/7", "lore/0"]
+    asked = again.to_say("Hi", facts=["persona/3"])
+    assert sorted(i.key for i in asked.example.items if i.kind == "persona") == ["lore/0", "persona/3"], "these alone"
+    few = Session(bot, MILL, MIRA, TAM, most_facts=2)
+    few.say("Hi")
+    assert sum(item.kind == "persona" for item in bot.shown[2].items) == 2

@@ -99,9 +99,9 @@ class Conversations:
         """Keeps a change; raises an ApiError if someone else has changed it."""
         state = cards.with_card(session.state(), cards.card_in(kept.state))
         saved = await self.on_disk(self._file.save, kept, about(session), state)
+        self._learn(kept.id)
         if saved is None:
             raise ApiError(409, "this conversation was changed or deleted meanwhile: read it again", "conflict")
-        self._learn(kept.id)
         return views.change(saved, session, first)
 
     async def change(self, name: str, make: Callable[[Session], None], first: int | None = None) -> Change:

@@ -120,8 +120,11 @@ class Mind:
         try:
             session = await read()
             await self.work(lambda: self._attend(name, session).learn())
-        except (ApiError, NotReadyError, TooLateError):
-            pass  # it was deleted, or the server stops: what was said is written down before the next answer
+        except ApiError as error:
+            if error.status == 404:  # it was deleted while it was answered
+                await self.work(self.minds.forget, name)
+        except (NotReadyError, TooLateError):
+            pass  # the server stops, say: what was said is written down before the next answer
         except Exception:
             if not self._is_closing:
                 _LOG.exception("What was said in conversation %s was not written down", name)

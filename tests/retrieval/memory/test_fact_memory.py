@@ -297,3 +297,43 @@ def test_encoders_that_do_not_fit(store, topic_encoder, said):
     with pytest.raises(ValueError, match=r"expected vectors \[1, 4\] of the encoder, got \[1, 7\]"):
         memory.add([NewFact("I sing.")])
     assert len(memory) == 1
+
+
+def test_several_changes_are_one(make_memory, encoder):
+    memory = make_memory()
+    [kept] = memory.add([NewFact("I bake bread.")])
+
+    def fail():
+        with memory.at_once([NewFact("I own a dog.")]):
+            memory.add([NewFact("I own a dog.")])
+            memory.remove([kept.number])
+            memory.note(0, "a note")
+            assert [fact.text for fact in memory.facts()] == ["I own a dog."], "seen inside"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [fact.text for fact in memory.facts()] == ["I bake bread."]
+    assert memory.notes() == []
+    with memory.at_once([NewFact("I own a dog.")]):
+        memory.add([NewFact("I own a dog.")])
+        memory.note(0, "a note")
+        memory.note(1, "another")
+    assert [fact.text for fact in make_memory().facts()] == ["I bake bread.", "I own a dog."]
+    memory.note(1, None)
+    assert make_memory().notes() == ["a note"]
+    assert make_memory(session="b").notes() == []
+
+
+def test_a_fact_comes_back_under_its_number(make_memory):
+    memory = make_memory()
+    memory.add([NewFact("I bake bread."), NewFact("I own a dog.", pinned=True)])
+    dog = memory.fact(2)
+    memory.remove([2])
+    memory.add([NewFact("The town is far.", "world")])
+    assert memory.bring_back(dog).number == 2
+    assert memory.fact(2) == dog
+    memory.remove([2])
+    assert [memory.bring_back(one).kind for one in (dog, dog)] == ["kept", "duplicate"]
+    with pytest.raises(KeyError, match="no fact of number 9"):
+        memory.fact(9)

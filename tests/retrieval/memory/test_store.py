@@ -176,3 +176,15 @@ def test_rows(store):
     with store.writing():
         store.change("a", SessionState("e", 6, 8), [], [3])
     assert store.facts("a") == []
+
+
+def test_a_file_of_before_there_were_notes_can_be_opened(path, encoder):
+    fill(path, encoder, 2)
+    with sqlite3.connect(path) as other:
+        other.execute("DROP TABLE notes")
+    with FactStore(path) as store:
+        memory = FactMemory(store, "a", encoder)
+        memory.note(0, "a note")
+        assert (len(memory), memory.notes()) == (2, ["a note"])
+        store.forget("a")
+        assert store.notes("a") == []

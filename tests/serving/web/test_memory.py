@@ -179,6 +179,28 @@ def test_a_deleted_conversation_leaves_no_facts(server, tmp_path):
     assert server.get(f"{path}/memory").status_code == 404
 
 
+def test_nor_does_one_that_is_deleted_while_it_is_answered(server, bot, fake, tmp_path):
+    path = begin(server)
+    bot.gate.clear()
+    statuses = []
+    ask = lambda: statuses.append(server.post(f"{path}/say", json={"text": "Where do you live?"}).status_code)  # noqa: E731
+    asking = threading.Thread(target=ask)
+    asking.start()
+    until = time.monotonic() + 20
+    while not bot.batches and time.monotonic() < until:
+        time.sleep(0.005)
+    assert server.delete(path).status_code == 204
+    bot.gate.set()
+    asking.join(20)
+    assert statuses == [409]
+    name, minds = path.rpartition("/")[2], fake.load_minds(tmp_path / "memory")
+    while minds.memory(name).facts() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert minds.memory(name).facts() == []
+    minds.close()
+
+
+@pytest.mark.slow
 def test_after_a_kill_all_that_was_learned_is_there_and_nothing_of_what_is_gone(serving_apart, tmp_path):
     chats = tmp_path / "chats"
     with serving_apart(chats, "noting") as (running, url), httpx.Client(base_url=url, timeout=20) as client:
