@@ -18,7 +18,8 @@ CHECKS = [not_a_server_error, status_code_conformance, response_schema_conforman
 def server(serving, fake, draw, tmp_path_factory):
     folder = tmp_path_factory.mktemp("chats")
     other = Other(fake.FakeBot, ("a", "b"), folder / "pairs.sqlite")
-    with serving(fake.FakeBot, folder / "c", draw=draw, other=other) as client:
+    load = lambda: fake.load_minds(folder / "memory")  # noqa: E731
+    with serving(fake.FakeBot, folder / "c", draw=draw, other=other, load_minds=load) as client:
         while client.get("/api/v1/pairs").json()["status"] == "loading":
             time.sleep(0.005)
         yield client
