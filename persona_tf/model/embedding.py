@@ -94,11 +94,10 @@ class FlatEmbedding(keras.layers.Layer):
             name="kinds", shape=(1 + self.kinds, self.width), initializer=normal(stddev=0.1)
         )
         self.turn_projection.build((None, None, self.width))
-        of_positions = {"shape": (self.most_positions, self.width), "initializer": normal(stddev=0.1)}
         if self.positions == "learned":
-            self.position_table = self.add_weight(name="positions", **of_positions)
+            self.position_table = self._positions("positions")
         if self.target_positions:
-            self.target_position_table = self.add_weight(name="target_positions", **of_positions)
+            self.target_position_table = self._positions("target_positions")
         for norm in filter(None, (self.norm, self.target_norm)):
             norm.build((None, None, self.width))
         if not self.tied:
@@ -107,6 +106,10 @@ class FlatEmbedding(keras.layers.Layer):
                 shape=(self.vocabulary_size, self.width),
                 initializer=normal(stddev=self.width**-0.5),
             )
+
+    def _positions(self, name: str):
+        normal = keras.initializers.RandomNormal(stddev=0.1)
+        return self.add_weight(name=name, shape=(self.most_positions, self.width), initializer=normal)
 
     def call(self, ids, position, kind=None, turn=None, training=False, is_read=False):
         """Int [B, L] each -> [B, L, D] in the compute dtype; ``is_read``: it is no target, and word dropout applies."""
