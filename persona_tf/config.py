@@ -29,6 +29,7 @@ from persona_tf.pretrained.config import PretrainedConfig
 from persona_tf.retrieval.config import RetrieverConfig
 from persona_tf.text.config import TextConfig
 from persona_tf.training.config import TrainConfig
+from persona_tf.training.distill_config import DistillConfig
 
 TASKS = ("reply", "retrieve")
 
@@ -69,6 +70,7 @@ class Settings:
     retriever: RetrieverConfig
     pretrained: PretrainedConfig
     train: TrainConfig
+    distill: DistillConfig
     decode: DecodeConfig
     evaluate: EvalConfig
     config_text: str
@@ -84,6 +86,7 @@ CONFIGS: Mapping[str, type] = {
     "RetrieverConfig": RetrieverConfig,
     "PretrainedConfig": PretrainedConfig,
     "TrainConfig": TrainConfig,
+    "DistillConfig": DistillConfig,
     "DecodeConfig": DecodeConfig,
     "EvalConfig": EvalConfig,
 }

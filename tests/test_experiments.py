@@ -76,6 +76,11 @@ QUICK = "quickstart", "retrieval_world"
 FIGURE = {"reply": "reply_ppl", "facts": "persona_r1", "speaker": "speaker_r1"}
 
 
+def train(name, run, data_dir, bindings):
+    words = ["train", f"--experiment={name}", f"--run={run}", f"--data_dir={data_dir}"]
+    assert __main__.main([*words, *(f"--gin.{binding}" for binding in bindings), "--debug"]) == 0
+
+
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in sorted(config.experiments())],
@@ -86,8 +91,10 @@ def test_an_experiment_trains_and_is_evaluated(name, tmp_path, light_sample, cap
     learned = settings.retriever.finds if task == "retrieve" else task
     data_dir = tmp_path / "data"
     bindings = [*SHRUNK, *ALSO[task], *SMALL_DATA[source](data_dir, light_sample)]
-    words = ["train", f"--experiment={name}", f"--run={tmp_path / 'run'}", f"--data_dir={data_dir}"]
-    assert __main__.main([*words, *(f"--gin.{binding}" for binding in bindings), "--debug"]) == 0
+    if settings.distill.teacher:
+        train("quickstart", tmp_path / "teacher", data_dir, bindings)
+        bindings.append(f"TEACHER='{tmp_path / 'teacher'}'")
+    train(name, tmp_path / "run", data_dir, bindings)
     run = RunDir(tmp_path / "run")
     assert sorted(path.name for path in run.path.iterdir()) == [
         "bundle",

@@ -11,7 +11,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from persona_tf.bundle_folder import BundleFolder
+from persona_tf.bundle_folder import BundleFolder, Contents
 from persona_tf.decoding.config import DecodeConfig
 from persona_tf.example import ExampleConfig
 from persona_tf.model.config import ModelConfig
@@ -61,6 +61,13 @@ def save_bundle(
     BOT.save(folder, experiment, step, configs, model, vocabulary_model)
 
 
+def open_bundle(folder: pathlib.Path) -> Contents:
+    """Reads all of a bundle but the weights; raises what `load_bundle` raises."""
+    if (folder / RETRIEVER.about).is_file():
+        raise ValueError(f"{folder}: holds a retriever, which finds facts and says nothing; expected a bot's bundle")
+    return BOT.load(folder)
+
+
 def load_bundle(folder: pathlib.Path, precision: str = "") -> Bundle:
     """Reads a bundle and makes it ready.
 
@@ -72,9 +79,7 @@ def load_bundle(folder: pathlib.Path, precision: str = "") -> Bundle:
       FileNotFoundError: a file is missing; the message names it.
       ValueError: a file is damaged, of another format, or does not fit the others.
     """
-    if (folder / RETRIEVER.about).is_file():
-        raise ValueError(f"{folder}: holds a retriever, which finds facts and says nothing; expected a bot's bundle")
-    found = BOT.load(folder)
+    found = open_bundle(folder)
     text, example, sizes, decode = (found.configs[name] for name in BOT.configs)
     model = PersonaTransformer(dataclasses.replace(sizes, precision=precision or sizes.precision))
     model.build()

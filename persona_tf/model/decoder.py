@@ -140,11 +140,12 @@ class Decoder(keras.layers.Layer):
         if self.norm:
             self.norm.build((None, None, self.arguments["width"]))
 
-    def call(self, x, mask, memory, shown, source_log_probs, position=None, training=False):
+    def call(self, x, mask, memory, shown, source_log_probs, position=None, training=False, note=None):
         """[B, T, D] -> [B, T, D] and the last cross-attention, float32 [B, T, M], averaged over heads.
 
         ``mask`` [B, T, T] and ``shown`` [B, T, M] say who sees whom; ``source_log_probs`` [B, T, M] guide; position
-        int [B, T] is needed if rotary or relative.
+        int [B, T] is needed if rotary or relative. ``note`` is called with the states of each layer, [B, T, D], if it is
+        given.
         """
         self_bias = as_bias(mask)
         if self.relative:
@@ -152,6 +153,8 @@ class Decoder(keras.layers.Layer):
         for layer in self.stack:
             memory_bias = layer.memory_bias(shown, source_log_probs)
             x, weights = layer(x, self_bias, memory, memory_bias, position=position, training=training)
+            if note:
+                note(x)
         return self._ended(x), ops.mean(weights, axis=1)
 
     def prepare(self, memory) -> tuple[tuple[Any, Any], ...]:

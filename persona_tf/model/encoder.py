@@ -97,11 +97,11 @@ class Encoder(keras.layers.Layer):
         if self.norm:
             self.norm.build((None, None, self.arguments["width"]))
 
-    def call(self, x, mask, position=None, training=False):
-        """[B, L, D] under a mask [B, L, L] (who sees whom) -> [B, L, D]; ``position`` as in `extend`."""
-        return self.extend(x, mask, (None,) * len(self.stack), position, training=training)[0]
+    def call(self, x, mask, position=None, training=False, note=None):
+        """[B, L, D] under a mask [B, L, L] (who sees whom) -> [B, L, D]; the rest as in `extend`."""
+        return self.extend(x, mask, (None,) * len(self.stack), position, training=training, note=note)[0]
 
-    def extend(self, x, mask, past: tuple, position=None, past_position=None, training=False):
+    def extend(self, x, mask, past: tuple, position=None, past_position=None, training=False, note=None):
         """Reads on, where what was read before does not see what comes.
 
         Args:
@@ -110,6 +110,7 @@ class Encoder(keras.layers.Layer):
           past: for each layer keys and values [B, G, P, C]; None: nothing was read.
           position: of x, int [B or 1, L], if rotary or relative.
           past_position: of what was read, int [B or 1, P], if relative; None: nothing was read.
+          note: None, or what is called with the states of each layer, [B, L, D], before the last norm.
 
         Returns:
           [B, L, D], and ``past`` with what is new.
@@ -121,6 +122,8 @@ class Encoder(keras.layers.Layer):
         for layer, before in zip(self.stack, past, strict=True):
             x, read = layer(x, bias, past=before, position=position, training=training)
             reads.append(read)
+            if note:
+                note(x)
         return (self.norm(x) if self.norm else x), tuple(reads)
 
     def get_config(self):

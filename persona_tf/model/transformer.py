@@ -5,6 +5,7 @@ Both are made of the same parts, and tests hold them equal.
 """
 
 import dataclasses
+import functools
 
 import keras
 from keras import ops
@@ -77,27 +78,27 @@ class PersonaTransformer(keras.Model):
             self.copy_head.build()
         self.built = True
 
-    def encode(self, features: dict, training=False) -> Memory:
-        """Reads knowledge items and history, each under its own mask, and lays them side by side."""
-        knowledge = self.encode_knowledge(features, training)
-        history = self.encode_history(features, training)
+    def encode(self, features: dict, training=False, note=None) -> Memory:
+        """Reads knowledge items and history, each under its own mask, and lays them side by side; ``note``: `call`."""
+        knowledge = self.encode_knowledge(features, training, note)
+        history = self.encode_history(features, training, note)
         return join_memories(knowledge, history)
 
-    def encode_knowledge(self, features: dict, training=False) -> Memory:
+    def encode_knowledge(self, features: dict, training=False, note=None) -> Memory:
         """Each item alone: it depends on nothing else, so a session computes it once. Memory of S tokens."""
         ids, item, position = (features[f"knowledge_{kind}"] for kind in ("ids", "item", "position"))
         x = self.embedding(ids, position, kind=features["knowledge_kind"], training=training, is_read=True)
         mask = ids != 0
         same_item = ops.logical_and(item[:, :, None] == item[:, None, :], mask[:, None, :])
-        states = self.encoder(x, same_item, position, training=training)
+        states = self.encoder(x, same_item, position, training=training, note=_of(note, "knowledge"))
         first = ops.logical_and(mask, position == 0)
         pooled = fusion.sentence_embedding(same_item, self._poolable(x, states))
         item, kind = ops.where(mask, item, -2), features["knowledge_kind"]
         return Memory(states, pooled, ids, mask, ops.zeros_like(ids), item, kind, first)
 
-    def encode_history(self, features: dict, training=False) -> Memory:
+    def encode_history(self, features: dict, training=False, note=None) -> Memory:
         """Under ``causal`` a token sees its own and earlier turns, so that new turns leave old ones as they are."""
-        return self._read_turns(features, None, training)[0]
+        return self._read_turns(features, None, training, note)[0]
 
     def read_history(self, features: dict, past: Turns | None = None) -> Turns:
         """Reads turns after those of ``past``; gives all of them. Nothing of the old ones is computed anew.
@@ -111,7 +112,7 @@ class PersonaTransformer(keras.Model):
         reading = self.prepare(memory)
         return Turns(reading if past is None else join_readings(past.reading, reading), layers)
 
-    def _read_turns(self, features: dict, past: Turns | None, training):
+    def _read_turns(self, features: dict, past: Turns | None, training, note=None):
         """The memory of the new turns, and keys and values of all, for each encoder layer."""
         ids, turn, position = (features[f"history_{kind}"] for kind in ("ids", "turn", "position"))
         x = self.embedding(ids, position, turn=turn % ASIDE, training=training, is_read=True)
@@ -124,7 +125,8 @@ class PersonaTransformer(keras.Model):
         before, begun = (None,) * self.config.encoder_layers, None
         if past is not None:
             before, begun = past.layers, fusion.position_in_source(past.reading.memory)
-        states, layers = self.encoder.extend(x, seen, before, position, begun, training=training)
+        noted = _of(note, "history")
+        states, layers = self.encoder.extend(x, seen, before, position, begun, training=training, note=noted)
         same_turn = ops.logical_and(turn[:, None, :] == turn[:, :, None], mask[:, None, :])
         pooled = fusion.sentence_embedding(same_turn, self._poolable(x, states))
         first, item = ops.logical_and(mask, position == 0), ops.where(mask, -1, -2)
@@ -137,7 +139,7 @@ class PersonaTransformer(keras.Model):
         """
         return states if self.config.fusion == "select" else ops.concatenate([states, x], axis=-1)
 
-    def call(self, features: dict, training=False, use_gold=False, hidden=None) -> Outputs:
+    def call(self, features: dict, training=False, use_gold=False, hidden=None, note=None) -> Outputs:
         """Scores all target tokens of a batch at once.
 
         Args:
@@ -147,8 +149,10 @@ class PersonaTransformer(keras.Model):
           use_gold: under ``select``, show gold items (where there are any) in place of the predicted ones; a number:
             to this share of the targets, drawn anew each time.
           hidden: bool [B, M], what of the memory a row's targets must do without; None: nothing.
+          note: None, or what is called with ``knowledge``, ``history`` or ``target`` and the states [B, L, D] of each
+            layer that these go through, in the order of the layers.
         """
-        memory = self.encode(features, training)
+        memory = self.encode(features, training, note)
         ids, index, turn = (features[f"target_{kind}"] for kind in ("ids", "index", "turn"))
         choice = self._choose_for_tokens(memory, features, training, use_gold, hidden)
         x = self._embed_target(ids, features["target_position"], turn, choice, training)
@@ -157,7 +161,8 @@ class PersonaTransformer(keras.Model):
         own = ops.logical_and(own, places[None, None, :] <= places[None, :, None])
         states, shown = self._read_by_decoder(memory, choice)
         position = features["target_position"]
-        x, attention = self.decoder(x, own, states, shown, choice.told, position, training=training)
+        noted = _of(note, "target")
+        x, attention = self.decoder(x, own, states, shown, choice.told, position, training=training, note=noted)
         written = _before(ids, features["target_position"] == 0, CopyHead.CONTEXT, with_own=True)
         return self._outputs(x, attention, memory, self._places(memory), written, choice)
 
@@ -310,6 +315,11 @@ class PersonaTransformer(keras.Model):
     def from_config(cls, config):
         """The inverse of `get_config`."""
         return cls(ModelConfig(**config["config"]))
+
+
+def _of(note, what: str):
+    """What a stack is to call with its states, so that ``note`` hears whose they are."""
+    return functools.partial(note, what) if note else None
 
 
 def _before(ids, first, count: int, with_own: bool = False):

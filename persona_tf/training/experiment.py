@@ -34,21 +34,31 @@ from persona_tf.text.features import EMOTE_HEAD
 from persona_tf.text.packer import Packer
 from persona_tf.text.tokenizer import Tokenizer
 from persona_tf.training.checkpoint import LAST, Progress
+from persona_tf.training.distillation import Student, distill_objective
 from persona_tf.training.freezing import freeze
 from persona_tf.training.loop import Loop
 from persona_tf.training.losses import HEADS, class_weights
 from persona_tf.training.meeting import cluster_from, meet
-from persona_tf.training.objective import reply_objective
+from persona_tf.training.objective import Objective, reply_objective
 from persona_tf.training.optimizers import make_optimizer
 from persona_tf.training.steps import make_step, make_strategy
 from persona_tf.training.summaries import SummaryWriter
+from persona_tf.training.taught_answers import answered_by
+from persona_tf.training.teacher import (
+    Teacher,
+    check_can_be_taught,
+    check_fits,
+    teacher_bundle,
+    teacher_fingerprint,
+    teacher_vocabulary,
+)
 
 if TYPE_CHECKING:
     from persona_tf.config import Settings
 
 _log = logging.getLogger(__name__)
 _VOCABULARY_EPISODES = 4000
-_ROOMS = ("data", "text", "example", "model", "pretrained", "train", "decode", "evaluate")
+_ROOMS = ("data", "text", "example", "model", "pretrained", "train", "distill", "decode", "evaluate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +66,13 @@ class Hooks:
     """What training needs of higher rooms, handed in by __main__.
 
     ``save(settings, run, model, vocabulary_model, step)`` writes the bundle.
-    ``show(settings, writer, model, packer, examples, step)`` writes sample replies and pictures.
+    ``show(settings, writer, model, packer, examples, step)`` writes sample replies and pictures. ``teacher(bundle)``
+    opens the bundle of a bot that teaches.
     """
 
     save: Callable[..., None] = lambda *_: None
     show: Callable[..., None] = lambda *_: None
+    teacher: Callable[[pathlib.Path], Teacher | None] = lambda _: None
 
 
 def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hooks = Hooks()) -> Progress:
@@ -72,6 +84,8 @@ def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hook
       ValueError, OSError: data are missing or malformed, or the run's files do not fit; the message says what to do.
       KeyboardInterrupt: after saving.
     """
+    cluster = cluster_from()
+    check_can_be_taught(settings, len(cluster.workers) if cluster else 1)
     if settings.experiment.task == "retrieve":
         if settings.pretrained.asked:
             raise ValueError("PretrainedConfig: bots begin with the weights of others, retrievers do not; leave it out")
@@ -83,6 +97,7 @@ def train(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hook
 
 def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks: Hooks) -> Progress:
     cluster = cluster_from()
+    teacher = _teacher(settings, hooks)
     what = f"{settings.experiment.name} {hashlib.sha256(settings.config_text.encode()).hexdigest()[:12]}"
     if cluster and not cluster.is_chief:
         meet(cluster, what)
@@ -96,25 +111,30 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
     packers = {name: _packer(part, model_bytes) for name, part in parts.items()}
     valid_examples = {name: list(_valid_examples(part, data_dir)) for name, part in parts.items()}
     valid = {name: pack_corpus(found, packers[name]) for name, found in valid_examples.items()}
-    corpora = {name: _pack_training(part, data_dir, packers[name]) for name, part in parts.items()}
     packer = packers[settings.data.source]
     shown = [replies_alone(example) for example in valid_examples[settings.data.source][:4]]
-    is_mixed, shares = len(parts) > 1, settings.data.weights
-    objective = reply_objective(settings.train, _emote_weights(settings, corpora.values()))
     with strategy.scope() if strategy else contextlib.nullcontext():
         model = build_model(settings, packer.tokenizer.size)
         if presets:
             _take(settings, run, model, presets, model_bytes)
             presets.clear()  # as large as the model, and of no more use
-        step = make_step(model, _optimizer(settings, model), settings.train, objective, strategy)
     _log.info("The model has %s weights.", f"{model.count_params():,}")
+    # After the model, whose first weights so are the same with a teacher and without.
+    corpora = {
+        name: _pack_training(part, data_dir, packers[name], _rewrite(part, run.checkpoints / f"taught_{name}", teacher))
+        for name, part in parts.items()
+    }
+    is_mixed, shares = len(parts) > 1, settings.data.weights
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        learner, objective = _lesson(settings, model, teacher, _emote_weights(settings, corpora.values()))
+        step = make_step(learner, _optimizer(settings, model), settings.train, objective, strategy)
 
     def show(writer: SummaryWriter, step: int) -> None:
         if strategy is None:  # what writes words knows no weights that replicas share
             hooks.show(settings, writer, model, packer, shown, step)
 
     loop = Loop(
-        model=model,
+        model=learner,
         step=step,
         config=settings.train,
         corpus=Mixture(corpora, shares) if is_mixed else corpora[settings.data.source],
@@ -124,10 +144,44 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
         writer=lambda step: run_writer(settings, run, step, _ROOMS),
         on_best=lambda step: hooks.save(settings, run, model, model_bytes, step),
         on_validation=show,
+        # What is taught is told, and counts for nothing when the best weights are chosen: as without a teacher.
+        weights=dict.fromkeys(objective.weights, 0.0) | dict(reply_objective(settings.train).weights),
         batches=mixed_batches if is_mixed else batches,
         worker=cluster.number if cluster else 0,
     )
     return loop.run()
+
+
+def _teacher(settings: "Settings", hooks: Hooks) -> Teacher | None:
+    """The bot that teaches, if one does; raises at once what is wrong with it."""
+    if not settings.distill.teacher:
+        return None
+    teacher = hooks.teacher(teacher_bundle(settings.distill.teacher))
+    if teacher:
+        check_fits(teacher, settings)
+    return teacher
+
+
+def _rewrite(
+    part: "Settings", stem: pathlib.Path, teacher: Teacher | None
+) -> Callable[[Iterable[Example]], Iterable[Example]]:
+    """What becomes of the examples of training: nothing, or the teacher writes answers to some of them."""
+    if not teacher or not part.distill.writes:
+        return lambda stream: stream
+    share, fingerprint = part.distill.written_share, teacher_fingerprint(part.distill.teacher)
+    return lambda stream: answered_by(stream, share, teacher.answer, fingerprint, stem)
+
+
+def _lesson(
+    settings: "Settings", model: PersonaTransformer, teacher: Teacher | None, emote_weights: tuple[float, ...]
+) -> tuple[Any, Objective]:
+    """What is trained, the model or that with maps to its teacher's states, and what it learns."""
+    if not teacher or not settings.distill.accompanies:
+        return model, reply_objective(settings.train, emote_weights)
+    taught_by = teacher.load()
+    student = Student(model, taught_by.config.width if settings.distill.hidden_weight else 0)
+    student.build()
+    return student, distill_objective(settings.train, settings.distill, taught_by, emote_weights)
 
 
 def _of_part(settings: "Settings", part: DataConfig) -> "Settings":
@@ -206,9 +260,14 @@ def model_config(settings: "Settings", vocabulary_size: int) -> Any:
 def make_vocabulary(settings: "Settings", data_dir: pathlib.Path, path: pathlib.Path) -> bytes:
     """Trains the experiment's vocabulary on its training dialogues (the first 4,000), and writes it to ``path``.
 
+    Who has a teacher takes the teacher's.
+
     Raises:
-      ValueError, OSError: data are missing or malformed, or ``path`` cannot be written.
+      ValueError, OSError: data are missing or malformed, there is no such teacher, or ``path`` cannot be written.
     """
+    if settings.distill.teacher:
+        write_atomically(path, taught := teacher_vocabulary(settings.distill.teacher))
+        return taught
     _log.info("Training a vocabulary of %s pieces ...", f"{settings.text.vocabulary_size:,}")
     stream = texts(itertools.chain.from_iterable(_vocabulary_examples(settings, data_dir)))
     return vocabulary.train_vocabulary(stream, settings.text.vocabulary_size, path)
@@ -281,9 +340,21 @@ def _is_held_out(number: int, data: DataConfig) -> bool:
 
 
 def run_vocabulary(settings: "Settings", run: RunDir, data_dir: pathlib.Path) -> bytes:
-    """The vocabulary of a run; trained first where it is not there."""
+    """The vocabulary of a run; where it is not there, its teacher's, or else it is trained first.
+
+    Raises:
+      ValueError: it is another than the teacher's.
+    """
     path = run.checkpoints / "vocabulary.model"
-    return path.read_bytes() if path.is_file() else make_vocabulary(settings, data_dir, path)
+    found = path.read_bytes() if path.is_file() else make_vocabulary(settings, data_dir, path)
+    teacher = settings.distill.teacher
+    if teacher and found != teacher_vocabulary(teacher):
+        own, other = vocabulary.fingerprint(found), vocabulary.fingerprint(teacher_vocabulary(teacher))
+        raise ValueError(
+            f"DistillConfig.teacher: {teacher} has another vocabulary ({other}) than {path} ({own}): was it trained "
+            "anew? Train in a new folder (RUN=...), or name the teacher of before"
+        )
+    return found
 
 
 def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Example]:
@@ -299,7 +370,12 @@ def _valid_examples(settings: "Settings", data_dir: pathlib.Path) -> Iterator[Ex
         yield from dialogue
 
 
-def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer) -> PackedCorpus:
+def _pack_training(
+    settings: "Settings",
+    data_dir: pathlib.Path,
+    packer: Packer,
+    rewrite: Callable[[Iterable[Example]], Iterable[Example]] = lambda stream: stream,
+) -> PackedCorpus:
     stream = _examples(training_episodes(settings, data_dir), settings.example)
     if settings.data.remembered:
         stream = (remember(example, settings.data.remembered) for example in stream)
@@ -307,7 +383,7 @@ def _pack_training(settings: "Settings", data_dir: pathlib.Path, packer: Packer)
         stream = (few_facts(example, settings.data.few_facts) for example in stream)
     if settings.data.train_examples:
         stream = itertools.islice(stream, settings.data.train_examples)
-    corpus = pack_corpus(stream, packer)
+    corpus = pack_corpus(rewrite(stream), packer)
     tokens = sum(int(corpus.lengths(axis).sum()) for axis in "SHT")
     _log.info("Training data: %s examples, %s tokens.", f"{len(corpus):,}", f"{tokens:,}")
     return corpus

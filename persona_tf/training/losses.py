@@ -36,24 +36,32 @@ def head_sums(outputs: Outputs, features: dict, emote_weights: Sequence[float] =
     if emote_weights:
         weights = ops.convert_to_tensor(list(emote_weights), dtype="float32")
         of_class = ops.take(weights, ops.minimum(labels, len(emote_weights) - 1), axis=0)
-        balanced = {"balanced_emote": _sums(head == EMOTE_HEAD, nats.emote * of_class, emote_right)}
+        balanced = {"balanced_emote": sums_where(head == EMOTE_HEAD, nats.emote * of_class, emote_right)}
     return {
-        "reply": _sums(head == REPLY_HEAD, nats.token, word_right),
-        "action": _sums(head == ACTION_HEAD, nats.token, word_right),
-        "emote": _sums(head == EMOTE_HEAD, nats.emote, emote_right),
-        "knowledge": _sums(
+        "reply": sums_where(head == REPLY_HEAD, nats.token, word_right),
+        "action": sums_where(head == ACTION_HEAD, nats.token, word_right),
+        "emote": sums_where(head == EMOTE_HEAD, nats.emote, emote_right),
+        "knowledge": sums_where(
             likelihood.has_gold(outputs, features),
             nats.knowledge,
             likelihood.knowledge_is_right(outputs, features),
         ),
-        "pointer": _sums(
+        "pointer": sums_where(
             ops.logical_and(features["target_value"] == 1, likelihood.can_copy(outputs, features)),
             nats.pointer,
             nats.pointer < _HALF,
         ),
-        "facts": _sums(head == FACTS_HEAD, nats.token, word_right),
+        "facts": sums_where(head == FACTS_HEAD, nats.token, word_right),
         **balanced,
     }
+
+
+def sums_where(where: Any, nats: Any, right: Any) -> tuple[Any, Any, Any]:
+    """What `head_sums` gives of one head: bool, float32 and bool [B, T] -> three float32 scalars."""
+    count = ops.cast(where, "float32")
+    zero = ops.zeros_like(count)
+    right = ops.cast(right, "float32")
+    return ops.sum(ops.where(where, nats, zero)), ops.sum(count), ops.sum(ops.where(where, right, zero))
 
 
 def class_weights(counts: Sequence[int], balance: float) -> tuple[float, ...]:
@@ -138,10 +146,3 @@ def gold_share(step, config: TrainConfig):
         return True
     progress = ops.clip(ops.cast(step, "float32") / max(config.steps - 1, 1), 0.0, 1.0)
     return config.gold_share + (config.gold_share_at_end - config.gold_share) * progress
-
-
-def _sums(where, nats, right) -> tuple:
-    count = ops.cast(where, "float32")
-    zero = ops.zeros_like(count)
-    right = ops.cast(right, "float32")
-    return ops.sum(ops.where(where, nats, zero)), ops.sum(count), ops.sum(ops.where(where, right, zero))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from persona_tf.data.corpus import PADDING
+from persona_tf.model.heads import Outputs
 from persona_tf.retrieval import features as retrieval_features
 from persona_tf.retrieval.config import RetrieverConfig
 from persona_tf.retrieval.loss import batch_contrast
@@ -40,17 +41,29 @@ def reply_objective(config: TrainConfig, emote_weights: Sequence[float] = ()) ->
 
     def train(model: Any, features: dict, step: Any, labels: Mapping | None = None) -> tuple[Any, dict[str, tuple]]:
         outputs = model(features, training=True, use_gold=losses.gold_share(step, config))
-        sums = losses.head_sums(outputs, features, emote_weights)
-        emote = sums.pop("balanced_emote", sums["emote"])
-        uniform = losses.uniform_sums(outputs, features) if config.label_smoothing else {}
         log_variances = model.log_variances if config.learned_weights else None
-        return losses.total_loss(sums | {"emote": emote}, uniform, config, labels, log_variances), sums
+        return reply_loss(outputs, features, config, emote_weights, labels, log_variances)
 
     def score(model: Any, features: dict) -> dict[str, tuple]:
         return losses.head_sums(model(features, training=False), features)
 
     weights = {head: getattr(config, f"{head}_weight") for head in losses.HEADS}
     return Objective(tuple(FEATURES), PADDING, weights, train, score)
+
+
+def reply_loss(
+    outputs: Outputs,
+    features: dict,
+    config: TrainConfig,
+    emote_weights: Sequence[float] = (),
+    labels: Mapping | None = None,
+    log_variances: Any = None,
+) -> tuple[Any, dict[str, tuple]]:
+    """The loss of what a bot says in training, and the sums of each head; see `losses.total_loss`."""
+    sums = losses.head_sums(outputs, features, emote_weights)
+    emote = sums.pop("balanced_emote", sums["emote"])
+    uniform = losses.uniform_sums(outputs, features) if config.label_smoothing else {}
+    return losses.total_loss(sums | {"emote": emote}, uniform, config, labels, log_variances), sums
 
 
 def retrieval_objective(config: RetrieverConfig) -> Objective:

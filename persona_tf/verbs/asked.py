@@ -73,7 +73,7 @@ def overridden(run: "RunDir", bindings: Sequence[str]) -> tuple["Settings", dict
 
     run.check_has_config()
     old, new = config.load(run.config), config.load(run.config, bindings)
-    for field in ("data", "text", "example", "model", "retriever", "train"):
+    for field in ("data", "text", "example", "model", "retriever", "train", "distill"):
         if getattr(old, field) != getattr(new, field):
             name = type(getattr(old, field)).__name__
             raise ValueError(

@@ -82,8 +82,8 @@ def _begin(arguments: Arguments, settings: "Settings", run: "RunDir") -> None:
 def _train_here(settings: "Settings", run: "RunDir", data: pathlib.Path) -> None:
     with tensorflow_quiet():
         from persona_tf.training import experiment
-    shows = (_show_samples,) if _backend() == "tensorflow" else ()
-    experiment.train(settings, run, data, experiment.Hooks(_save_bundle, *shows))
+    more = (_show_samples, _open_teacher) if _backend() == "tensorflow" else ()
+    experiment.train(settings, run, data, experiment.Hooks(_save_bundle, *more))
 
 
 def _train_in_workers(arguments: Arguments, settings: "Settings", run: "RunDir", data: pathlib.Path) -> None:
@@ -91,7 +91,9 @@ def _train_in_workers(arguments: Arguments, settings: "Settings", run: "RunDir",
         from persona_tf.training import experiment
     from persona_tf.training.checkpoint import LAST
     from persona_tf.training.launcher import launch
+    from persona_tf.training.teacher import check_can_be_taught
 
+    check_can_be_taught(settings, arguments.flags.workers)
     experiment.run_vocabulary(settings, run, data)  # once, not by each of them
     last = run.checkpoints / LAST
     options = (f"--experiment={arguments.flags.experiment}", f"--run={run.path}", f"--data_dir={data}")
@@ -143,6 +145,23 @@ def _save_bundle(settings: "Settings", run: "RunDir", model: Any, vocabulary_mod
     configs = {name: getattr(settings, name) for name in ("text", "example", "decode")}
     configs["model"] = model.config  # with the sizes that the vocabulary decides
     save_bundle(run.bundle, settings.experiment.name, step, configs, model, vocabulary_model)
+
+
+def _open_teacher(folder: pathlib.Path) -> Any:
+    from persona_tf.chat.bot import Bot
+    from persona_tf.export.bundle import load_bundle, open_bundle
+    from persona_tf.training.teacher import Teacher
+
+    text, example, sizes, decode = (
+        open_bundle(folder).configs[name] for name in ("text", "example", "model", "decode")
+    )
+    return Teacher(
+        text,
+        example,
+        sizes,
+        load=lambda: load_bundle(folder).model,
+        answer=lambda: Bot.load(folder, decode.as_greedy()).answer,
+    )
 
 
 def vocab(arguments: Arguments) -> None:
