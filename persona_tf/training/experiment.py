@@ -107,6 +107,7 @@ def _train_bot(settings: "Settings", run: RunDir, data_dir: pathlib.Path, hooks:
     if cluster and cluster.is_chief:
         meet(cluster, what)
     strategy = make_strategy(cluster)
+    check_can_be_taught(settings, strategy.num_replicas_in_sync if strategy else 1)
     parts = {name: _of_part(settings, part) for name, part in settings.data.parts.items()}
     packers = {name: _packer(part, model_bytes) for name, part in parts.items()}
     valid_examples = {name: list(_valid_examples(part, data_dir)) for name, part in parts.items()}

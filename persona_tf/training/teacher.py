@@ -61,14 +61,14 @@ def teacher_fingerprint(folder: str) -> str:
     return hashlib.sha256(b"".join((bundle / name).read_bytes() for name in ("bundle.json", "weights.npz"))).hexdigest()
 
 
-def check_can_be_taught(settings: "Settings", processes: int) -> None:
+def check_can_be_taught(settings: "Settings", replicas: int) -> None:
     """Checks what needs no teacher yet.
 
     Args:
-      processes: how many train together.
+      replicas: how many processes, or GPUs of this one, train together.
 
     Raises:
-      ValueError: a retriever is to be taught, or this backend or several processes are to do it.
+      ValueError: a retriever is to be taught, or this backend or several replicas are to do it.
     """
     if not settings.distill.teacher:
         return
@@ -76,10 +76,10 @@ def check_can_be_taught(settings: "Settings", processes: int) -> None:
         raise ValueError("DistillConfig.teacher: bots alone are taught, and this trains a retriever; leave it out")
     if keras.backend.backend() != "tensorflow":
         raise ValueError("DistillConfig.teacher: teachers answer on TensorFlow alone; unset KERAS_BACKEND")
-    if processes > 1:
+    if replicas > 1:
         raise ValueError(
-            f"DistillConfig.teacher: a student is trained in one process, got {processes}; leave out --workers and "
-            "TF_CONFIG, and take TrainConfig.accumulate for larger batches"
+            f"DistillConfig.teacher: a student is trained in one process, on one GPU at most, got {replicas}: leave "
+            "out --workers and TF_CONFIG, set CUDA_VISIBLE_DEVICES=0; TrainConfig.accumulate makes batches larger"
         )
 
 

@@ -115,3 +115,21 @@ def test_what_is_not_of_these_is_written_anew(tmp_path, change):
 def test_nothing_is_read_ahead(tmp_path):
     endless = (_example(f"e{i}") for i in itertools.count())
     assert next(answered_by(endless, 0.0, Echo(), "t", tmp_path / "taught")) == _example("e0")
+
+
+def test_a_bot_says_aside_what_it_says_aloud(stating, bundle_dir, tmp_path):
+    """Its answers are those that it gives where each target has an example of its own."""
+    from persona_tf.verbs.training import _open_teacher
+
+    teacher, kinds = _open_teacher(bundle_dir), {"kinds": KEY_KINDS}
+    [shared] = examples(stating, ExampleConfig(**kinds), with_asides=True)
+    alone = list(examples(stating, ExampleConfig(max_targets=1, **kinds), with_asides=True))
+    never_cut = lambda: lambda some: [[dataclasses.replace(a, cut=False) for a in row] for row in answer(some)]  # noqa: E731
+    answer = teacher.answer()
+    [found] = answered_by([shared], 1.0, never_cut, "t", tmp_path / "taught")
+    said = [[(one.reply, one.action)] for [one] in answer(alone)]
+    places = {example.targets[0].reply: place for place, example in enumerate(alone)}
+    assert len(found.targets) == len(alone) == 5
+    for target, new in zip(shared.targets, found.targets, strict=True):
+        assert said[places[target.reply]] == [(new.reply, new.action)]
+    assert teacher.sizes == teacher.load().config

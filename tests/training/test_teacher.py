@@ -80,7 +80,7 @@ def test_what_is_not_used_need_not_fit(settings, of_quickstart):
 
 def test_who_cannot_be_taught(settings, monkeypatch):
     check_can_be_taught(settings, 1)
-    with pytest.raises(ValueError, match="trained in one process, got 2; leave out --workers"):
+    with pytest.raises(ValueError, match="trained in one process, on one GPU at most, got 2: leave out --w"):
         check_can_be_taught(settings, 2)
     with pytest.raises(ValueError, match="this trains a retriever"):
         check_can_be_taught(_changed(settings, "experiment", task="retrieve"), 1)
