@@ -144,8 +144,8 @@ class Decoder(keras.layers.Layer):
         """[B, T, D] -> [B, T, D] and the last cross-attention, float32 [B, T, M], averaged over heads.
 
         ``mask`` [B, T, T] and ``shown`` [B, T, M] say who sees whom; ``source_log_probs`` [B, T, M] guide; position
-        int [B, T] is needed if rotary or relative. ``note`` is called with the states of each layer, [B, T, D], if it is
-        given.
+        int [B, T] is needed if rotary or relative. ``note`` is called with the states of each layer, [B, T, D], if it
+        is given.
         """
         self_bias = as_bias(mask)
         if self.relative:

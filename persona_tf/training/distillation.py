@@ -18,7 +18,8 @@ import keras
 from keras import ops
 
 from persona_tf.model.heads import Outputs
-from persona_tf.model.layers import EPSILON, MASKED, Linear
+from persona_tf.model.layer_style import EPSILON
+from persona_tf.model.layers import MASKED, Linear
 from persona_tf.model.transformer import PersonaTransformer
 from persona_tf.text.features import ACTION_HEAD, EMOTE_HEAD, FACTS_HEAD, REPLY_HEAD
 from persona_tf.training import losses
