@@ -19,10 +19,11 @@ class DataConfig:
     say which facts a turn uses, which Toloka's always does; ``{"states": True}`` has turns say which facts they state).
     ``train_examples`` 0 means all.
     ``remembered``: in that share of training's examples what was said first is shown as facts that were written down
-    (see `data.remembered`). ``few_facts``: in that share of them the persona is a few facts or none (see
-    `data.few_facts`). ``more_pairs``: what else training shows a retriever, of `data.pairs.MORE`. ``train_options``
-    stand over ``options`` in training only. ``held_out``: every so many-th training dialogue is kept for validation in
-    the place of ``valid_split``; 0: none. (Where only one other split exists, and is reported.)
+    (see `data.remembered`); a retriever is shown so many besides. ``few_facts``: in that share of them the persona is a
+    few facts or none (see `data.few_facts`). ``more_pairs``: what else training shows a retriever, of
+    `data.pairs.MORE`. ``train_options`` stand over ``options`` in training only. ``held_out``: every so many-th
+    training dialogue is kept for validation in the place of ``valid_split``; 0: none. (Where only one other split
+    exists, and is reported.)
     ``others``: further sources to learn from, by name, each with the fields that differ from this class's defaults, as
     in ``{"convai2": {"held_out": 24, "teaches": ()}}``; their field ``source`` is the name unless it is given.
     ``weights``: with others, the share of training's batches that each has, this one too, as in ``{"world": 0.7,

@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
+from persona_tf.data.remembered import remember
 from persona_tf.episode import Episode
-from persona_tf.example import PARTNER, Example, ExampleConfig, HistoryTurn
+from persona_tf.example import PARTNER, Example, ExampleConfig, HistoryTurn, Target
 from persona_tf.learner import examples
 
 
@@ -32,11 +33,15 @@ class Pair:
         return self.history[-1].speech if self.history else ""
 
 
-def pairs(episodes: Iterable[Episode], config: ExampleConfig, with_asides: bool = False) -> Iterator[Pair]:
+def pairs(
+    episodes: Iterable[Episode], config: ExampleConfig, with_asides: bool = False, remembered: float = 0.0
+) -> Iterator[Pair]:
     """One pair for each turn of a learner that has any facts, those with no gold among them.
 
     What counts as a fact, ``ExampleConfig.kinds`` says. Facts stand as in the persona, not shuffled: "the last fact" is
-    that of the file. ``with_asides``: for training.
+    that of the file. ``with_asides``: for training. ``remembered``: in so large a share of the examples what was said
+    first is forgotten, and what it stated is among the facts, as a memory would have it (see `data.remembered`); these
+    pairs come besides.
 
     >>> from persona_tf.episode import Turn, Character, Fact
     >>> bot = Character("Mira", (Fact("I bake bread."), Fact("I fear geese.")))
@@ -50,7 +55,9 @@ def pairs(episodes: Iterable[Episode], config: ExampleConfig, with_asides: bool 
     for episode in episodes:
         for example in examples(episode, alone, with_asides):
             if example.items:
-                yield _pair(example, episode)
+                yield _pair(example, example.targets[0], example.history, episode)
+        if remembered:
+            yield from _from_memory(episode, config, with_asides, remembered)
 
 
 MORE = ("replies", "retold")
@@ -81,13 +88,29 @@ def with_more(stream: Iterable[Pair], more: Sequence[str]) -> Iterator[Pair]:
             yield dataclasses.replace(pair, history=(HistoryTurn(PARTNER, 0, pair.reply, "", ""),))
 
 
-def _pair(example: Example, episode: Episode) -> Pair:
-    [target] = example.targets
+def _from_memory(episode: Episode, config: ExampleConfig, with_asides: bool, share: float) -> Iterator[Pair]:
+    told = dataclasses.replace(config, knowledge_as_history=False, learn_facts=True)
+    for example in examples(episode, told, with_asides, with_facts=True):
+        left = remember(example, share)
+        if left is not example:
+            replies = (target for target in left.targets if target.task == "reply")
+            yield from (_pair(left, target, _heard(left.history, target), episode) for target in replies)
+
+
+def _heard(history: Sequence[HistoryTurn], target: Target) -> tuple[HistoryTurn, ...]:
+    """The turns before a target that shares its example with others; an aside comes in the place of the turn before."""
+    if not target.aside:
+        return tuple(turn for turn in history if not turn.aside and turn.turn < target.turn)
+    before = (turn for turn in history if not turn.aside and turn.turn < target.turn - 1)
+    return (*before, *(turn for turn in history if turn.aside == target.aside))
+
+
+def _pair(example: Example, target: Target, history: Sequence[HistoryTurn], episode: Episode) -> Pair:
     order = sorted(range(len(example.items)), key=lambda i: _place(example.items[i].key))
     return Pair(
         id=f"{example.id}/{target.turn}",
         episode=episode.id,
-        history=example.history,
+        history=tuple(history),
         facts=tuple(example.items[i].text for i in order),
         gold=tuple(place for place, i in enumerate(order) if i in target.gold),
         reply=target.reply,

@@ -5,13 +5,14 @@ import itertools
 import logging
 import pathlib
 import random
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import keras
 
-from persona_tf.data.pairs import with_more
+from persona_tf.data.pairs import Pair, with_more
 from persona_tf.data.speakers import PAIRS
-from persona_tf.episode import KEY_KINDS
+from persona_tf.episode import KEY_KINDS, Episode
 from persona_tf.retrieval.bundle import save_retriever
 from persona_tf.retrieval.encoders import Encoder, build_encoder
 from persona_tf.retrieval.layout import Layout
@@ -83,7 +84,7 @@ def make_encoder(settings: "Settings", vocabulary_size: int) -> Encoder:
 
 
 def _training_pairs(settings: "Settings", data_dir: pathlib.Path, layout: Layout) -> PairCorpus:
-    stream = PAIRS[settings.retriever.finds](training_episodes(settings, data_dir), settings.example, with_asides=True)
+    stream = _pairs_of(settings, training_episodes(settings, data_dir), with_asides=True)
     chosen = itertools.islice(stream, settings.data.train_examples or None)
     corpus = pack_pairs(with_more(chosen, settings.data.more_pairs), layout, settings.retriever)
     counts = f"{len(corpus):,}", f"{len(corpus.fact_ids):,}", f"{corpus.tokens:,}"
@@ -94,6 +95,16 @@ def _training_pairs(settings: "Settings", data_dir: pathlib.Path, layout: Layout
 def _valid_pairs(settings: "Settings", data_dir: pathlib.Path, layout: Layout) -> PairCorpus:
     episodes = list(validation_episodes(settings, data_dir))
     random.Random("validation").shuffle(episodes)
-    stream = PAIRS[settings.retriever.finds](episodes, settings.example)
+    stream = _pairs_of(settings, episodes)
     most = settings.train.validation_examples or None
     return pack_pairs(itertools.islice(stream, most), layout, settings.retriever)
+
+
+def _pairs_of(settings: "Settings", episodes: Iterable[Episode], **how: bool) -> Iterator[Pair]:
+    from_memory = {"remembered": settings.data.remembered} if settings.data.remembered else {}
+    if from_memory and settings.retriever.finds != "facts":
+        raise ValueError(
+            "DataConfig.remembered: what was written down is found with RetrieverConfig.finds = 'facts', got "
+            f"{settings.retriever.finds!r}: leave it at 0"
+        )
+    return PAIRS[settings.retriever.finds](episodes, settings.example, **how, **from_memory)

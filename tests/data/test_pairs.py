@@ -5,6 +5,8 @@ import doctest
 
 from persona_tf.data import pairs as module
 from persona_tf.data.pairs import MORE, pairs, with_more
+from persona_tf.data.world.config import WorldConfig
+from persona_tf.data.world.generator import generate
 from persona_tf.episode import Aside, Turn
 from persona_tf.example import ExampleConfig
 
@@ -67,3 +69,29 @@ def test_more_is_learned_of_replies(episodes):
     gold = {pair.id: [pair.facts[i] for i in pair.gold] for pair in retold if len(pair.facts) > 1}
     assert gold["market:1/5"] == ["I fear geese."]
     assert "market:1/5" in replies
+
+
+def test_what_was_said_first_can_be_remembered():
+    """Besides the pairs as they are: each answer that drew on a turn draws on the fact that it stated."""
+    config = ExampleConfig(kinds=("persona",))
+    world = WorldConfig(states=True, asides=4)
+    turns, facts = 0, 0
+    for index in range(20):
+        episode = generate("train", index, config=world)
+        plain = list(pairs([episode], config, with_asides=True))
+        both = list(pairs([episode], config, with_asides=True, remembered=1.0))
+        assert both[: len(plain)] == plain
+        [bot] = episode.learners
+        told = [s.fact.text for turn in episode.turns for s in turn.states if s.owner == 1 - bot]
+        for pair in both[len(plain) :]:
+            assert pair.question
+            assert len({turn.turn for turn in pair.history}) == len(pair.history)
+            turns += 1
+            facts += any(pair.facts[i] in told for i in pair.gold)
+    assert turns > 100
+    assert facts > 10
+
+
+def test_nothing_is_remembered_where_turns_do_not_say_what_they_state(episodes):
+    config = ExampleConfig(kinds=("persona",))
+    assert list(pairs(episodes, config, remembered=1.0)) == list(pairs(episodes, config))

@@ -58,6 +58,8 @@ class WorldConfig:
     """Share of questions that come together with an event (a gift, an insult, a request ...)."""
     own_telling: float = 0.4
     """Share of persona questions before which the human tells the same thing about itself."""
+    acquaintances: int = 0
+    """Facts about people who are not there that the bot knows besides, after its own."""
     states: bool = False
     """Whether turns say which facts they state (`Turn.states`), and which they could have made up."""
 
@@ -78,8 +80,9 @@ class WorldConfig:
                 )
         if not isinstance(self.states, bool):
             raise ValueError(f"WorldConfig.states: expected True or False, got {self.states!r}")
-        if not 0 <= self.asides <= 15:
-            raise ValueError(f"WorldConfig.asides: expected 0 to 15, got {self.asides}")
+        for name in ("asides", "acquaintances"):
+            if not 0 <= getattr(self, name) <= 15:
+                raise ValueError(f"WorldConfig.{name}: expected 0 to 15, got {getattr(self, name)}")
         if self.phrasings < 0:
             raise ValueError(f"WorldConfig.phrasings: expected 0 or more, got {self.phrasings}")
         kinds = "persona, setting, history, unanswerable"

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 from persona_tf.data.world.config import WorldConfig, check_split
 from persona_tf.data.world.lexicon import load
+from persona_tf.data.world.others import acquaintances
 from persona_tf.data.world.plan import plan
 from persona_tf.data.world.realm import Realm
-from persona_tf.data.world.scene import cast
+from persona_tf.data.world.scene import Scene, cast
 from persona_tf.data.world.voice import Voice
 from persona_tf.data.world.writer import Writer
-from persona_tf.episode import Aside, Episode
+from persona_tf.episode import Aside, Character, Episode
 
 _DEFAULT = WorldConfig()
 
@@ -46,7 +47,7 @@ def generate(
         id=f"{_place(realm)}/{split}/{seed}/{index}",
         source="world",
         setting=scene.setting,
-        characters=scene.characters,
+        characters=_with_acquaintances(voice, scene),
         turns=tuple(writer.turns),
         learners=(scene.bot,),
         asides=tuple(asides),
@@ -76,6 +77,15 @@ def character_and_place(seed: int, config: WorldConfig = _DEFAULT, realm: Realm 
     voice = Voice(f"chat/{seed}", "train", readable, load(config.slots, config.phrasings), realm)
     scene = cast(voice, bot=1)
     return Episode(f"{_place(realm)}/chat/{seed}", "world", scene.setting, scene.characters, (), (scene.bot,))
+
+
+def _with_acquaintances(voice: Voice, scene: Scene) -> tuple[Character, Character]:
+    if not voice.config.acquaintances:
+        return scene.characters
+    bot, names = scene.characters[scene.bot], [character.name for character in scene.characters]
+    knows = dataclasses.replace(bot, facts=bot.facts + acquaintances(voice, bot.facts, names))
+    first, second = scene.characters
+    return (first, knows) if scene.bot else (knows, second)
 
 
 def _place(realm: Realm | None) -> str:

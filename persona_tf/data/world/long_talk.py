@@ -5,20 +5,18 @@ dialogue depends on this module.
 """
 
 import dataclasses
-import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from persona_tf.data.world import chat
 from persona_tf.data.world.config import WorldConfig
 from persona_tf.data.world.lexicon import load
-from persona_tf.data.world.names import made_up
 from persona_tf.data.world.personas import Known
 from persona_tf.data.world.plan import Exchange
 from persona_tf.data.world.scene import Scene, cast
 from persona_tf.data.world.voice import Voice
 from persona_tf.data.world.writer import Writer
-from persona_tf.episode import Episode, Fact, Probe
+from persona_tf.episode import Episode, Probe
 
 HUMAN, BOT = 0, 1
 """Who is who in the episodes: indices into their characters."""
@@ -120,26 +118,6 @@ def lack(split: str, index: int, seed: int, config: WorldConfig, phrasings: int 
         voice.lexicon.every(slot.type),
         re.compile(re.escape(before) + "(.+)" + re.escape(after)),
     )
-
-
-def facts_of_others(seed: int, config: WorldConfig, but: Sequence[str] = ()) -> Iterator[Fact]:
-    """Facts without end, no two of the same person and slot: ``Ada's cloak is red.``
-
-    Args:
-      but: names that nobody of them has.
-    """
-    rng, lexicon = random.Random(f"others/{seed}"), load(config.slots, config.phrasings)
-    slots = [slot for slot in lexicon.of("persona") if not slot.needs and slot.plain.startswith("My ")]
-    names = {name.lower() for name in but}
-    while True:
-        name = rng.choice(lexicon.every("person")) if rng.random() < 0.5 else made_up(rng, False, "person")
-        if name.lower() in names:
-            continue
-        names.add(name.lower())
-        for slot in slots:
-            value = rng.choice(lexicon.fillers[slot.type].train)
-            text = f"{name}'s {slot.plain.removeprefix('My ')}".format(value=value)
-            yield Fact(text, f"{slot.name} of {name}", value)
 
 
 def _plain(config: WorldConfig) -> WorldConfig:

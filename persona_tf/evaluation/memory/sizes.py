@@ -9,8 +9,8 @@ from persona_tf.chat.recalling import RecallConfig
 from persona_tf.chat.remembering import Remembering, begin
 from persona_tf.chat.session import Session
 from persona_tf.data.world.config import WorldConfig
-from persona_tf.data.world.long_talk import facts_of_others
 from persona_tf.data.world.meeting import BOT, HUMAN, Meeting, Question
+from persona_tf.data.world.others import facts_of_others
 from persona_tf.evaluation.memory.asked import Asked, tells
 from persona_tf.evaluation.memory.said import MakeMemory
 from persona_tf.example import Item

@@ -1,10 +1,8 @@
-import itertools
-
 import pytest
 
 from persona_tf.data.world.config import WorldConfig
 from persona_tf.data.world.lexicon import load
-from persona_tf.data.world.long_talk import BOT, HUMAN, facts_of_others, lack, long_talk
+from persona_tf.data.world.long_talk import BOT, HUMAN, lack, long_talk
 from persona_tf.data.world.writer import mentions
 
 WORLD = WorldConfig()
@@ -54,14 +52,6 @@ def test_what_is_lacking_is_nowhere_and_is_asked_for_in_different_words():
         assert one.plain.fullmatch(slot.plain.format(value="Ashmoor the 2nd"))[1] == "Ashmoor the 2nd"
         assert set(load().fillers[slot.type].train) <= set(one.values)
         assert len(one.small_talk) > 10
-
-
-def test_no_two_facts_of_others_are_of_one_person_and_slot():
-    some = list(itertools.islice(facts_of_others(0, WORLD, ("Ada",)), 5000))
-    assert len({fact.slot for fact in some}) == len({fact.text.lower() for fact in some}) == 5000
-    assert all(mentions(fact.text, fact.value) for fact in some)
-    assert not any(fact.text.startswith("Ada's") for fact in some)
-    assert some[:50] == list(itertools.islice(facts_of_others(0, WORLD, ("Ada",)), 50))
 
 
 def test_a_world_without_such_slots_is_told():
