@@ -88,7 +88,7 @@ def test_what_was_said_first_can_be_remembered():
             assert len({turn.turn for turn in pair.history}) == len(pair.history)
             turns += 1
             facts += any(pair.facts[i] in told for i in pair.gold)
-    assert turns > 100
+    assert turns > 50
     assert facts > 10
 
 
