@@ -32,7 +32,7 @@
 | probe_<source>_leak | those asked again with another value | the reply still says the old value: less is better |
 | facts_precision, facts_recall | facts written down of the turns, facts that they state | see `written_down.matched` |
 | facts_f1 | both | 2 matched / (written down + stated) |
-| facts_made_up | probes for which the bot lacks a fact of its own | what it makes up holds a value of the right type |
+| facts_made_up | probes for which the bot lacks a fact of its own | it makes up what could answer (`_could_answer`) |
 | facts_made_up_needlessly | all other probes | it makes something up: less is better |
 
 A bot that never says anything has no figures of replies and probes, one that never chooses an action none of actions,
@@ -50,6 +50,7 @@ distinct than those of the true sample, so that an interval of inter-distinct wo
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -381,6 +382,15 @@ def _facts(target: ScoredTarget) -> Iterator[tuple[str, float, float]]:
         yield "facts_recall", right, stated
         yield "facts_f1", 2 * right, written + stated
     if target.made_up is not None and target.made_up_gold:
-        yield "facts_made_up", any(holds(target.made_up, value) for value in target.decoys), 1
+        yield "facts_made_up", _could_answer(target.made_up, target.made_up_gold, target.decoys), 1
     elif target.made_up is not None:
         yield "facts_made_up_needlessly", bool(target.made_up), 1
+
+
+def _could_answer(made_up: str, gold: str, values: Sequence[str]) -> bool:
+    """Whether it holds one of the known values of the right type, or another word in the place of the gold one's."""
+    if any(holds(made_up, value) for value in values):
+        return True
+    value = max((value for value in values if value in gold), key=len, default="")
+    before, _, after = gold.partition(value) if value else ("", "", "")
+    return bool(value) and re.fullmatch(re.escape(before) + "(.+)" + re.escape(after), made_up) is not None

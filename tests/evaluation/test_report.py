@@ -505,3 +505,27 @@ def test_sums_of_parts_are_the_sum_of_all(cut):
     assert sums[0].names == sums[1].names == whole.names
     assert np.concatenate([s.numerators for s in sums]) == pytest.approx(whole.numerators)
     assert np.concatenate([s.denominators for s in sums]) == pytest.approx(whole.denominators)
+
+
+@pytest.mark.parametrize(
+    ("made_up", "could"),
+    [
+        ("My dog is Fido.", 1.0),
+        ("I call him Rex the Great!", 1.0),
+        ("My dog is Wuffel.", 1.0),
+        ("My dog is .", 0.0),
+        ("My cat is Wuffel.", 0.0),
+        ("", 0.0),
+    ],
+    ids=[
+        "another known name",
+        "a known name put otherwise",
+        "a name nobody knows",
+        "none",
+        "something else",
+        "nothing",
+    ],
+)
+def test_what_is_made_up_could_answer(made_up, could):
+    one = target(0, gold_reply="x", made_up=made_up, made_up_gold="My dog is Rex.", decoys=("Rex", "Fido", "Re"))
+    assert report([one])["facts_made_up"]["value"] == could
