@@ -69,8 +69,8 @@ print(json.dumps({"params": model.count_params(), "loss": loss, "moved": moved, 
 def test_large_takes_a_step_in_the_memory_that_was_counted(tmp_path):
     """More than 300 M weights, with AdamW, on 48 tokens: 7.3 GB of weights, gradients, these clipped, and moments.
 
-    The clipped gradients need not all be there at once: that goes by the order in which TensorFlow's threads take up
-    the update, so that some machines need a fifth less than is counted, and a quarter less was seen.
+    What is resident may be far less: the clipped gradients need not all be there at once, and some systems take pages
+    back that were not touched for a while.
     """
     file = tmp_path / "large.gin"
     lines = ["include 'experiments/quickstart/config.gin'", "include 'gin/model/large.gin'", "OPTIMIZER = 'adamw'"]
@@ -83,4 +83,4 @@ def test_large_takes_a_step_in_the_memory_that_was_counted(tmp_path):
     assert found["params"] > 300e6
     assert 0 < found["loss"] < 30
     assert found["moved"] > 0
-    assert 0.6 < found["measured"] / found["counted"] < 1.25
+    assert 4 * found["params"] < found["measured"] < 1.25 * found["counted"]
