@@ -117,6 +117,7 @@ def test_nothing_is_read_ahead(tmp_path):
     assert next(answered_by(endless, 0.0, Echo(), "t", tmp_path / "taught")) == _example("e0")
 
 
+@pytest.mark.slow
 def test_a_bot_says_aside_what_it_says_aloud(stating, bundle_dir, tmp_path):
     """Its answers are those that it gives where each target has an example of its own."""
     from persona_tf.verbs.training import _open_teacher
