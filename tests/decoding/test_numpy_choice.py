@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from persona_tf.decoding import filters, noise, numpy_choice, numpy_noise
@@ -33,6 +33,8 @@ def test_the_noise_is_the_same_bit_for_bit(seeds, index, size):
 def test_the_same_come_first(keys, step, amount):
     weights = np.arange(len(keys)) % step + 1.0
     weights *= 16 / weights.sum()
+    # Where a sum is the amount but for rounding, either may be taken: it depends on the order of adding up.
+    assume(np.abs(np.cumsum(weights[np.argsort(-keys, kind="stable")]) - amount).min() > 1e-6)
     expected = filters.keep_first(tf.constant(keys[None]), tf.constant(weights[None]), amount).numpy()[0]
     np.testing.assert_array_equal(numpy_choice.keep_first(keys, weights, amount), np.flatnonzero(expected))
 
